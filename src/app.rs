@@ -1,0 +1,122 @@
+//! Puts the house together, opens its door, and closes it again.
+
+use std::future::Future;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::net::TcpListener;
+use tokio::sync::oneshot;
+use tokio::time::{MissedTickBehavior, interval, sleep};
+
+use crate::auth::Auth;
+use crate::clock::Clock;
+use crate::config::Config;
+use crate::graphql::execute::Api;
+use crate::graphql::{self, Services};
+use crate::http::{self, Server};
+use crate::id::Ids;
+use crate::store::{StatementObserver, Store};
+
+/// How often expired sessions and tokens are removed.
+const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+
+/// A server that is ready: its tables are there and its port is bound.
+pub struct App {
+    router: Router,
+    listener: TcpListener,
+    services: Arc<Services>,
+    drain_timeout: Duration,
+}
+
+/// What tests pass in.
+#[derive(Clone, Default)]
+pub struct Surroundings {
+    /// Tells the time.
+    pub clock: Clock,
+    /// Told of every statement.
+    pub observer: Option<StatementObserver>,
+}
+
+impl App {
+    /// Connects to the database, brings its tables up to date and binds the port.
+    ///
+    /// # Errors
+    /// If any of that fails.
+    pub async fn build(config: Config, surroundings: Surroundings) -> anyhow::Result<Self> {
+        let Surroundings { clock, observer } = surroundings;
+        let store = Store::connect(&config.database, config.database_pool, observer)
+            .await
+            .with_context(|| format!("cannot open the database {}", config.database))?;
+        store.migrate().await.context("cannot bring the tables up to date")?;
+
+        let ids = Arc::new(Ids::new(clock.clone()));
+        let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
+        let services = Arc::new(Services { store, auth, clock, ids });
+        let schema = graphql::schema(config.introspection);
+        let api = Api::new(schema, Arc::clone(&services), config.limits.clone());
+
+        let listener = TcpListener::bind(config.listen)
+            .await
+            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let drain_timeout = config.limits.drain_timeout;
+        let router = http::router(Server { services: Arc::clone(&services), api, config });
+        Ok(Self { router, listener, services, drain_timeout })
+    }
+
+    /// The routes, for whoever calls them without a socket.
+    pub fn router(&self) -> Router {
+        self.router.clone()
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Errors
+    /// If the system does not say.
+    pub fn address(&self) -> std::io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `stop` is done, then finishes what has begun.
+    ///
+    /// # Errors
+    /// If accepting connections fails.
+    pub async fn serve(
+        self,
+        stop: impl Future<Output = ()> + Send + 'static,
+    ) -> anyhow::Result<()> {
+        let (stopping, stopped) = oneshot::channel();
+        let stop = async move {
+            stop.await;
+            tracing::info!("stopping");
+            let _ = stopping.send(());
+        };
+        let too_late = async {
+            if stopped.await.is_ok() {
+                sleep(self.drain_timeout).await;
+            }
+        };
+        let purge = tokio::spawn(purge(self.services));
+        tokio::select! {
+            served = axum::serve(self.listener, self.router).with_graceful_shutdown(stop) => served?,
+            () = too_late => tracing::warn!("some requests did not end in time"),
+        }
+        purge.abort();
+        tracing::info!("stopped");
+        Ok(())
+    }
+}
+
+/// Removes what has expired, now and from then on.
+async fn purge(services: Arc<Services>) {
+    let mut ticks = interval(PURGE_EVERY);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        if let Err(error) = services.store.sessions().purge(services.clock.now()).await {
+            tracing::warn!(%error, "expired sessions stay for now");
+        }
+    }
+}

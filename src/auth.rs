@@ -1,0 +1,218 @@
+//! Who is calling: passwords, access tokens and sessions.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::clock::{Clock, Timestamp};
+use crate::config::Config;
+use crate::id::{Ids, SessionId, UserId};
+use crate::store::sessions::{NewToken, Rotation};
+use crate::store::users::User;
+use crate::store::{Store, StoreError};
+
+pub(crate) mod access_token;
+pub(crate) mod identity;
+mod live_sessions;
+pub(crate) mod passwords;
+pub(crate) mod refresh_token;
+mod secrets;
+
+use access_token::AccessTokens;
+use identity::{Identity, Rejection, Viewer};
+use live_sessions::LiveSessions;
+use passwords::Passwords;
+use refresh_token::RefreshToken;
+
+/// How long after its first use a refresh token still works: two tabs may show it at once.
+const REFRESH_GRACE: Duration = Duration::from_secs(10);
+
+/// The longest name of a client that is kept, in characters.
+const USER_AGENT_CHARS: usize = 255;
+
+/// What a client gets when somebody signs in.
+#[derive(Clone, Debug)]
+pub(crate) struct SignedIn {
+    pub(crate) access_token: String,
+    pub(crate) access_token_expires_at: Timestamp,
+    pub(crate) refresh_token: RefreshToken,
+    pub(crate) refresh_token_expires_at: Timestamp,
+    pub(crate) user: User,
+    pub(crate) session: SessionId,
+}
+
+/// What became of a refresh token that was shown.
+#[derive(Clone, Debug)]
+pub(crate) enum Refreshed {
+    SignedIn(Box<SignedIn>),
+    /// It is not, or no longer, good for anything.
+    Refused,
+}
+
+/// Signs people in, recognises them, and signs them out.
+#[derive(Debug)]
+pub(crate) struct Auth {
+    store: Store,
+    clock: Clock,
+    ids: Arc<Ids>,
+    access_tokens: AccessTokens,
+    live_sessions: LiveSessions,
+    refresh_token_ttl: Duration,
+    pub(crate) passwords: Passwords,
+}
+
+impl Auth {
+    pub(crate) fn new(
+        config: &Config,
+        store: Store,
+        clock: Clock,
+        ids: Arc<Ids>,
+    ) -> anyhow::Result<Self> {
+        let secrets = secrets::load(&config.jwt_secrets)?;
+        Ok(Self {
+            store,
+            clock,
+            ids,
+            access_tokens: AccessTokens::new(&secrets, config.access_token_ttl)?,
+            live_sessions: LiveSessions::default(),
+            refresh_token_ttl: config.refresh_token_ttl,
+            passwords: Passwords::new(config.bcrypt_cost, config.limits.waiting_passwords)?,
+        })
+    }
+
+    /// Recognises the caller by the value of the `Authorization` header. Costs no statement while
+    /// the session is known to be alive.
+    pub(crate) async fn identify(
+        &self,
+        authorization: Option<&[u8]>,
+    ) -> Result<Identity, StoreError> {
+        let Some(authorization) = authorization else {
+            return Ok(Identity::Anonymous);
+        };
+        let Some(token) = access_token::bearer(authorization) else {
+            return Ok(Identity::Rejected(Rejection::TokenInvalid));
+        };
+        let viewer = match self.access_tokens.verify(token, self.clock.now()) {
+            Ok(viewer) => viewer,
+            Err(rejection) => return Ok(Identity::Rejected(rejection)),
+        };
+        Ok(if self.is_live(viewer).await? {
+            Identity::User(viewer)
+        } else {
+            Identity::Rejected(Rejection::SessionEnded)
+        })
+    }
+
+    /// Begins a session for somebody who has shown who they are.
+    pub(crate) async fn open_session(
+        &self,
+        user: User,
+        user_agent: Option<&str>,
+    ) -> Result<SignedIn, StoreError> {
+        let (session, now) = (self.ids.next(), self.clock.now());
+        let (token, new) = self.new_refresh_token(now);
+        let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT_CHARS).collect());
+        self.store.sessions().open(session, user.id, user_agent, new, now).await?;
+        Ok(self.signed_in(user, session, token, new, now))
+    }
+
+    /// Exchanges a refresh token for another and a fresh access token.
+    pub(crate) async fn refresh(&self, shown: &RefreshToken) -> Result<Refreshed, StoreError> {
+        let now = self.clock.now();
+        let (token, new) = self.new_refresh_token(now);
+        let rotation = self.store.sessions().rotate(shown.hash(), new, REFRESH_GRACE, now).await;
+        let (session, user) = match rotation {
+            Ok(Rotation::Rotated { session, user }) => (session, user),
+            Ok(Rotation::Reused { session, user }) => {
+                self.live_sessions.end(&[session]);
+                tracing::warn!(%user, %session, "a used refresh token was shown again: session ended");
+                return Ok(Refreshed::Refused);
+            }
+            // The session ended while its token was being exchanged.
+            Ok(Rotation::Unknown) | Err(StoreError::AccountGone) => return Ok(Refreshed::Refused),
+            Err(error) => return Err(error),
+        };
+        let Some(user) = self.store.users().find(user).await? else {
+            return Ok(Refreshed::Refused);
+        };
+        Ok(Refreshed::SignedIn(Box::new(self.signed_in(user, session, token, new, now))))
+    }
+
+    /// Ends a session of an account; false if the account has no such session.
+    pub(crate) async fn end_session(
+        &self,
+        user: UserId,
+        session: SessionId,
+    ) -> Result<bool, StoreError> {
+        let ended = self.store.sessions().end(user, session).await?;
+        if ended {
+            self.live_sessions.end(&[session]);
+        }
+        Ok(ended)
+    }
+
+    /// Ends all sessions of an account, and tells how many.
+    pub(crate) async fn end_all_sessions(&self, user: UserId) -> Result<usize, StoreError> {
+        let ended = self.store.sessions().end_all(user).await?;
+        self.live_sessions.end(&ended);
+        Ok(ended.len())
+    }
+
+    /// Sets another password, which ends all sessions.
+    pub(crate) async fn change_password(
+        &self,
+        user: UserId,
+        password_hash: String,
+    ) -> Result<(), StoreError> {
+        let ended = self.store.users().change_password(user, password_hash).await?;
+        self.live_sessions.end(&ended);
+        Ok(())
+    }
+
+    /// Removes an account and all it owns; false if there was none.
+    pub(crate) async fn delete_account(&self, user: UserId) -> Result<bool, StoreError> {
+        let ended = self.store.users().delete(user).await?;
+        self.live_sessions.end(ended.as_deref().unwrap_or_default());
+        Ok(ended.is_some())
+    }
+
+    async fn is_live(&self, viewer: Viewer) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if let Some(user) = self.live_sessions.find(viewer.session, now) {
+            return Ok(user == viewer.user);
+        }
+        let asked = self.live_sessions.ask();
+        let user = self.store.sessions().user_of(viewer.session, now).await?;
+        if let Some(user) = user {
+            self.live_sessions.remember(asked, viewer.session, user, now);
+        }
+        Ok(user == Some(viewer.user))
+    }
+
+    fn new_refresh_token(&self, now: Timestamp) -> (RefreshToken, NewToken) {
+        let token = RefreshToken::generate(&mut rand::rng());
+        let new = NewToken { hash: token.hash(), expires_at: now + self.refresh_token_ttl };
+        (token, new)
+    }
+
+    fn signed_in(
+        &self,
+        user: User,
+        session: SessionId,
+        refresh_token: RefreshToken,
+        new: NewToken,
+        now: Timestamp,
+    ) -> SignedIn {
+        let viewer = Viewer { user: user.id, session };
+        let token_id: uuid::Uuid = self.ids.next();
+        let (access_token, access_token_expires_at) =
+            self.access_tokens.issue(viewer, token_id, now);
+        SignedIn {
+            access_token,
+            access_token_expires_at,
+            refresh_token,
+            refresh_token_expires_at: new.expires_at,
+            user,
+            session,
+        }
+    }
+}

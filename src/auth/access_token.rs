@@ -1,0 +1,201 @@
+//! Access tokens: JSON Web Tokens (RFC 7519), signed with HS256, with the explicit type `at+jwt`
+//! (RFC 8725, section 3.11; RFC 9068, section 2.1).
+
+use std::time::Duration;
+
+use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use secrecy::{ExposeSecret, SecretString};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+use uuid::Uuid;
+
+use super::identity::{Rejection, Viewer};
+use crate::clock::Timestamp;
+use crate::id::{SessionId, UserId};
+
+const ISSUER: &str = "bookshelf";
+const AUDIENCE: &str = "bookshelf";
+const TYPE: &str = "at+jwt";
+
+/// How far the clocks of two servers may be apart, in seconds, before one takes the tokens of the
+/// other for tokens of the future.
+const CLOCK_SKEW_SECS: i64 = 5;
+
+/// RFC 7519, section 4.1, and `sid`, the session (OpenID Connect Front-Channel Logout 1.0).
+#[derive(Debug, Serialize, Deserialize)]
+struct Claims {
+    iss: String,
+    aud: String,
+    sub: String,
+    sid: String,
+    iat: i64,
+    nbf: i64,
+    exp: i64,
+    jti: String,
+}
+
+/// Issues access tokens with the first secret and verifies them with any.
+pub(crate) struct AccessTokens {
+    header: Header,
+    signing: EncodingKey,
+    verifying: Vec<(String, DecodingKey)>,
+    validation: Validation,
+    ttl: Duration,
+}
+
+impl AccessTokens {
+    pub(super) fn new(secrets: &[SecretString], ttl: Duration) -> anyhow::Result<Self> {
+        let first = secrets.first().ok_or_else(|| anyhow::anyhow!("no secret to sign with"))?;
+        let mut header = Header::new(Algorithm::HS256);
+        header.typ = Some(TYPE.to_owned());
+        header.kid = Some(key_id(first));
+        let verifying = |secret: &SecretString| {
+            (key_id(secret), DecodingKey::from_secret(secret.expose_secret().as_bytes()))
+        };
+        let mut validation = Validation::new(Algorithm::HS256);
+        validation.set_issuer(&[ISSUER]);
+        validation.set_audience(&[AUDIENCE]);
+        validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
+        // Ours, below, by the clock that was passed in.
+        validation.validate_exp = false;
+        validation.validate_nbf = false;
+        Ok(Self {
+            header,
+            signing: EncodingKey::from_secret(first.expose_secret().as_bytes()),
+            verifying: secrets.iter().map(verifying).collect(),
+            validation,
+            ttl,
+        })
+    }
+
+    /// A token for this viewer, and when it expires.
+    pub(super) fn issue(&self, viewer: Viewer, id: Uuid, now: Timestamp) -> (String, Timestamp) {
+        let issued_at = now.as_secs();
+        let expires_at = Timestamp::from_secs(issued_at) + self.ttl;
+        let claims = Claims {
+            iss: ISSUER.to_owned(),
+            aud: AUDIENCE.to_owned(),
+            sub: viewer.user.to_string(),
+            sid: viewer.session.to_string(),
+            iat: issued_at,
+            nbf: issued_at,
+            exp: expires_at.as_secs(),
+            jti: id.to_string(),
+        };
+        #[expect(
+            clippy::expect_used,
+            reason = "strings and numbers always serialise, and HMAC takes any key"
+        )]
+        let token = jsonwebtoken::encode(&self.header, &claims, &self.signing)
+            .expect("claims of strings and numbers can be signed");
+        (token, expires_at)
+    }
+
+    /// Whom a token stands for. Whether the session still lives is not said here.
+    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, Rejection> {
+        let invalid = |_| Rejection::TokenInvalid;
+        let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return Err(Rejection::TokenInvalid);
+        }
+        let key = self.verifying.iter().find(|(id, _)| header.kid.as_ref() == Some(id));
+        let Some((_, key)) = key else {
+            return Err(Rejection::TokenInvalid);
+        };
+        let claims =
+            jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(invalid)?.claims;
+        let now = now.as_secs();
+        if claims.exp <= now {
+            return Err(Rejection::TokenExpired);
+        }
+        if claims.nbf > now + CLOCK_SKEW_SECS {
+            return Err(Rejection::TokenInvalid);
+        }
+        match (UserId::parse(&claims.sub), SessionId::parse(&claims.sid)) {
+            (Some(user), Some(session)) => Ok(Viewer { user, session }),
+            _ => Err(Rejection::TokenInvalid),
+        }
+    }
+}
+
+impl std::fmt::Debug for AccessTokens {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("AccessTokens").field("ttl", &self.ttl).finish_non_exhaustive()
+    }
+}
+
+/// The token in an `Authorization` header (RFC 6750, section 2.1; the scheme in any case).
+pub(super) fn bearer(authorization: &[u8]) -> Option<&str> {
+    let (scheme, token) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
+}
+
+/// Names a secret without giving it away: the first half of its SHA-256.
+fn key_id(secret: &SecretString) -> String {
+    let digest = Sha256::digest(secret.expose_secret().as_bytes());
+    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::id::Ids;
+
+    const NOW: Timestamp = Timestamp::from_millis(1_774_602_900_000);
+
+    fn tokens(secrets: &[&str]) -> AccessTokens {
+        let secrets: Vec<_> = secrets.iter().map(|secret| SecretString::from(*secret)).collect();
+        AccessTokens::new(&secrets, Duration::from_secs(900)).expect("tokens")
+    }
+
+    fn viewer() -> Viewer {
+        let ids = Ids::new(Clock::manual(NOW));
+        Viewer { user: ids.next(), session: ids.next() }
+    }
+
+    #[test]
+    fn a_token_is_good_until_it_expires() {
+        let (tokens, viewer) = (tokens(&["0123456789abcdef0123456789abcdef"]), viewer());
+        let (token, expires_at) = tokens.issue(viewer, Uuid::nil(), NOW);
+        assert_eq!(expires_at, NOW + Duration::from_secs(900));
+        assert_eq!(tokens.verify(&token, NOW), Ok(viewer));
+        assert_eq!(tokens.verify(&token, NOW + Duration::from_secs(899)), Ok(viewer));
+        assert_eq!(tokens.verify(&token, expires_at), Err(Rejection::TokenExpired));
+        assert_eq!(
+            tokens.verify(&token, NOW - Duration::from_secs(6)),
+            Err(Rejection::TokenInvalid)
+        );
+    }
+
+    #[test]
+    fn a_secret_can_be_rotated() {
+        let (old, new) =
+            ("old-old-old-old-old-old-old-old-old", "new-new-new-new-new-new-new-new-new");
+        let viewer = viewer();
+        let (token, _) = tokens(&[old]).issue(viewer, Uuid::nil(), NOW);
+        assert_eq!(tokens(&[new, old]).verify(&token, NOW), Ok(viewer));
+        assert_eq!(tokens(&[new]).verify(&token, NOW), Err(Rejection::TokenInvalid));
+    }
+
+    #[test]
+    fn a_changed_token_is_no_token() {
+        let tokens = tokens(&["0123456789abcdef0123456789abcdef"]);
+        let (token, _) = tokens.issue(viewer(), Uuid::nil(), NOW);
+        for position in 0..token.len() - 1 {
+            let mut changed = token.clone().into_bytes();
+            changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
+            let changed = String::from_utf8(changed).expect("ascii");
+            assert_eq!(tokens.verify(&changed, NOW), Err(Rejection::TokenInvalid), "{position}");
+        }
+    }
+
+    #[test]
+    fn only_the_bearer_scheme_carries_a_token() {
+        assert_eq!(bearer(b"Bearer abc"), Some("abc"));
+        assert_eq!(bearer(b"bearer  abc "), Some("abc"));
+        assert_eq!(bearer(b"Basic YTpi"), None);
+        assert_eq!(bearer(b"Bearer"), None);
+        assert_eq!(bearer(b"Bearer \xff"), None);
+    }
+}

@@ -1,0 +1,168 @@
+//! bcrypt, on threads of its own: one per core, which give way to everything else, behind a queue
+//! with an end. A storm of logins slows logins down and nothing else.
+
+use std::num::NonZero;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::thread;
+
+use bcrypt::BcryptError;
+use crossbeam_channel::{Sender, bounded};
+use thread_priority::ThreadPriority;
+use tokio::sync::oneshot;
+
+use crate::input::password::{LONGEST_BYTES, Password};
+use crate::store::users::User;
+
+/// A password could not be hashed or verified.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum HashError {
+    /// Too many are waiting.
+    #[error("too many passwords are waiting to be hashed")]
+    Busy,
+    #[error("bcrypt: {0}")]
+    Bcrypt(String),
+}
+
+impl From<BcryptError> for HashError {
+    fn from(error: BcryptError) -> Self {
+        Self::Bcrypt(error.to_string())
+    }
+}
+
+type Job = Box<dyn FnOnce() + Send>;
+
+/// Hashes and verifies passwords.
+#[derive(Debug)]
+pub(crate) struct Passwords {
+    queue: Sender<Job>,
+    cost: u32,
+}
+
+impl Passwords {
+    pub(super) fn new(cost: u32, waiting: usize) -> std::io::Result<Self> {
+        let (queue, jobs) = bounded::<Job>(waiting);
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        for number in 0..cores {
+            let jobs = jobs.clone();
+            thread::Builder::new().name(format!("password-{number}")).spawn(move || {
+                if let Err(error) = ThreadPriority::Min.set_for_current() {
+                    tracing::debug!(?error, "hashing threads keep the usual priority");
+                }
+                for job in jobs {
+                    // A job that panics drops its answer, which its caller sees; the thread lives.
+                    let _ = catch_unwind(AssertUnwindSafe(job));
+                }
+            })?;
+        }
+        Ok(Self { queue, cost })
+    }
+
+    /// The hash to keep of a password.
+    pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
+        let cost = self.cost;
+        Ok(self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??)
+    }
+
+    /// Whether this is the user's password. Takes as long for nobody's and for impossible ones.
+    pub(crate) async fn verify(
+        &self,
+        user: Option<&User>,
+        password: &str,
+    ) -> Result<bool, HashError> {
+        let possible = password.len() <= LONGEST_BYTES && !password.contains('\0');
+        let known = user.filter(|_| possible).map(|user| user.password_hash.clone());
+        let (password, right_if_equal) =
+            if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
+        let hash = known.unwrap_or_else(|| nobodys_hash(self.cost));
+        let equal = self.run(move || bcrypt::verify(password, &hash)).await??;
+        Ok(equal && right_if_equal)
+    }
+
+    async fn run<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, HashError> {
+        let (answer, answered) = oneshot::channel();
+        let job = Box::new(move || {
+            // Nobody may be waiting any more: a request that timed out, a client that left.
+            if !answer.is_closed() {
+                let _ = answer.send(work());
+            }
+        });
+        self.queue.try_send(job).map_err(|_| HashError::Busy)?;
+        answered.await.map_err(|_| HashError::Bcrypt("the hashing thread gave no answer".into()))
+    }
+}
+
+/// A hash of this cost that no password has: verifying it takes the time and says no.
+fn nobodys_hash(cost: u32) -> String {
+    format!("$2b${cost:02}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn verifying_nobodys_hash_is_real_work() {
+        assert_eq!(
+            nobodys_hash(12).parse::<bcrypt::HashParts>().map(|parts| parts.get_cost()).ok(),
+            Some(12)
+        );
+        assert!(!bcrypt::verify("", &nobodys_hash(10)).expect("a well-formed hash"));
+    }
+
+    #[tokio::test]
+    async fn what_bcrypt_would_cut_or_end_early_is_never_the_password() {
+        let passwords = Passwords::new(10, 4).expect("threads");
+        let password = Password::parse("correct horse battery staple", &[]).expect("a password");
+        let password_hash = passwords.hash(password).await.expect("a hash");
+        let user = user_with(password_hash);
+        let verify =
+            async |text: &str| passwords.verify(Some(&user), text).await.expect("an answer");
+        assert!(verify("correct horse battery staple").await);
+        assert!(!verify("correct horse battery stapl").await);
+        assert!(!verify("correct horse battery staple\0").await);
+        assert!(!verify("correct horse battery staple\0correct horse battery staple").await);
+        assert!(!verify("").await);
+        assert!(!passwords.verify(None, "correct horse battery staple").await.expect("an answer"));
+    }
+
+    #[tokio::test]
+    async fn a_full_queue_says_so_at_once() {
+        let passwords = Passwords::new(10, 1).expect("threads");
+        let cores = thread::available_parallelism().map_or(1, NonZero::get);
+        let (release, held) = bounded::<()>(0);
+        let (start, mut started) = tokio::sync::mpsc::channel(cores);
+        let mut running = Vec::new();
+        for _ in 0..cores {
+            let (held, start) = (held.clone(), start.clone());
+            let mut work = Box::pin(passwords.run(move || {
+                let _ = start.blocking_send(());
+                held.recv().is_err()
+            }));
+            assert!(futures_util::poll!(&mut work).is_pending());
+            started.recv().await.expect("a thread takes it");
+            running.push(work);
+        }
+        let mut waiting = Box::pin(passwords.run(|| true));
+        assert!(futures_util::poll!(&mut waiting).is_pending());
+        assert!(matches!(passwords.run(|| true).await, Err(HashError::Busy)));
+        drop(release);
+        assert!(waiting.await.is_ok());
+        assert!(futures_util::future::join_all(running).await.iter().all(Result::is_ok));
+    }
+
+    fn user_with(password_hash: String) -> User {
+        let ids = crate::id::Ids::new(crate::clock::Clock::system());
+        User {
+            id: ids.next(),
+            username: "ada".into(),
+            username_key: "ada".into(),
+            email: "ada@example.org".into(),
+            email_key: "ada@example.org".into(),
+            password_hash,
+            created_at: crate::clock::Timestamp::from_millis(0),
+        }
+    }
+}

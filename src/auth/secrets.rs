@@ -1,0 +1,60 @@
+//! The secrets of access tokens, as configured or as kept beside an SQLite file.
+
+use std::fs;
+use std::io::{self, ErrorKind, Write};
+use std::path::Path;
+
+use anyhow::{Context, ensure};
+use rand::Rng;
+use secrecy::SecretString;
+
+use crate::config::JwtSecrets;
+
+/// Bytes of randomness in a secret that is made here; its text has two hexadecimal digits each.
+const RANDOM_BYTES: usize = 32;
+
+pub(super) fn load(secrets: &JwtSecrets) -> anyhow::Result<Vec<SecretString>> {
+    match secrets {
+        JwtSecrets::Given(secrets) => Ok(secrets.clone()),
+        JwtSecrets::BesideDatabase(path) => {
+            let secret =
+                load_or_make(path).with_context(|| format!("the secret in {}", path.display()))?;
+            Ok(vec![secret])
+        }
+    }
+}
+
+fn load_or_make(path: &Path) -> anyhow::Result<SecretString> {
+    if !path.exists() {
+        make(path)?;
+    }
+    let text = fs::read_to_string(path)?;
+    let text = text.trim();
+    ensure!(
+        text.len() >= RANDOM_BYTES,
+        "it is shorter than {RANDOM_BYTES} bytes; remove it to get a new one"
+    );
+    Ok(text.into())
+}
+
+/// Writes a new secret, whole or not at all; of two servers that start at once, the first wins.
+fn make(path: &Path) -> io::Result<()> {
+    let mut bytes = [0; RANDOM_BYTES];
+    rand::rng().fill_bytes(&mut bytes);
+    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+
+    let draft = path.with_extension(format!("jwt-secret.{}", std::process::id()));
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(&draft)?;
+    writeln!(file, "{text}")?;
+    file.sync_all()?;
+    let made = match fs::hard_link(&draft, path) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
+        other => other,
+    };
+    fs::remove_file(&draft)?;
+    made
+}

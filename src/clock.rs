@@ -1,0 +1,144 @@
+//! The only reader of the time.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use sea_orm::DeriveValueType;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+use time::macros::format_description;
+
+/// An instant in UTC, in whole milliseconds since the Unix epoch.
+///
+/// Both databases keep it as a 64-bit integer: it orders, compares and indexes alike everywhere,
+/// and a cursor that carries it is exact.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
+pub struct Timestamp(i64);
+
+impl Timestamp {
+    /// The instant this many milliseconds after the Unix epoch.
+    pub const fn from_millis(millis: i64) -> Self {
+        Self(millis)
+    }
+
+    /// The instant this many whole seconds after the Unix epoch.
+    pub(crate) const fn from_secs(secs: i64) -> Self {
+        Self(secs.saturating_mul(1000))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub const fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// Whole seconds since the Unix epoch, rounded down.
+    pub(crate) const fn as_secs(self) -> i64 {
+        self.0.div_euclid(1000)
+    }
+
+    /// Reads an RFC 3339 date-time with any offset; what is finer than a millisecond is dropped.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
+        let millis = instant.unix_timestamp_nanos().div_euclid(1_000_000);
+        i64::try_from(millis).ok().map(Self)
+    }
+}
+
+impl std::ops::Add<Duration> for Timestamp {
+    type Output = Self;
+
+    fn add(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_add(millis))
+    }
+}
+
+impl std::ops::Sub<Duration> for Timestamp {
+    type Output = Self;
+
+    fn sub(self, duration: Duration) -> Self {
+        let millis = i64::try_from(duration.as_millis()).unwrap_or(i64::MAX);
+        Self(self.0.saturating_sub(millis))
+    }
+}
+
+/// RFC 3339 in UTC with milliseconds: `2026-03-27T09:15:00.000Z`.
+impl fmt::Display for Timestamp {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let format = format_description!(
+            "[year]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+        );
+        let nanos = i128::from(self.0) * 1_000_000;
+        let instant = OffsetDateTime::from_unix_timestamp_nanos(nanos).map_err(|_| fmt::Error)?;
+        let text = instant.format(format).map_err(|_| fmt::Error)?;
+        f.write_str(&text)
+    }
+}
+
+/// Tells the time: the system's, or one that stands still until a test moves it.
+#[derive(Clone, Debug, Default)]
+pub struct Clock(Source);
+
+#[derive(Clone, Debug, Default)]
+enum Source {
+    #[default]
+    System,
+    Manual(Arc<AtomicI64>),
+}
+
+impl Clock {
+    /// The system's time.
+    pub fn system() -> Self {
+        Self(Source::System)
+    }
+
+    /// A clock that shows `start` until [`Clock::advance`] moves it.
+    pub fn manual(start: Timestamp) -> Self {
+        Self(Source::Manual(Arc::new(AtomicI64::new(start.as_millis()))))
+    }
+
+    /// The present instant.
+    #[expect(clippy::disallowed_methods, reason = "this is the clock")]
+    pub fn now(&self) -> Timestamp {
+        match &self.0 {
+            Source::System => {
+                let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+                Timestamp(0) + since_epoch
+            }
+            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+        }
+    }
+
+    /// Moves a manual clock and every clone of it; the system's clock stays as it is.
+    pub fn advance(&self, duration: Duration) {
+        if let Source::Manual(millis) = &self.0 {
+            millis.store((self.now() + duration).as_millis(), Ordering::SeqCst);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_instant_is_shown_with_exactly_three_digits_of_a_second() {
+        assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
+        assert_eq!(
+            Timestamp::from_millis(1_774_602_900_007).to_string(),
+            "2026-03-27T09:15:00.007Z"
+        );
+    }
+
+    #[test]
+    fn any_offset_is_read_and_nonsense_is_not() {
+        let utc = Timestamp::parse("2026-03-27T09:15:00Z");
+        assert_eq!(utc, Timestamp::parse("2026-03-27T10:15:00.0009+01:00"));
+        assert_eq!(utc.map(|t| t.to_string()).as_deref(), Some("2026-03-27T09:15:00.000Z"));
+        for nonsense in ["", "2026-03-27", "2026-02-30T00:00:00Z", "09:15", "2026-03-27T09:15:00"] {
+            assert_eq!(Timestamp::parse(nonsense), None, "{nonsense}");
+        }
+    }
+}

@@ -1,0 +1,397 @@
+//! From options and variables, all of them texts, to a [`Config`] whose values are checked.
+
+use std::io::IsTerminal;
+use std::net::SocketAddr;
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use clap::Args;
+use secrecy::SecretString;
+
+use super::{Config, ConfigError, Database, JwtSecrets, Limits, LogFormat};
+
+/// The shortest secret that HS256 may be used with, in bytes (RFC 7518, section 3.2).
+const JWT_SECRET_BYTES: usize = 32;
+
+/// Reads `.env` in the working directory into the environment; what is set already stays.
+///
+/// # Errors
+/// Says what is wrong with the file. A missing file is no error.
+pub fn read_dotenv() -> Result<(), String> {
+    match dotenvy::dotenv() {
+        Err(error) if !error.not_found() => Err(format!(".env: {error}")),
+        _ => Ok(()),
+    }
+}
+
+/// Every setting as it was typed.
+#[derive(Args, Clone, Debug, Default)]
+pub struct Options {
+    /// Address and port to accept connections on
+    #[arg(
+        long,
+        env = "LISTEN",
+        value_name = "ADDRESS:PORT",
+        global = true,
+        default_value = "127.0.0.1:8000"
+    )]
+    listen: String,
+
+    /// Where the data is kept: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`
+    #[arg(
+        long,
+        env = "DATABASE_URL",
+        value_name = "URL",
+        global = true,
+        hide_env_values = true,
+        default_value = "sqlite://data/bookshelf.db"
+    )]
+    database_url: String,
+
+    /// Most connections to the database [default: sized to the machine]
+    #[arg(long, env = "DATABASE_POOL", value_name = "NUMBER", global = true)]
+    database_pool: Option<String>,
+
+    /// Secrets of access tokens, separated by commas, each at least 32 bytes; the first signs, all
+    /// verify [default with SQLite: made at first start and kept beside the database]
+    #[arg(
+        long,
+        env = "JWT_SECRETS",
+        value_name = "SECRET,…",
+        global = true,
+        hide_env_values = true
+    )]
+    jwt_secrets: Option<String>,
+
+    /// How long an access token is good for: 900s, 15m, 1h …
+    #[arg(
+        long,
+        env = "ACCESS_TOKEN_TTL",
+        value_name = "DURATION",
+        global = true,
+        default_value = "15m"
+    )]
+    access_token_ttl: String,
+
+    /// How long a refresh token is good for: 12h, 30d …
+    #[arg(
+        long,
+        env = "REFRESH_TOKEN_TTL",
+        value_name = "DURATION",
+        global = true,
+        default_value = "30d"
+    )]
+    refresh_token_ttl: String,
+
+    /// bcrypt's cost, from 10 to 16; one more takes twice the time
+    #[arg(long, env = "BCRYPT_COST", value_name = "NUMBER", global = true, default_value = "12")]
+    bcrypt_cost: String,
+
+    /// Origins whose pages may call from a browser, separated by commas [default: none]
+    #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", global = true)]
+    cors_origins: Option<String>,
+
+    /// Whether / serves GraphiQL: on or off
+    #[arg(long, env = "GRAPHIQL", value_name = "SWITCH", global = true, default_value = "on")]
+    graphiql: String,
+
+    /// Whether the schema may be asked for: on or off
+    #[arg(long, env = "INTROSPECTION", value_name = "SWITCH", global = true, default_value = "on")]
+    introspection: String,
+
+    /// How log lines are written: json or pretty [default: pretty on a terminal, else json]
+    #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", global = true)]
+    log_format: Option<String>,
+
+    /// Which log lines are written, such as warn or bookshelf=debug,info
+    #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true, default_value = "info")]
+    rust_log: String,
+}
+
+impl Options {
+    /// Checks every value.
+    ///
+    /// # Errors
+    /// All that is wrong, together.
+    pub fn resolve(self) -> Result<Config, Vec<ConfigError>> {
+        let mut wrong = Wrong(Vec::new());
+        let listen = wrong.note("LISTEN", &self.listen, address);
+        let database = wrong.note_secret("DATABASE_URL", &self.database_url, database);
+        let database_pool = self.database_pool.as_deref().unwrap_or_default();
+        let database_pool = wrong.note("DATABASE_POOL", database_pool, pool_size);
+        let given = self.jwt_secrets.filter(|secrets| !secrets.trim().is_empty());
+        let jwt_secrets = match (given, &database) {
+            (Some(secrets), _) => wrong.note_secret("JWT_SECRETS", &secrets, given_secrets),
+            (None, Some(Database::Sqlite(path))) => Some(beside(path)),
+            (None, Some(Database::Postgres(_))) => wrong.note_secret("JWT_SECRETS", "", |_| {
+                Err(format!("with PostgreSQL it must hold at least {JWT_SECRET_BYTES} bytes"))
+            }),
+            (None, None) => None,
+        };
+        let access_token_ttl = wrong.note("ACCESS_TOKEN_TTL", &self.access_token_ttl, duration);
+        let refresh_token_ttl = wrong.note("REFRESH_TOKEN_TTL", &self.refresh_token_ttl, |text| {
+            duration(text).and_then(|ttl| match access_token_ttl {
+                Some(access) if ttl < access => {
+                    Err("it must be at least as long as ACCESS_TOKEN_TTL".to_owned())
+                }
+                _ => Ok(ttl),
+            })
+        });
+        let bcrypt_cost = wrong.note("BCRYPT_COST", &self.bcrypt_cost, bcrypt_cost);
+        let cors_origins = self.cors_origins.as_deref().unwrap_or_default();
+        let cors_origins = wrong.note("CORS_ORIGINS", cors_origins, origins);
+        let graphiql = wrong.note("GRAPHIQL", &self.graphiql, switch);
+        let introspection = wrong.note("INTROSPECTION", &self.introspection, switch);
+        let log_format_text = self.log_format.as_deref().unwrap_or_default();
+        let log_format = wrong.note("LOG_FORMAT", log_format_text, log_format);
+        let log_filter = wrong.note("RUST_LOG", &self.rust_log, log_filter);
+
+        let config = (|| {
+            Some(Config {
+                listen: listen?,
+                database: database?,
+                database_pool: database_pool?,
+                jwt_secrets: jwt_secrets?,
+                access_token_ttl: access_token_ttl?,
+                refresh_token_ttl: refresh_token_ttl?,
+                bcrypt_cost: bcrypt_cost?,
+                cors_origins: cors_origins?,
+                graphiql: graphiql?,
+                introspection: introspection?,
+                log_format: log_format?,
+                log_filter: log_filter?,
+                limits: Limits::default(),
+            })
+        })();
+        config.ok_or(wrong.0)
+    }
+}
+
+/// Collects what is wrong, so that all of it can be said at once.
+struct Wrong(Vec<ConfigError>);
+
+impl Wrong {
+    fn note<T>(
+        &mut self,
+        variable: &'static str,
+        value: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let error = |allowed| ConfigError { variable, value: Some(value.to_owned()), allowed };
+        parse(value).map_err(|allowed| self.0.push(error(allowed))).ok()
+    }
+
+    fn note_secret<T>(
+        &mut self,
+        variable: &'static str,
+        value: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
+        let error = |allowed| ConfigError { variable, value: None, allowed };
+        parse(value).map_err(|allowed| self.0.push(error(allowed))).ok()
+    }
+}
+
+fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it takes an address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+fn database(url: &str) -> Result<Database, String> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return Ok(Database::Postgres(url.into()));
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) if path.contains(":memory:") || path.contains('?') => {
+            Err("an SQLite database is a file, without parameters: sqlite://data/bookshelf.db"
+                .into())
+        }
+        Some(path) if !path.trim_start_matches('/').is_empty() => {
+            Ok(Database::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+        }
+        _ => Err("it takes sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
+    }
+}
+
+fn pool_size(text: &str) -> Result<Option<NonZeroU32>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    text.parse().map(Some).map_err(|_| "it takes a whole number from 1".to_owned())
+}
+
+fn given_secrets(text: &str) -> Result<JwtSecrets, String> {
+    let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
+    if secrets.iter().any(|secret| secret.len() < JWT_SECRET_BYTES) {
+        return Err(format!(
+            "each of its secrets, separated by commas, has at least {JWT_SECRET_BYTES} bytes"
+        ));
+    }
+    Ok(JwtSecrets::Given(secrets.into_iter().map(SecretString::from).collect()))
+}
+
+/// `data/bookshelf.db` has its secret in `data/bookshelf.jwt-secret`.
+fn beside(database: &Path) -> JwtSecrets {
+    JwtSecrets::BesideDatabase(database.with_extension("jwt-secret"))
+}
+
+fn duration(text: &str) -> Result<Duration, String> {
+    const ALLOWED: &str =
+        "it takes a whole number and its unit, such as 900s, 15m, 12h or 30d, up to 3650d";
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(ALLOWED)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(ALLOWED.to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| ALLOWED)?;
+    match number.checked_mul(seconds) {
+        Some(seconds @ 1..=315_360_000) => Ok(Duration::from_secs(seconds)),
+        _ => Err(ALLOWED.to_owned()),
+    }
+}
+
+fn bcrypt_cost(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(cost @ 10..=16) => Ok(cost),
+        _ => Err("it takes a whole number from 10 to 16".to_owned()),
+    }
+}
+
+fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins
+        .map(|origin| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            match host {
+                Some(host)
+                    if !host.is_empty() && !host.contains(['/', '*', ' ', '@', '?', '#']) =>
+                {
+                    Ok(origin.to_ascii_lowercase())
+                }
+                _ => Err("it takes origins such as https://books.example.org, separated by commas"
+                    .to_owned()),
+            }
+        })
+        .collect()
+}
+
+fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it takes on or off".to_owned()),
+    }
+}
+
+fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "" if std::io::stdout().is_terminal() => Ok(LogFormat::Pretty),
+        "" | "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        _ => Err("it takes json or pretty".to_owned()),
+    }
+}
+
+fn log_filter(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err("it takes levels and targets such as warn or bookshelf=debug,info".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Command {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn resolved(arguments: &[&str]) -> Result<Config, Vec<String>> {
+        let arguments = std::iter::once("bookshelf").chain(arguments.iter().copied());
+        let options = Command::parse_from(arguments).options;
+        options.resolve().map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
+    }
+
+    #[test]
+    fn an_sqlite_file_keeps_its_secret_beside_it() {
+        let config =
+            resolved(&["--database-url", "sqlite:///srv/books.db"]).expect("a configuration");
+        assert!(
+            matches!(config.database, Database::Sqlite(path) if path == Path::new("/srv/books.db"))
+        );
+        let JwtSecrets::BesideDatabase(secret) = config.jwt_secrets else { panic!("given") };
+        assert_eq!(secret, Path::new("/srv/books.jwt-secret"));
+    }
+
+    #[test]
+    fn postgres_wants_a_secret() {
+        let wrong =
+            resolved(&["--database-url", "postgres://localhost/books"]).expect_err("no secret");
+        assert_eq!(
+            wrong,
+            ["JWT_SECRETS is not allowed: with PostgreSQL it must hold at least 32 bytes"]
+        );
+    }
+
+    #[test]
+    fn everything_wrong_is_said_at_once_and_no_secret_is_repeated() {
+        let wrong = resolved(&[
+            "--listen",
+            "8000",
+            "--database-url",
+            "mysql://root:hunter2@localhost/books",
+            "--jwt-secrets",
+            "short-secret",
+            "--access-token-ttl",
+            "15 minutes",
+            "--bcrypt-cost",
+            "9",
+            "--cors-origins",
+            "*",
+            "--graphiql",
+            "yes",
+        ])
+        .expect_err("all wrong")
+        .join("\n");
+        for named in [
+            "LISTEN=8000 ",
+            "DATABASE_URL ",
+            "JWT_SECRETS ",
+            "ACCESS_TOKEN_TTL=15 minutes ",
+            "BCRYPT_COST=9 ",
+            "CORS_ORIGINS=* ",
+            "GRAPHIQL=yes ",
+        ] {
+            assert!(wrong.contains(named), "{named} in {wrong}");
+        }
+        assert!(!wrong.contains("hunter2") && !wrong.contains("short-secret"), "{wrong}");
+    }
+
+    #[test]
+    fn a_session_outlives_its_access_tokens() {
+        let wrong = resolved(&["--access-token-ttl", "2h", "--refresh-token-ttl", "1h"])
+            .expect_err("shorter");
+        assert_eq!(wrong.len(), 1);
+        assert!(resolved(&["--access-token-ttl", "1h", "--refresh-token-ttl", "1h"]).is_ok());
+    }
+
+    #[test]
+    fn durations_have_a_unit_and_an_end() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("30d"), Ok(Duration::from_secs(2_592_000)));
+        for wrong in ["", "15", "m", "0s", "-1m", "1.5h", "3651d", "99999999999999999999d", "15m "]
+        {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,94 @@
+//! The configuration as people read it, without its secrets.
+
+use std::fmt;
+use std::time::Duration;
+
+use super::{Config, Database, JwtSecrets};
+
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "LISTEN={}", self.listen)?;
+        writeln!(f, "DATABASE_URL={}", self.database)?;
+        match self.database_pool {
+            Some(size) => writeln!(f, "DATABASE_POOL={size}")?,
+            None => writeln!(f, "DATABASE_POOL=   # sized to the machine")?,
+        }
+        match &self.jwt_secrets {
+            JwtSecrets::Given(secrets) => writeln!(f, "JWT_SECRETS=…   # {} given", secrets.len())?,
+            JwtSecrets::BesideDatabase(path) => {
+                writeln!(f, "JWT_SECRETS=   # in {}", path.display())?;
+            }
+        }
+        writeln!(f, "ACCESS_TOKEN_TTL={}", Short(self.access_token_ttl))?;
+        writeln!(f, "REFRESH_TOKEN_TTL={}", Short(self.refresh_token_ttl))?;
+        writeln!(f, "BCRYPT_COST={}", self.bcrypt_cost)?;
+        writeln!(f, "CORS_ORIGINS={}", self.cors_origins.join(","))?;
+        writeln!(f, "GRAPHIQL={}", switch(self.graphiql))?;
+        writeln!(f, "INTROSPECTION={}", switch(self.introspection))?;
+        writeln!(f, "LOG_FORMAT={}", self.log_format)?;
+        writeln!(f, "RUST_LOG={}", self.log_filter)
+    }
+}
+
+/// The URL; of PostgreSQL's only what stands after the password, since the rest may hold it.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        use secrecy::ExposeSecret;
+
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => {
+                let url = url.expose_secret();
+                let without_parameters = url.split(['?', '#']).next().unwrap_or_default();
+                let host =
+                    without_parameters.rsplit(['@', '/']).nth(1).filter(|host| !host.is_empty());
+                let name = without_parameters.rsplit('/').next().unwrap_or_default();
+                write!(f, "postgres://…@{}/{name}", host.unwrap_or("localhost"))
+            }
+        }
+    }
+}
+
+fn switch(on: bool) -> &'static str {
+    if on { "on" } else { "off" }
+}
+
+/// A duration in its largest whole unit.
+struct Short(Duration);
+
+impl fmt::Display for Short {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let seconds = self.0.as_secs();
+        let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
+        let (size, unit) =
+            units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, 's'));
+        write!(f, "{}{unit}", seconds / size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_password_is_shown() {
+        for url in [
+            "postgres://books:s3cr3t@db.example.org:5432/bookshelf",
+            "postgres://books:s3cr3t@db.example.org:5432/bookshelf?password=s3cr3t",
+            "postgres://books:s3%40cr3t/s3cr3t@db.example.org:5432/bookshelf",
+        ] {
+            let shown = Database::Postgres(url.into()).to_string();
+            assert_eq!(shown, "postgres://…@db.example.org:5432/bookshelf");
+        }
+        let shown = Database::Postgres("postgres:///bookshelf?host=/run&password=s3cr3t".into())
+            .to_string();
+        assert_eq!(shown, "postgres://…@localhost/bookshelf");
+    }
+
+    #[test]
+    fn durations_are_shown_in_their_largest_unit() {
+        assert_eq!(Short(Duration::from_secs(900)).to_string(), "15m");
+        assert_eq!(Short(Duration::from_secs(2_592_000)).to_string(), "30d");
+        assert_eq!(Short(Duration::from_secs(61)).to_string(), "61s");
+    }
+}

@@ -1,0 +1,38 @@
+//! Books.
+
+use sea_orm::entity::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::id::{BookId, UserId};
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "books")]
+pub struct Model {
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: BookId,
+    pub(crate) owner_id: UserId,
+    pub(crate) title: String,
+    /// Folded, for order and search.
+    pub(crate) title_key: String,
+    pub(crate) author: String,
+    /// Folded, for order and search.
+    pub(crate) author_key: String,
+    /// ISBN-13, 13 digits; unique per owner.
+    pub(crate) isbn: Option<String>,
+    /// 1 to 5.
+    pub(crate) rating: Option<i16>,
+    pub(crate) notes: Option<String>,
+    /// Folded, for search.
+    pub(crate) notes_key: Option<String>,
+    /// Chosen by the client that created it; unique per owner.
+    pub(crate) idempotency_key: Option<String>,
+    /// Starts at 1 and grows by one with every change.
+    pub(crate) version: i32,
+    pub(crate) created_at: Timestamp,
+    pub(crate) updated_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,37 @@
+//! Refresh tokens: one row per token that was given out, until it expires.
+
+use sea_orm::entity::prelude::*;
+
+use crate::clock::Timestamp;
+use crate::id::SessionId;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "refresh_tokens")]
+pub struct Model {
+    /// SHA-256 of the token; the token itself is kept nowhere.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) token_hash: Vec<u8>,
+    pub(crate) session_id: SessionId,
+    pub(crate) created_at: Timestamp,
+    /// Its first use; null while it is unused.
+    pub(crate) used_at: Option<Timestamp>,
+    pub(crate) expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {
+    #[sea_orm(
+        belongs_to = "super::session::Entity",
+        from = "Column::SessionId",
+        to = "super::session::Column::Id"
+    )]
+    Session,
+}
+
+impl Related<super::session::Entity> for Entity {
+    fn to() -> RelationDef {
+        Relation::Session.def()
+    }
+}
+
+impl ActiveModelBehavior for ActiveModel {}

@@ -1,0 +1,130 @@
+//! What a request carries, and the doors through which resolvers reach it.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use async_graphql::Context;
+
+use super::Services;
+use super::error::{Failure, Result};
+use super::loaders::Loaders;
+use crate::auth::Auth;
+use crate::auth::identity::{Identity, Rejection, Viewer};
+use crate::auth::refresh_token::RefreshToken;
+use crate::clock::Timestamp;
+use crate::store::Store;
+
+/// One request. Its loaders live as long as it does, so nothing is shared between two viewers.
+#[derive(Debug)]
+pub(crate) struct RequestContext {
+    services: Arc<Services>,
+    identity: Identity,
+    loaders: Loaders,
+    client: Arc<Client>,
+}
+
+/// The program that sent the request.
+#[derive(Debug, Default)]
+pub(crate) struct Client {
+    /// What it calls itself.
+    pub(crate) user_agent: Option<String>,
+    /// Whether its refresh tokens travel in a cookie.
+    pub(crate) cookie_mode: bool,
+    /// The refresh token in its cookie.
+    pub(crate) cookie: Option<RefreshToken>,
+    /// What the answer does to its cookie.
+    change: Mutex<Option<CookieChange>>,
+}
+
+/// What an answer does to the cookie with the refresh token.
+#[derive(Clone, Debug)]
+pub(crate) enum CookieChange {
+    Keep { token: RefreshToken, expires_at: Timestamp },
+    Forget,
+}
+
+impl Client {
+    pub(crate) fn new(
+        user_agent: Option<String>,
+        cookie_mode: bool,
+        cookie: Option<RefreshToken>,
+    ) -> Self {
+        Self { user_agent, cookie_mode, cookie, change: Mutex::default() }
+    }
+
+    pub(super) fn change_cookie(&self, change: CookieChange) {
+        *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
+    }
+
+    /// What the answer does to the cookie, to be asked once it is complete.
+    pub(crate) fn cookie_change(&self) -> Option<CookieChange> {
+        self.change.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+impl RequestContext {
+    pub(crate) fn new(services: Arc<Services>, identity: Identity, client: Arc<Client>) -> Self {
+        let loaders = Loaders::new(&services);
+        Self { services, identity, loaders, client }
+    }
+}
+
+/// The doors. Resolvers use these and never ask the context for data by its type.
+pub(super) trait Doors<'a> {
+    /// Who is calling; an error where nobody is signed in.
+    fn viewer(&self) -> Result<Viewer>;
+    fn identity(&self) -> Identity;
+    fn store(&self) -> &'a Store;
+    fn auth(&self) -> &'a Auth;
+    fn loaders(&self) -> &'a Loaders;
+    fn client(&self) -> &'a Client;
+    /// The present instant.
+    fn now(&self) -> Timestamp;
+    /// An identifier that nobody has yet.
+    fn new_id<Id: From<uuid::Uuid>>(&self) -> Id;
+}
+
+impl<'a> Doors<'a> for Context<'a> {
+    fn viewer(&self) -> Result<Viewer> {
+        match self.identity() {
+            Identity::User(viewer) => Ok(viewer),
+            Identity::Anonymous => Err(Failure::Unauthenticated(Rejection::TokenMissing)),
+            Identity::Rejected(rejection) => Err(Failure::Unauthenticated(rejection)),
+        }
+    }
+
+    fn identity(&self) -> Identity {
+        request(self).identity
+    }
+
+    fn store(&self) -> &'a Store {
+        &request(self).services.store
+    }
+
+    fn auth(&self) -> &'a Auth {
+        &request(self).services.auth
+    }
+
+    fn loaders(&self) -> &'a Loaders {
+        &request(self).loaders
+    }
+
+    fn client(&self) -> &'a Client {
+        &request(self).client
+    }
+
+    fn now(&self) -> Timestamp {
+        request(self).services.clock.now()
+    }
+
+    fn new_id<Id: From<uuid::Uuid>>(&self) -> Id {
+        request(self).services.ids.next()
+    }
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "this is what the doors lead to; every request has one"
+)]
+fn request<'a>(ctx: &Context<'a>) -> &'a RequestContext {
+    ctx.data_unchecked::<RequestContext>()
+}

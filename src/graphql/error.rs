@@ -1,0 +1,232 @@
+//! Every error that is not for a form: its code, and the one door through which it leaves.
+
+use std::borrow::Cow;
+use std::sync::Arc;
+
+use async_graphql::{ErrorExtensionValues, Response, ServerError};
+
+use crate::auth::identity::Rejection;
+use crate::auth::passwords::HashError;
+use crate::config::Limits;
+use crate::store::StoreError;
+
+/// What resolvers of fields that are never null give.
+pub(super) type Result<T, E = Failure> = std::result::Result<T, E>;
+
+/// What resolvers of nullable fields give. An error inside makes this one field null, as section
+/// 6.4.4 of the GraphQL specification asks; async-graphql takes an error around the option for one
+/// of the parent (<https://github.com/async-graphql/async-graphql/issues/1272>).
+pub(super) type Nullable<T> = Option<Result<T>>;
+
+/// The codes in `extensions.code`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ErrorCode {
+    GraphqlParseFailed,
+    GraphqlValidationFailed,
+    BadUserInput,
+    OperationResolutionFailure,
+    BadRequest,
+    UnsupportedMediaType,
+    MethodNotAllowed,
+    PayloadTooLarge,
+    Unauthenticated,
+    QueryTooComplex,
+    BatchNotAllowed,
+    Timeout,
+    ServiceUnavailable,
+    InternalServerError,
+}
+
+impl ErrorCode {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::GraphqlParseFailed => "GRAPHQL_PARSE_FAILED",
+            Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
+            Self::BadUserInput => "BAD_USER_INPUT",
+            Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            Self::BadRequest => "BAD_REQUEST",
+            Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
+            Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
+            Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
+            Self::Timeout => "TIMEOUT",
+            Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
+            Self::InternalServerError => "INTERNAL_SERVER_ERROR",
+        }
+    }
+
+    /// The HTTP status of an answer that has nothing but this error.
+    pub(crate) const fn status(self) -> u16 {
+        match self {
+            Self::Unauthenticated => 401,
+            Self::MethodNotAllowed => 405,
+            Self::PayloadTooLarge => 413,
+            Self::UnsupportedMediaType => 415,
+            Self::InternalServerError => 500,
+            Self::Timeout | Self::ServiceUnavailable => 503,
+            Self::GraphqlParseFailed
+            | Self::GraphqlValidationFailed
+            | Self::BadUserInput
+            | Self::OperationResolutionFailure
+            | Self::BadRequest
+            | Self::QueryTooComplex
+            | Self::BatchNotAllowed => 400,
+        }
+    }
+}
+
+/// Why a resolver has no answer. Its text is what the client reads; a cause stays inside.
+#[derive(Clone, Debug, thiserror::Error)]
+pub(crate) enum Failure {
+    #[error("{0}")]
+    BadUserInput(Cow<'static, str>),
+    #[error("{}", sentence(*.0))]
+    Unauthenticated(Rejection),
+    #[error("The service is busy or its database is away; please try again shortly.")]
+    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[error("Something went wrong on our side.")]
+    Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+}
+
+fn sentence(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::TokenMissing => "Please sign in.",
+        Rejection::TokenExpired => "The access token has expired; please refresh it.",
+        Rejection::TokenInvalid => "The access token is not valid.",
+        Rejection::SessionEnded => "The session has ended; please sign in again.",
+    }
+}
+
+impl Failure {
+    pub(super) fn bad_input(message: impl Into<Cow<'static, str>>) -> Self {
+        Self::BadUserInput(message.into())
+    }
+
+    pub(crate) fn code(&self) -> ErrorCode {
+        match self {
+            Self::BadUserInput(_) => ErrorCode::BadUserInput,
+            Self::Unauthenticated(_) => ErrorCode::Unauthenticated,
+            Self::Unavailable(_) => ErrorCode::ServiceUnavailable,
+            Self::Internal(_) => ErrorCode::InternalServerError,
+        }
+    }
+}
+
+impl From<StoreError> for Failure {
+    fn from(error: StoreError) -> Self {
+        match error {
+            StoreError::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+            StoreError::AccountGone => Self::Unauthenticated(Rejection::SessionEnded),
+            StoreError::Refused(_) => Self::Internal(Arc::new(error)),
+        }
+    }
+}
+
+impl From<HashError> for Failure {
+    fn from(error: HashError) -> Self {
+        match error {
+            HashError::Busy => Self::Unavailable(Arc::new(error)),
+            HashError::Bcrypt(_) => Self::Internal(Arc::new(error)),
+        }
+    }
+}
+
+/// The door: gives every error of an answer its code, logs what is ours to mend once, and lets no
+/// internal text out. Tells the code of the first error.
+pub(super) fn let_out(
+    response: &mut Response,
+    request_id: &str,
+    limits: &Limits,
+) -> Option<ErrorCode> {
+    response.errors.truncate(limits.errors);
+    let codes: Vec<_> =
+        response.errors.iter_mut().map(|error| dress(error, request_id, limits)).collect();
+    codes.first().copied()
+}
+
+fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
+    let failure = error.source::<Failure>().cloned();
+    let code = match (&failure, coded(error)) {
+        (Some(failure), _) => failure.code(),
+        (None, Some(code)) => code,
+        (None, None) => of_async_graphql(error),
+    };
+    let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
+    extensions.set("code", code.as_str());
+    match &failure {
+        Some(Failure::Unauthenticated(rejection)) => {
+            extensions.set("reason", reason(*rejection));
+        }
+        Some(Failure::Internal(cause)) => {
+            extensions.set("requestId", request_id);
+            tracing::error!(request_id, cause = %chain(&**cause), "internal error");
+        }
+        Some(Failure::Unavailable(cause)) => {
+            tracing::warn!(request_id, cause = %chain(&**cause), "unavailable");
+        }
+        Some(Failure::BadUserInput(_)) | None => {}
+    }
+    if error.message.chars().count() > limits.error_message_chars {
+        error.message = error.message.chars().take(limits.error_message_chars - 1).collect();
+        error.message.push('…');
+    }
+    code
+}
+
+/// An error of our own making, from before the resolvers.
+pub(super) fn server_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
+    let mut error = ServerError::new(message, None);
+    let mut extensions = ErrorExtensionValues::default();
+    extensions.set("code", code.as_str());
+    error.extensions = Some(extensions);
+    error
+}
+
+/// The code that [`server_error`] gave.
+fn coded(error: &ServerError) -> Option<ErrorCode> {
+    use ErrorCode::*;
+
+    let code = error.extensions.as_ref()?.get("code")?;
+    let ours = [
+        GraphqlParseFailed,
+        GraphqlValidationFailed,
+        OperationResolutionFailure,
+        PayloadTooLarge,
+        QueryTooComplex,
+        Timeout,
+        InternalServerError,
+    ];
+    ours.into_iter().find(|ours| *code == async_graphql::Value::from(ours.as_str()))
+}
+
+/// async-graphql itself refuses documents, before it executes them, and arguments.
+fn of_async_graphql(error: &ServerError) -> ErrorCode {
+    if error.path.is_empty() && !error.message.starts_with("Invalid value for argument") {
+        ErrorCode::GraphqlValidationFailed
+    } else {
+        ErrorCode::BadUserInput
+    }
+}
+
+fn reason(rejection: Rejection) -> &'static str {
+    match rejection {
+        Rejection::TokenMissing => "TOKEN_MISSING",
+        Rejection::TokenExpired => "TOKEN_EXPIRED",
+        Rejection::TokenInvalid => "TOKEN_INVALID",
+        Rejection::SessionEnded => "SESSION_ENDED",
+    }
+}
+
+/// An error and what caused it, in one line of a log.
+fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        text.push_str(": ");
+        text.push_str(&error.to_string());
+        cause = error.source();
+    }
+    text
+}

@@ -1,0 +1,128 @@
+//! One statement where a list would ask once per row.
+
+use std::collections::HashMap;
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::Arc;
+
+use dataloader::BatchFn;
+use dataloader::cached::Loader;
+
+use super::Services;
+use crate::id::{BookId, SessionId, UserId};
+use crate::store::StoreError;
+use crate::store::books::Book;
+use crate::store::sessions::Session;
+use crate::store::users::User;
+
+/// A row that is found by its id.
+trait Row: Clone + Send + Sync + 'static {
+    type Id: Copy + Eq + Hash + Debug + Send + Sync + 'static;
+
+    fn id(&self) -> Self::Id;
+    fn find_many(
+        services: &Services,
+        ids: &[Self::Id],
+    ) -> impl Future<Output = Result<Vec<Self>, StoreError>> + Send;
+}
+
+impl Row for User {
+    type Id = UserId;
+
+    fn id(&self) -> UserId {
+        self.id
+    }
+
+    async fn find_many(services: &Services, ids: &[UserId]) -> Result<Vec<Self>, StoreError> {
+        services.store.users().find_many(ids).await
+    }
+}
+
+impl Row for Book {
+    type Id = BookId;
+
+    fn id(&self) -> BookId {
+        self.id
+    }
+
+    async fn find_many(services: &Services, ids: &[BookId]) -> Result<Vec<Self>, StoreError> {
+        match ids {
+            // The usual case has a statement of its own, which the database knows by heart.
+            [id] => Ok(services.store.books().find(*id).await?.into_iter().collect()),
+            ids => services.store.books().find_many(ids).await,
+        }
+    }
+}
+
+impl Row for Session {
+    type Id = SessionId;
+
+    fn id(&self) -> SessionId {
+        self.id
+    }
+
+    async fn find_many(services: &Services, ids: &[SessionId]) -> Result<Vec<Self>, StoreError> {
+        services.store.sessions().find_many(ids, services.clock.now()).await
+    }
+}
+
+type Found<R> = Result<Option<Arc<R>>, StoreError>;
+
+/// Asks for all the ids that a moment has gathered.
+struct Batch<R>(Arc<Services>, std::marker::PhantomData<fn() -> R>);
+
+impl<R: Row> BatchFn<R::Id, Found<R>> for Batch<R> {
+    async fn load(&mut self, ids: &[R::Id]) -> HashMap<R::Id, Found<R>> {
+        match R::find_many(&self.0, ids).await {
+            Ok(rows) => {
+                let mut found: HashMap<_, Found<R>> =
+                    ids.iter().map(|id| (*id, Ok(None))).collect();
+                found.extend(rows.into_iter().map(|row| (row.id(), Ok(Some(Arc::new(row))))));
+                found
+            }
+            Err(error) => ids.iter().map(|id| (*id, Err(error.clone()))).collect(),
+        }
+    }
+}
+
+/// The loaders of one request. Each asks once for a row, and remembers it.
+pub(crate) struct Loaders {
+    users: Loader<UserId, Found<User>, Batch<User>>,
+    books: Loader<BookId, Found<Book>, Batch<Book>>,
+    sessions: Loader<SessionId, Found<Session>, Batch<Session>>,
+}
+
+impl Loaders {
+    pub(super) fn new(services: &Arc<Services>) -> Self {
+        fn loader<R: Row>(services: &Arc<Services>) -> Loader<R::Id, Found<R>, Batch<R>> {
+            Loader::new(Batch(Arc::clone(services), std::marker::PhantomData))
+        }
+        Self { users: loader(services), books: loader(services), sessions: loader(services) }
+    }
+
+    pub(super) async fn user(&self, id: UserId) -> Found<User> {
+        self.users.load(id).await
+    }
+
+    /// Remembers an account that is known already, so that nobody asks for it.
+    pub(super) async fn know_user(&self, user: &User) {
+        self.users.clear(user.id).await;
+        self.users.prime(user.id, Ok(Some(Arc::new(user.clone())))).await;
+    }
+
+    /// The book with this id, whoever owns it.
+    pub(super) async fn book(&self, id: BookId) -> Found<Book> {
+        self.books.load(id).await
+    }
+
+    /// The session with this id if it is alive, whoever's it is.
+    pub(super) async fn session(&self, id: SessionId) -> Found<Session> {
+        self.sessions.load(id).await
+    }
+}
+
+impl Debug for Loaders {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("Loaders")
+    }
+}

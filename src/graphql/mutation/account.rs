@@ -1,0 +1,228 @@
+//! Accounts: from registration to removal.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::auth_payload::AuthPayload;
+use crate::graphql::context::{CookieChange, Doors};
+use crate::graphql::error::{Failure, Result};
+use crate::graphql::types::user::User;
+use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
+use crate::input::email::Email;
+use crate::input::password::Password;
+use crate::input::username::Username;
+use crate::store::StoreError;
+use crate::store::users::{self, Named, Taken};
+
+#[derive(Debug, Default)]
+pub(super) struct AccountMutation;
+
+/// A new account.
+#[derive(Debug, InputObject)]
+struct RegisterInput {
+    /// 3 to 80 letters and digits of any script, dots, underscores and hyphens; unique regardless
+    /// of case.
+    username: String,
+    /// At most 120 characters; unique regardless of case.
+    email: String,
+    /// At least 8 characters, at most 71 bytes, and none of those that guessers try first.
+    password: SecretString,
+}
+
+/// What is to be different about an account. What is absent or null stays.
+#[derive(Debug, InputObject)]
+struct UpdateProfileInput {
+    /// 3 to 80 letters and digits of any script, dots, underscores and hyphens; unique regardless
+    /// of case.
+    username: Option<String>,
+    /// At most 120 characters; unique regardless of case.
+    email: Option<String>,
+    /// Needed to change the email.
+    current_password: Option<SecretString>,
+}
+
+/// The account after a change.
+#[derive(Debug, Default, SimpleObject)]
+struct UpdateProfilePayload {
+    /// The account; null when nothing was changed because of an error.
+    user: Option<User>,
+    /// What was wrong; empty when nothing was.
+    user_errors: Vec<UserError>,
+}
+
+/// The old password and the new.
+#[derive(Debug, InputObject)]
+struct ChangePasswordInput {
+    /// The password so far.
+    current_password: SecretString,
+    /// At least 8 characters, at most 71 bytes, and none of those that guessers try first.
+    new_password: SecretString,
+}
+
+/// Proof that it is you.
+#[derive(Debug, InputObject)]
+struct DeleteAccountInput {
+    /// The password of the account.
+    password: SecretString,
+}
+
+/// Which account is gone.
+#[derive(Debug, Default, SimpleObject)]
+struct DeleteAccountPayload {
+    /// The id of the account; null when it is still there.
+    deleted_user_id: Option<ID>,
+    /// Why it is still there; empty when it is gone.
+    user_errors: Vec<UserError>,
+}
+
+#[Object]
+impl AccountMutation {
+    /// Makes an account and signs in.
+    async fn register(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The new account.")] input: RegisterInput,
+    ) -> Result<AuthPayload> {
+        let mut form = Form::default();
+        let username = form.check("username", Username::parse(&input.username));
+        let email = form.check("email", Email::parse(&input.email));
+        let hints = [input.username.as_str(), input.email.as_str()];
+        let password = Password::parse(input.password.expose_secret(), &hints);
+        let password = form.check("password", password);
+        let (Some(username), Some(email), Some(password)) = (&username, &email, password) else {
+            // What else is wrong? All faults of a form come together.
+            let taken = ctx.store().users().taken(username.as_ref(), email.as_ref(), None).await?;
+            refuse_taken(&mut form, taken);
+            return Ok(AuthPayload::refused(form));
+        };
+        let hash = ctx.auth().passwords.hash(password).await?;
+        let users = ctx.store().users();
+        match users.create(ctx.new_id(), username, email, hash, ctx.now()).await? {
+            Named::Done(user) => AuthPayload::sign_in(ctx, user).await,
+            Named::Taken(taken) => {
+                refuse_taken(&mut form, taken);
+                Ok(AuthPayload::refused(form))
+            }
+        }
+    }
+
+    /// Changes the names of the account. A new email needs the password.
+    async fn update_profile(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
+    ) -> Result<UpdateProfilePayload> {
+        let user = signed_in_user(ctx).await?;
+        let mut form = Form::default();
+        let username =
+            input.username.and_then(|name| form.check("username", Username::parse(&name)));
+        let email = input.email.and_then(|email| form.check("email", Email::parse(&email)));
+        if email.as_ref().is_some_and(|email| email.as_str() != user.email) {
+            check_password(ctx, &mut form, &user, "currentPassword", input.current_password)
+                .await?;
+        }
+        let store = ctx.store().users();
+        if !form.is_faultless() {
+            let taken = store.taken(username.as_ref(), email.as_ref(), Some(user.id)).await?;
+            refuse_taken(&mut form, taken);
+            return Ok(UpdateProfilePayload { user: None, user_errors: form.into_errors() });
+        }
+        match store.rename(user.id, username.as_ref(), email.as_ref()).await? {
+            None => Err(StoreError::AccountGone.into()),
+            Some(Named::Done(user)) => {
+                ctx.loaders().know_user(&user).await;
+                Ok(UpdateProfilePayload {
+                    user: Some(User(Arc::new(user))),
+                    user_errors: Vec::new(),
+                })
+            }
+            Some(Named::Taken(taken)) => {
+                refuse_taken(&mut form, taken);
+                Ok(UpdateProfilePayload { user: None, user_errors: form.into_errors() })
+            }
+        }
+    }
+
+    /// Sets another password, ends all sessions and signs in anew.
+    async fn change_password(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
+    ) -> Result<AuthPayload> {
+        let user = signed_in_user(ctx).await?;
+        let mut form = Form::default();
+        let hints = [user.username.as_str(), user.email.as_str()];
+        let new = Password::parse(input.new_password.expose_secret(), &hints);
+        let new = form.check("newPassword", new);
+        let current = Some(input.current_password);
+        check_password(ctx, &mut form, &user, "currentPassword", current).await?;
+        let Some(new) = new.filter(|_| form.is_faultless()) else {
+            return Ok(AuthPayload::refused(form));
+        };
+        let hash = ctx.auth().passwords.hash(new).await?;
+        ctx.auth().change_password(user.id, hash).await?;
+        tracing::info!(user = %user.id, "password changed");
+        AuthPayload::sign_in(ctx, (*user).clone()).await
+    }
+
+    /// Removes the account and all it owns, for good.
+    async fn delete_account(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
+    ) -> Result<DeleteAccountPayload> {
+        let user = signed_in_user(ctx).await?;
+        let mut form = Form::default();
+        check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
+        if !form.is_faultless() {
+            return Ok(DeleteAccountPayload {
+                deleted_user_id: None,
+                user_errors: form.into_errors(),
+            });
+        }
+        if !ctx.auth().delete_account(user.id).await? {
+            return Err(StoreError::AccountGone.into());
+        }
+        if ctx.client().cookie.is_some() {
+            ctx.client().change_cookie(CookieChange::Forget);
+        }
+        tracing::info!(user = %user.id, "account deleted");
+        Ok(DeleteAccountPayload { deleted_user_id: Some(user.id.into()), user_errors: Vec::new() })
+    }
+}
+
+async fn signed_in_user(ctx: &Context<'_>) -> Result<Arc<users::User>> {
+    let user = ctx.loaders().user(ctx.viewer()?.user).await?;
+    user.ok_or_else(|| Failure::from(StoreError::AccountGone))
+}
+
+/// Notes it in the form where this is not the user's password.
+async fn check_password(
+    ctx: &Context<'_>,
+    form: &mut Form,
+    user: &users::User,
+    field: &str,
+    password: Option<SecretString>,
+) -> Result<()> {
+    let Some(password) = password else {
+        form.refuse(field, UserErrorCode::Required, "Please give your password.");
+        return Ok(());
+    };
+    if !ctx.auth().passwords.verify(Some(user), password.expose_secret()).await? {
+        form.refuse(field, UserErrorCode::InvalidCredentials, "This is not your password.");
+    }
+    Ok(())
+}
+
+fn refuse_taken(form: &mut Form, taken: Taken) {
+    if taken.username {
+        let message = "This username belongs to another account.";
+        form.refuse("username", UserErrorCode::UsernameTaken, message);
+    }
+    if taken.email {
+        let message = "This email address belongs to another account.";
+        form.refuse("email", UserErrorCode::EmailTaken, message);
+    }
+}

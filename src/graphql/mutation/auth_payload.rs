@@ -1,0 +1,67 @@
+//! What whoever signs in gets.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, SimpleObject};
+
+use crate::auth::SignedIn;
+use crate::graphql::context::{CookieChange, Doors};
+use crate::graphql::error::Result;
+use crate::graphql::scalars::DateTime;
+use crate::graphql::types::user::User;
+use crate::graphql::types::user_error::{Form, UserError};
+use crate::store::users;
+
+/// Tokens for whoever has signed in.
+#[derive(Debug, Default, SimpleObject)]
+pub(super) struct AuthPayload {
+    /// To be sent as `Authorization: Bearer …`; null when sign-in was refused.
+    access_token: Option<String>,
+    /// When the access token expires; refresh before that. Null when sign-in was refused.
+    access_token_expires_at: Option<DateTime>,
+    /// To be shown to `refreshToken`, once. Null when the token went into a cookie, and when
+    /// sign-in was refused.
+    refresh_token: Option<String>,
+    /// When the refresh token expires; null when sign-in was refused.
+    refresh_token_expires_at: Option<DateTime>,
+    /// Who has signed in; null when sign-in was refused.
+    user: Option<User>,
+    /// Why sign-in was refused; empty when it was not.
+    user_errors: Vec<UserError>,
+}
+
+impl AuthPayload {
+    pub(super) fn refused(form: Form) -> Self {
+        Self { user_errors: form.into_errors(), ..Self::default() }
+    }
+
+    pub(super) fn refused_for(error: UserError) -> Self {
+        Self { user_errors: vec![error], ..Self::default() }
+    }
+
+    /// Opens a session for somebody who has shown who they are.
+    pub(super) async fn sign_in(ctx: &Context<'_>, user: users::User) -> Result<Self> {
+        let client = ctx.client();
+        let signed_in = ctx.auth().open_session(user, client.user_agent.as_deref()).await?;
+        tracing::info!(user = %signed_in.user.id, session = %signed_in.session, "signed in");
+        Ok(Self::of(ctx, signed_in, client.cookie_mode).await)
+    }
+
+    pub(super) async fn of(ctx: &Context<'_>, signed_in: SignedIn, in_cookie: bool) -> Self {
+        ctx.loaders().know_user(&signed_in.user).await;
+        let token = signed_in.refresh_token;
+        let expires_at = signed_in.refresh_token_expires_at;
+        let refresh_token = (!in_cookie).then(|| token.expose().to_owned());
+        if in_cookie {
+            ctx.client().change_cookie(CookieChange::Keep { token, expires_at });
+        }
+        Self {
+            access_token: Some(signed_in.access_token),
+            access_token_expires_at: Some(DateTime(signed_in.access_token_expires_at)),
+            refresh_token,
+            refresh_token_expires_at: Some(DateTime(expires_at)),
+            user: Some(User(Arc::new(signed_in.user))),
+            user_errors: Vec::new(),
+        }
+    }
+}

@@ -1,0 +1,145 @@
+//! Signing in and out.
+
+use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
+use secrecy::{ExposeSecret, SecretString};
+
+use super::auth_payload::AuthPayload;
+use crate::auth::Refreshed;
+use crate::auth::refresh_token::RefreshToken;
+use crate::graphql::context::{CookieChange, Doors};
+use crate::graphql::error::Result;
+use crate::graphql::types::user_error::{UserError, UserErrorCode};
+use crate::id::SessionId;
+use crate::input::email::Email;
+
+#[derive(Debug, Default)]
+pub(super) struct SessionMutation;
+
+/// Who wants to sign in.
+#[derive(Debug, InputObject)]
+struct LoginInput {
+    /// The address of the account, in any case.
+    email: String,
+    /// Its password.
+    password: SecretString,
+}
+
+/// The token to exchange.
+#[derive(Debug, InputObject)]
+struct RefreshTokenInput {
+    /// The latest `refreshToken` that was given out in this session.
+    refresh_token: SecretString,
+}
+
+/// How many sessions ended.
+#[derive(Debug, SimpleObject)]
+struct LogoutPayload {
+    /// How many sessions ended.
+    revoked_sessions: i32,
+    /// Always empty: there is nothing to get wrong.
+    user_errors: Vec<UserError>,
+}
+
+/// Which session ended.
+#[derive(Debug, Default, SimpleObject)]
+struct RevokeSessionPayload {
+    /// The id of the session that ended; null when none did.
+    revoked_session_id: Option<ID>,
+    /// Why none did; empty when one did.
+    user_errors: Vec<UserError>,
+}
+
+#[Object]
+impl SessionMutation {
+    /// Signs in. An unknown email address and a wrong password are told apart by nothing, not even
+    /// by time.
+    async fn login(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Who wants to sign in.")] input: LoginInput,
+    ) -> Result<AuthPayload> {
+        let user = match Email::parse(&input.email) {
+            Ok(email) => ctx.store().users().find_by_email(&email).await?,
+            Err(_) => None,
+        };
+        let password = input.password.expose_secret();
+        let right = ctx.auth().passwords.verify(user.as_ref(), password).await?;
+        match user.filter(|_| right) {
+            Some(user) => AuthPayload::sign_in(ctx, user).await,
+            None => {
+                let message = "The email address and the password do not go together.";
+                let error = UserError::new(UserErrorCode::InvalidCredentials, &[], message);
+                Ok(AuthPayload::refused_for(error))
+            }
+        }
+    }
+
+    /// Exchanges a refresh token for a new one and a fresh access token. Without input the refresh
+    /// token is read from its cookie, and goes back there.
+    async fn refresh_token(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The token to exchange; the one in the cookie when absent.")]
+        input: Option<RefreshTokenInput>,
+    ) -> Result<AuthPayload> {
+        let client = ctx.client();
+        let (token, path, in_cookie): (_, &[&str], _) = match input {
+            Some(input) => {
+                let token = RefreshToken::shown(input.refresh_token.expose_secret());
+                (Some(token), &["input", "refreshToken"], client.cookie_mode)
+            }
+            None => (client.cookie.clone(), &[], true),
+        };
+        if let Some(token) = token
+            && let Refreshed::SignedIn(signed_in) = ctx.auth().refresh(&token).await?
+        {
+            return Ok(AuthPayload::of(ctx, *signed_in, in_cookie).await);
+        }
+        if client.cookie.is_some() && in_cookie {
+            client.change_cookie(CookieChange::Forget);
+        }
+        let message = "This session has ended; please sign in again.";
+        let error = UserError::new(UserErrorCode::RefreshTokenInvalid, path, message);
+        Ok(AuthPayload::refused_for(error))
+    }
+
+    /// Ends this session, or all sessions of the account.
+    async fn logout(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whether to sign out on all devices.", default = false)] everywhere: bool,
+    ) -> Result<LogoutPayload> {
+        let (viewer, auth) = (ctx.viewer()?, ctx.auth());
+        let revoked = if everywhere {
+            auth.end_all_sessions(viewer.user).await?
+        } else {
+            usize::from(auth.end_session(viewer.user, viewer.session).await?)
+        };
+        if ctx.client().cookie.is_some() {
+            ctx.client().change_cookie(CookieChange::Forget);
+        }
+        tracing::info!(user = %viewer.user, sessions = revoked, "signed out");
+        let revoked_sessions = i32::try_from(revoked).unwrap_or(i32::MAX);
+        Ok(LogoutPayload { revoked_sessions, user_errors: Vec::new() })
+    }
+
+    /// Ends one session of the account, on whatever device it is.
+    async fn revoke_session(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The id of a session of the viewer's.")] id: ID,
+    ) -> Result<RevokeSessionPayload> {
+        let viewer = ctx.viewer()?;
+        if let Some(session) = SessionId::parse(&id)
+            && ctx.auth().end_session(viewer.user, session).await?
+        {
+            tracing::info!(user = %viewer.user, %session, "session revoked");
+            return Ok(RevokeSessionPayload {
+                revoked_session_id: Some(id),
+                user_errors: Vec::new(),
+            });
+        }
+        let user_errors = vec![UserError::not_found("session")];
+        Ok(RevokeSessionPayload { revoked_session_id: None, user_errors })
+    }
+}

@@ -1,0 +1,46 @@
+//! What has an id that `node` takes (GraphQL Global Object Identification).
+
+use async_graphql::{Context, ID, Interface};
+
+use super::book::Book;
+use super::session::Session;
+use super::user::User;
+use crate::auth::identity::Viewer;
+use crate::graphql::context::Doors;
+use crate::graphql::error::Result;
+use crate::id::{BookId, SessionId, UserId};
+
+/// An object with an id that is unique among all objects.
+#[derive(Debug, Interface)]
+#[graphql(field(name = "id", ty = "ID", desc = "Names this object, in `node` and in caches."))]
+pub(crate) enum Node {
+    /// An account.
+    User(User),
+    /// A sign-in.
+    Session(Session),
+    /// A book.
+    Book(Book),
+}
+
+impl Node {
+    /// The viewer's object with this id. What is somebody else's, nobody's or no id at all is none.
+    pub(in crate::graphql) async fn find(
+        ctx: &Context<'_>,
+        viewer: Viewer,
+        id: &ID,
+    ) -> Result<Option<Self>> {
+        if let Some(id) = BookId::parse(id) {
+            Ok(Book::find(ctx, viewer, id).await?.map(Self::Book))
+        } else if let Some(id) = UserId::parse(id) {
+            if id != viewer.user {
+                return Ok(None);
+            }
+            Ok(ctx.loaders().user(id).await?.map(|user| Self::User(User(user))))
+        } else if let Some(id) = SessionId::parse(id) {
+            let session = ctx.loaders().session(id).await?.filter(|it| viewer.owns(&**it));
+            Ok(session.map(|session| Self::Session(Session((*session).clone()))))
+        } else {
+            Ok(None)
+        }
+    }
+}

@@ -1,0 +1,70 @@
+//! Accounts.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, ID, Object};
+
+use super::book_filter::{BookFilter, BookOrder};
+use super::session::Session;
+use crate::graphql::connection::{BookConnection, Window};
+use crate::graphql::context::Doors;
+use crate::graphql::error::Result;
+use crate::graphql::scalars::DateTime;
+use crate::store::users;
+
+/// The most sessions that are listed.
+const SESSIONS: u64 = 100;
+
+/// Always the caller, or whoever has just signed in: nobody is given anybody else's account, which
+/// is why its fields ask no further.
+#[derive(Clone, Debug)]
+pub(crate) struct User(pub(crate) Arc<users::User>);
+
+/// An account. You only ever see your own.
+#[Object]
+impl User {
+    /// Names this account, in `node` and in caches.
+    pub(super) async fn id(&self) -> ID {
+        self.0.id.into()
+    }
+
+    /// As typed; unique regardless of case.
+    async fn username(&self) -> &str {
+        &self.0.username
+    }
+
+    /// As typed; unique regardless of case.
+    async fn email(&self) -> &str {
+        &self.0.email
+    }
+
+    /// When the account was registered.
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at)
+    }
+
+    /// The books of this account, newest first unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
+    async fn books(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "How many from the start, 1 to 100; 20 when neither first nor last is given."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Only books after this cursor.")] after: Option<String>,
+        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Only books before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Which books.")] filter: Option<BookFilter>,
+        #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
+    ) -> Result<BookConnection> {
+        let window = Window { first, after, last, before };
+        BookConnection::load(ctx.store(), self.0.id, window, filter, order_by).await
+    }
+
+    /// Where this account is signed in, newest first, up to 100.
+    async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
+        let sessions = ctx.store().sessions().of_user(self.0.id, ctx.now(), SESSIONS).await?;
+        Ok(sessions.into_iter().map(Session).collect())
+    }
+}

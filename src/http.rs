@@ -1,0 +1,69 @@
+//! One request in, one response out: routes, layers and the protocol.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::from_fn_with_state;
+use axum::routing::{get, post};
+use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+
+use crate::config::Config;
+use crate::graphql::Services;
+use crate::graphql::execute::Api;
+
+mod cookie;
+mod endpoint;
+mod envelope;
+mod graphiql;
+mod health;
+mod refusal;
+mod sdl;
+
+/// What the routes work with.
+pub(crate) struct Server {
+    pub(crate) services: Arc<Services>,
+    pub(crate) api: Api,
+    pub(crate) config: Config,
+}
+
+/// The routes, inside their layers: CORS answers preflights before anything else; the envelope
+/// numbers every request and turns a panic into an answer.
+pub(crate) fn router(server: Server) -> Router {
+    let server = Arc::new(server);
+    let mut router = Router::new()
+        .route("/graphql", post(endpoint::post).fallback(endpoint::method_not_allowed))
+        .route("/health/live", get(health::live))
+        .route("/health/ready", get(health::ready));
+    if server.config.introspection {
+        router = router.route("/schema.graphql", get(sdl::get));
+    }
+    if server.config.graphiql {
+        router =
+            router.route("/", get(graphiql::page)).route("/assets/{*path}", get(graphiql::asset));
+    }
+    router
+        .layer(cors(&server.config.cors_origins))
+        .layer(from_fn_with_state(Arc::clone(&server), envelope::wrap))
+        .with_state(server)
+}
+
+/// Lets the listed origins call with credentials, and nobody else.
+fn cors(origins: &[String]) -> CorsLayer {
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+    if origins.is_empty() {
+        return CorsLayer::new();
+    }
+    CorsLayer::new()
+        .allow_origin(AllowOrigin::list(origins))
+        .allow_credentials(true)
+        .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
+        .allow_headers(AllowHeaders::mirror_request())
+        .expose_headers([
+            HeaderName::from_static("x-request-id"),
+            header::RETRY_AFTER,
+            header::WWW_AUTHENTICATE,
+        ])
+        .max_age(std::time::Duration::from_secs(3_600))
+}

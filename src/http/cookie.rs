@@ -1,0 +1,118 @@
+//! The cookie in which a browser's refresh token travels, out of reach of scripts.
+
+use axum::http::{HeaderMap, HeaderValue, header};
+use cookie::time::OffsetDateTime;
+use cookie::{Cookie, Expiration, SameSite};
+
+use crate::auth::refresh_token::RefreshToken;
+use crate::graphql::context::CookieChange;
+
+/// The name on https: with this prefix, browsers take the cookie only from this very host and only
+/// over https (RFC 6265bis, section 4.1.3.2).
+const SECURE_NAME: &str = "__Host-refresh";
+
+/// The name on plain `http://localhost`, where not every browser takes a secure cookie.
+const LOCAL_NAME: &str = "refresh";
+
+/// The refresh token in the request's cookie.
+pub(super) fn shown(headers: &HeaderMap) -> Option<RefreshToken> {
+    let name = name(headers);
+    let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
+    values
+        .flat_map(Cookie::split_parse)
+        .filter_map(Result::ok)
+        .find(|cookie| cookie.name() == name && !cookie.value().is_empty())
+        .map(|cookie| RefreshToken::shown(cookie.value()))
+}
+
+/// The `Set-Cookie` header of an answer.
+pub(super) fn set(request: &HeaderMap, change: &CookieChange) -> Option<HeaderValue> {
+    let local = is_local(request);
+    let cookie = Cookie::build(name(request))
+        .path("/")
+        .http_only(true)
+        .secure(!local)
+        .same_site(SameSite::Lax);
+    let cookie = match change {
+        CookieChange::Keep { token, expires_at } => {
+            let mut cookie = cookie.build();
+            cookie.set_value(token.expose());
+            let expires_at = expires_at.as_millis().div_euclid(1000);
+            if let Ok(instant) = OffsetDateTime::from_unix_timestamp(expires_at) {
+                cookie.set_expires(Expiration::DateTime(instant));
+            }
+            cookie
+        }
+        CookieChange::Forget => cookie.removal().build(),
+    };
+    HeaderValue::from_str(&cookie.to_string()).ok()
+}
+
+fn name(request: &HeaderMap) -> &'static str {
+    if is_local(request) { LOCAL_NAME } else { SECURE_NAME }
+}
+
+/// Whether the browser calls this machine by its own name. No page elsewhere can make it say so.
+fn is_local(request: &HeaderMap) -> bool {
+    let host = request.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let name = match host.strip_prefix('[') {
+        Some(address) => address.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let name = name.to_ascii_lowercase();
+    name == "localhost" || name.ends_with(".localhost") || name == "127.0.0.1" || name == "::1"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn request(host: &'static str, cookie: &'static str) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(header::HOST, HeaderValue::from_static(host));
+        headers.insert(header::COOKIE, HeaderValue::from_static(cookie));
+        headers
+    }
+
+    fn kept(host: &'static str) -> String {
+        let change = CookieChange::Keep {
+            token: RefreshToken::shown("abc"),
+            expires_at: Timestamp::from_millis(1_774_602_900_000),
+        };
+        let set = set(&request(host, ""), &change).expect("a header");
+        set.to_str().expect("ascii").to_owned()
+    }
+
+    #[test]
+    fn a_cookie_is_for_this_host_and_https_and_no_script() {
+        assert_eq!(
+            kept("books.example.org"),
+            "__Host-refresh=abc; HttpOnly; SameSite=Lax; Secure; Path=/; \
+             Expires=Fri, 27 Mar 2026 09:15:00 GMT"
+        );
+    }
+
+    #[test]
+    fn on_localhost_it_needs_no_https() {
+        for host in
+            ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "books.localhost"]
+        {
+            let set = kept(host);
+            assert!(set.starts_with("refresh=abc;") && !set.contains("Secure"), "{host}: {set}");
+        }
+        for host in ["localhost.example.org", "127.0.0.10", "[::2]:80", ""] {
+            assert!(kept(host).starts_with("__Host-refresh=abc;"), "{host}");
+        }
+    }
+
+    #[test]
+    fn the_cookie_is_found_among_others() {
+        let shown =
+            |host, cookie| shown(&request(host, cookie)).map(|token| token.expose().to_owned());
+        assert_eq!(shown("b.org", "a=1; __Host-refresh=xyz; b=2").as_deref(), Some("xyz"));
+        assert_eq!(shown("localhost", "a=1; refresh=xyz").as_deref(), Some("xyz"));
+        assert_eq!(shown("b.org", "refresh=xyz"), None);
+        assert_eq!(shown("b.org", "__Host-refresh="), None);
+    }
+}

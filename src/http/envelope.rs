@@ -1,0 +1,45 @@
+//! What every response has: the number of its request, and an end, even if a handler panics.
+
+use std::panic::AssertUnwindSafe;
+use std::sync::Arc;
+
+use axum::extract::{Request, State};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::middleware::Next;
+use axum::response::{IntoResponse, Response};
+use futures_util::FutureExt;
+
+use super::Server;
+use super::refusal::Refusal;
+use crate::graphql::error::ErrorCode;
+
+/// Names one request, in the header `X-Request-Id` and in log lines.
+#[derive(Clone, Debug)]
+pub(super) struct RequestId(pub(super) Arc<str>);
+
+pub(super) async fn wrap(
+    State(server): State<Arc<Server>>,
+    mut request: Request,
+    next: Next,
+) -> Response {
+    let id: uuid::Uuid = server.services.ids.next();
+    let id = id.simple().to_string();
+    let header_value = HeaderValue::from_str(&id);
+    let id = RequestId(id.into());
+    request.extensions_mut().insert(id.clone());
+
+    let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;
+    let mut response = handled.unwrap_or_else(|_| {
+        tracing::error!(request_id = %id.0, "a handler panicked");
+        let message = "Something went wrong on our side.";
+        Refusal::new(ErrorCode::InternalServerError, message).of_request(&id.0).into_response()
+    });
+    let headers = response.headers_mut();
+    if let Ok(id) = header_value {
+        headers.insert(HeaderName::from_static("x-request-id"), id);
+    }
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
+    response
+}

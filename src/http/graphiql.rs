@@ -1,0 +1,52 @@
+//! GraphiQL, out of the binary.
+
+use axum::extract::Path;
+use axum::http::{HeaderName, HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use include_dir::{Dir, include_dir};
+
+/// What `build.rs` made of `web/graphiql`.
+static FILES: Dir<'_> = include_dir!("$OUT_DIR/graphiql");
+
+/// Everything comes from here and nothing goes elsewhere. The editor sets styles from its script,
+/// hence `unsafe-inline`, which lets no script in; fonts and images may be part of a style sheet.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+     font-src 'self' data:; img-src 'self' data:; worker-src 'self'; connect-src 'self'; \
+     base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+pub(super) async fn page() -> Response {
+    let mut response = file("index.html", "no-cache");
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert(header::X_FRAME_OPTIONS, HeaderValue::from_static("DENY"));
+    headers.insert(
+        HeaderName::from_static("cross-origin-opener-policy"),
+        HeaderValue::from_static("same-origin"),
+    );
+    response
+}
+
+/// Scripts, styles and fonts: their names change with their content.
+pub(super) async fn asset(Path(path): Path<String>) -> Response {
+    file(&format!("assets/{path}"), "public, max-age=31536000, immutable")
+}
+
+fn file(path: &str, cache: &'static str) -> Response {
+    let Some(file) = FILES.get_file(path) else {
+        return StatusCode::NOT_FOUND.into_response();
+    };
+    let media_type = match path.rsplit('.').next() {
+        Some("html") => "text/html; charset=utf-8",
+        Some("js") => "text/javascript; charset=utf-8",
+        Some("css") => "text/css; charset=utf-8",
+        Some("svg") => "image/svg+xml",
+        Some("ttf") => "font/ttf",
+        Some("woff2") => "font/woff2",
+        _ => "application/octet-stream",
+    };
+    let headers = [
+        (header::CONTENT_TYPE, HeaderValue::from_static(media_type)),
+        (header::CACHE_CONTROL, HeaderValue::from_static(cache)),
+    ];
+    (headers, file.contents()).into_response()
+}

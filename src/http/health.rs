@@ -1,0 +1,34 @@
+//! For whoever watches the server.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::extract::State;
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use tokio::time::timeout;
+
+use super::Server;
+
+/// How long the database may take to say that it is there.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// The process answers.
+pub(super) async fn live() -> Response {
+    report(StatusCode::OK, r#"{"status":"ok"}"#)
+}
+
+/// The database answers too, so requests may be sent here.
+pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
+    match timeout(PATIENCE, server.services.store.ping()).await {
+        Ok(Ok(())) => report(StatusCode::OK, r#"{"status":"ok"}"#),
+        Ok(Err(_)) | Err(_) => {
+            report(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unavailable"}"#)
+        }
+    }
+}
+
+fn report(status: StatusCode, body: &'static str) -> Response {
+    (status, [(header::CONTENT_TYPE, HeaderValue::from_static("application/json"))], body)
+        .into_response()
+}

@@ -1,0 +1,44 @@
+//! Requests that do not get as far as GraphQL are answered in its form all the same.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use crate::graphql::error::ErrorCode;
+
+/// Why a request was refused.
+#[derive(Clone, Debug)]
+pub(super) struct Refusal {
+    pub(super) code: ErrorCode,
+    message: Cow<'static, str>,
+    /// The number of the request, where the fault is ours.
+    request_id: Option<String>,
+}
+
+impl Refusal {
+    pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), request_id: None }
+    }
+
+    pub(super) fn of_request(self, id: &str) -> Self {
+        Self { request_id: Some(id.to_owned()), ..self }
+    }
+}
+
+impl IntoResponse for Refusal {
+    fn into_response(self) -> Response {
+        let mut extensions = json!({ "code": self.code.as_str() });
+        if let Some(id) = self.request_id {
+            extensions["requestId"] = id.into();
+        }
+        let body = json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
+        let json = HeaderValue::from_static("application/json; charset=utf-8");
+        (status(self.code), [(header::CONTENT_TYPE, json)], body.to_string()).into_response()
+    }
+}
+
+pub(super) fn status(code: ErrorCode) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

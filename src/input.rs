@@ -1,0 +1,13 @@
+//! Parse, don't validate: what people type, as types that cannot hold anything wrong.
+
+pub(crate) mod author;
+pub(crate) mod email;
+pub(crate) mod fault;
+pub(crate) mod idempotency_key;
+pub(crate) mod isbn;
+pub(crate) mod notes;
+pub(crate) mod password;
+pub(crate) mod rating;
+pub(crate) mod text;
+pub(crate) mod title;
+pub(crate) mod username;

@@ -1,0 +1,18 @@
+//! A book's author, or authors, in one line.
+
+use super::fault::Fault;
+use super::text;
+
+/// 1 to 200 characters after trimming.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Author(String);
+
+impl Author {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+        text::line(text, 200).map(Self)
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}

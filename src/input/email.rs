@@ -1,0 +1,66 @@
+//! The address that an account signs in with.
+
+use email_address::{EmailAddress, Options};
+
+use super::fault::{Fault, FaultCode};
+use super::text;
+
+/// An address of at most 120 characters (RFC 5322, with a domain of two labels or more).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Email(String);
+
+impl Email {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+        let address = text::line(text, 120)?;
+        let options =
+            Options::default().with_required_tld().without_display_text().without_domain_literal();
+        match EmailAddress::parse_with_options(&address, options) {
+            Ok(_) => Ok(Self(address)),
+            Err(_) => Err(Fault::new(FaultCode::InvalidFormat, "Please check this email address.")),
+        }
+    }
+
+    /// As typed.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What must be unique.
+    pub(crate) fn key(&self) -> String {
+        text::fold_for_index(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn addresses_are_kept_as_typed_and_compared_without_case() {
+        let email = Email::parse(" Ada@Example.org ").expect("an address");
+        assert_eq!(email.as_str(), "Ada@Example.org");
+        assert_eq!(
+            Some(email.key()),
+            Email::parse("ada@example.ORG").ok().map(|email| email.key())
+        );
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (address, code) in [
+            ("", FaultCode::Required),
+            ("ada", FaultCode::InvalidFormat),
+            ("ada@", FaultCode::InvalidFormat),
+            ("@example.org", FaultCode::InvalidFormat),
+            ("ada@localhost", FaultCode::InvalidFormat),
+            ("ada@[127.0.0.1]", FaultCode::InvalidFormat),
+            ("Ada <ada@example.org>", FaultCode::InvalidFormat),
+            ("a da@example.org", FaultCode::InvalidFormat),
+            ("ada@example.org\0", FaultCode::InvalidFormat),
+            (&format!("{}@{}.org", "a".repeat(60), "b".repeat(56)), FaultCode::TooLong),
+        ] {
+            assert_eq!(Email::parse(address).map_err(|fault| fault.code), Err(code), "{address}");
+        }
+        assert!(Email::parse(&format!("{}@{}.org", "a".repeat(60), "b".repeat(55))).is_ok());
+    }
+}

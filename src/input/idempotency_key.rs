@@ -1,0 +1,16 @@
+//! A name that a client gives to one attempt to create something.
+
+/// 1 to 64 characters, without control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey(String);
+
+impl IdempotencyKey {
+    pub(crate) fn parse(text: String) -> Option<Self> {
+        let fits = !text.is_empty() && text.chars().count() <= 64;
+        (fits && !text.chars().any(char::is_control)).then_some(Self(text))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}

@@ -1,0 +1,179 @@
+//! International Standard Book Numbers (ISO 2108), in the spellings that people use.
+
+use isbn::{Isbn10, Isbn13, IsbnError};
+
+use super::fault::{Fault, FaultCode};
+
+/// An ISBN-13 with a right check digit.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Isbn(String);
+
+impl Isbn {
+    /// Reads an ISBN-10 or ISBN-13: with hyphens, dashes or spaces anywhere, with or without the
+    /// word in front (`ISBN-13: 978-0-13-595705-9`). A blank text is no ISBN and no fault.
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, Fault> {
+        let code = without_label(text.trim());
+        if code.is_empty() && text.trim().is_empty() {
+            return Ok(None);
+        }
+        let digits: Option<Vec<u8>> =
+            code.chars().filter(|c| !is_separator(*c)).map(digit_value).collect();
+        let digits = digits.ok_or_else(not_an_isbn)?;
+        let isbn = if let Ok(digits) = <[u8; 10]>::try_from(&digits[..]) {
+            Isbn10::new(digits).map(Isbn13::from)
+        } else if let Ok(digits) = <[u8; 13]>::try_from(&digits[..]) {
+            Isbn13::new(digits)
+        } else {
+            return Err(not_an_isbn());
+        };
+        let digits = isbn.map_err(|error| refusal(&error))?.to_string();
+        if digits.starts_with("9790") {
+            let message = "That is the number of printed music (979-0), not of a book.";
+            return Err(Fault::new(FaultCode::InvalidFormat, message));
+        }
+        if !digits.starts_with("978") && !digits.starts_with("979") {
+            return Err(not_an_isbn());
+        }
+        Ok(Some(Self(digits)))
+    }
+
+    /// 13 digits.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Drops a leading `ISBN`, `ISBN-10:` or the like.
+fn without_label(text: &str) -> &str {
+    let Some(rest) = text.get(..4).filter(|word| word.eq_ignore_ascii_case("isbn")) else {
+        return text;
+    };
+    let rest = &text[rest.len()..];
+    let numbered = rest.trim_start_matches(is_separator);
+    for number in ["10", "13"] {
+        if let Some(code) = numbered.strip_prefix(number)
+            && code.starts_with([':', ' '])
+        {
+            return code.trim_start_matches(':');
+        }
+    }
+    rest.trim_start_matches(':')
+}
+
+/// Spaces, hyphens and the dashes that word processors make of them.
+fn is_separator(c: char) -> bool {
+    c.is_whitespace() || matches!(c, '-' | '\u{AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+}
+
+/// The value of a digit; `X` is ten, and right as the last of ISBN-10 only.
+fn digit_value(c: char) -> Option<u8> {
+    match c {
+        '0'..='9' => Some(c as u8 - b'0'),
+        'x' | 'X' => Some(10),
+        _ => None,
+    }
+}
+
+fn refusal(error: &IsbnError) -> Fault {
+    match error {
+        IsbnError::InvalidChecksum => Fault::new(
+            FaultCode::IsbnChecksum,
+            "The check digit of this ISBN does not fit; please look for a slip.",
+        ),
+        _ => not_an_isbn(),
+    }
+}
+
+fn not_an_isbn() -> Fault {
+    let message = "An ISBN has 10 or 13 digits; the last of 10 may be an X.";
+    Fault::new(FaultCode::InvalidFormat, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn parsed(text: &str) -> Result<Option<String>, FaultCode> {
+        Isbn::parse(text).map(|isbn| isbn.map(|isbn| isbn.0)).map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn every_usual_spelling_is_one_number() {
+        for spelling in [
+            "9780135957059",
+            "978-0-13-595705-9",
+            "978 0 13 595705 9",
+            " 978\u{2013}0\u{2013}13\u{2013}595705\u{2013}9 ",
+            "ISBN 978-0-13-595705-9",
+            "ISBN-13: 978-0-13-595705-9",
+            "isbn:9780135957059",
+            "0135957052",
+            "0-13-595705-2",
+            "ISBN-10 0-13-595705-2",
+            "ISBN0135957052",
+        ] {
+            assert_eq!(parsed(spelling), Ok(Some("9780135957059".into())), "{spelling}");
+        }
+    }
+
+    #[test]
+    fn an_x_is_the_check_digit_ten() {
+        assert_eq!(parsed("080442957X"), Ok(Some("9780804429573".into())));
+        assert_eq!(parsed("0-8044-2957-x"), Ok(Some("9780804429573".into())));
+        assert_eq!(parsed("X804429570"), Err(FaultCode::InvalidFormat));
+    }
+
+    #[test]
+    fn blank_is_none() {
+        assert_eq!(parsed(""), Ok(None));
+        assert_eq!(parsed(" \t"), Ok(None));
+    }
+
+    #[test]
+    fn slips_music_and_nonsense_are_refused() {
+        assert_eq!(parsed("9780135957050"), Err(FaultCode::IsbnChecksum));
+        assert_eq!(parsed("0135957053"), Err(FaultCode::IsbnChecksum));
+        assert_eq!(parsed("979-0-2600-0043-8"), Err(FaultCode::InvalidFormat));
+        for nonsense in [
+            "-",
+            "ISBN",
+            "978",
+            "97801359570590",
+            "four",
+            "4006381333931",
+            "９７８",
+            "978013595705X",
+        ] {
+            assert_eq!(parsed(nonsense), Err(FaultCode::InvalidFormat), "{nonsense}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn isbn_10_and_13_of_one_book_meet(body in prop::array::uniform9(0u8..10)) {
+            let sum: u32 = (2..=10).rev().zip(body).map(|(weight, d)| weight * u32::from(d)).sum();
+            let check = (11 - sum % 11) % 11;
+            let digits: String = body.iter().map(ToString::to_string).collect();
+            let last = if check == 10 { "X".to_owned() } else { check.to_string() };
+            let from_10 = parsed(&format!("{digits}{last}")).unwrap().unwrap();
+            let unchecked = format!("978{digits}");
+            prop_assert!(from_10.starts_with(&unchecked));
+            prop_assert_eq!(parsed(&from_10), Ok(Some(from_10.clone())));
+        }
+
+        #[test]
+        fn one_wrong_digit_never_passes(position in 0usize..13, shift in 1u8..10) {
+            let mut digits = *b"9780135957059";
+            digits[position] = b'0' + (digits[position] - b'0' + shift) % 10;
+            let text = std::str::from_utf8(&digits).unwrap();
+            prop_assert!(parsed(text).is_err());
+        }
+
+        #[test]
+        fn no_text_makes_it_panic(text in "\\PC*") {
+            let _ = Isbn::parse(&text);
+        }
+    }
+}

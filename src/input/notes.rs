@@ -1,0 +1,45 @@
+//! What a reader wrote about a book.
+
+use super::fault::Fault;
+use super::text;
+
+/// At most 20,000 characters, of which tabs and line breaks are the only control characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Notes(String);
+
+impl Notes {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+        if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
+            return Err(text::control_characters());
+        }
+        text::at_most(text, 20_000)?;
+        Ok(Self(text.to_owned()))
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::input::fault::FaultCode;
+
+    #[test]
+    fn notes_may_have_lines_but_no_bells() {
+        assert!(Notes::parse("one\n\ttwo\r\n").is_ok());
+        assert_eq!(
+            Notes::parse("a\u{7}").map_err(|fault| fault.code),
+            Err(FaultCode::InvalidFormat)
+        );
+        assert_eq!(Notes::parse("a\0").map_err(|fault| fault.code), Err(FaultCode::InvalidFormat));
+    }
+
+    #[test]
+    fn notes_end_at_twenty_thousand_characters() {
+        assert!(Notes::parse(&"é".repeat(20_000)).is_ok());
+        let fault = Notes::parse(&"é".repeat(20_001)).expect_err("one too many");
+        assert_eq!(fault.code, FaultCode::TooLong);
+    }
+}

@@ -1,0 +1,91 @@
+//! Passwords that may be set.
+
+use secrecy::{ExposeSecret, SecretString};
+
+use super::fault::{Fault, FaultCode};
+
+/// bcrypt reads 72 bytes, the last of which is its terminator.
+pub(crate) const LONGEST_BYTES: usize = 71;
+
+/// How many guesses an attacker who tries the likeliest first may need for a password to be too
+/// common. Every entry of zxcvbn's list of 30,000 leaked passwords falls below it, and with them
+/// their trivial variants (OWASP ASVS 5.0, 6.2.4 asks for the top 3,000).
+const COMMON_GUESSES: u64 = 100_000;
+
+/// At least 8 characters and at most 71 bytes, no NUL, and none that guessers try first.
+#[derive(Clone, Debug)]
+pub(crate) struct Password(SecretString);
+
+impl Password {
+    /// `hints` are the words a guesser would try for this person: username and email.
+    pub(crate) fn parse(text: &str, hints: &[&str]) -> Result<Self, Fault> {
+        if text.is_empty() {
+            return Err(Fault::new(FaultCode::Required, "Please choose a password."));
+        }
+        if text.contains('\0') {
+            let message = "A password cannot contain the NUL character.";
+            return Err(Fault::new(FaultCode::InvalidFormat, message));
+        }
+        if text.chars().count() < 8 {
+            return Err(Fault::new(FaultCode::TooShort, "A password has at least 8 characters."));
+        }
+        if text.len() > LONGEST_BYTES {
+            let message = format!("A password has at most {LONGEST_BYTES} bytes.");
+            return Err(Fault::new(FaultCode::TooLong, message));
+        }
+        if zxcvbn::zxcvbn(text, hints).guesses() < COMMON_GUESSES {
+            let message =
+                "This password is among the first that guessers try; please choose another.";
+            return Err(Fault::new(FaultCode::TooCommon, message));
+        }
+        Ok(Self(text.into()))
+    }
+
+    pub(crate) fn expose(&self) -> &str {
+        self.0.expose_secret()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> Result<(), FaultCode> {
+        Password::parse(text, &["ada.lovelace", "ada@example.org"])
+            .map(|_| ())
+            .map_err(|fault| fault.code)
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        assert_eq!(parsed(""), Err(FaultCode::Required));
+        assert_eq!(parsed("kV9#tq2"), Err(FaultCode::TooShort));
+        assert_eq!(parsed("correct horse\0battery"), Err(FaultCode::InvalidFormat));
+        assert_eq!(parsed(&"kV9#tq2 ".repeat(9)), Err(FaultCode::TooLong));
+    }
+
+    #[test]
+    fn the_limit_counts_bytes() {
+        let longest = "correct horse battery staple, but with more words than one could hope for";
+        assert!(parsed(&longest[..71]).is_ok());
+        assert_eq!(parsed(&longest[..72]), Err(FaultCode::TooLong));
+        assert_eq!(parsed(&"ж".repeat(36)), Err(FaultCode::TooLong));
+    }
+
+    #[test]
+    fn what_guessers_try_first_is_refused() {
+        for common in [
+            "password",
+            "12345678",
+            "qwertyuiop",
+            "iloveyou",
+            "trustno1",
+            "Password1",
+            "aaaaaaaa",
+            "ada.lovelace",
+        ] {
+            assert_eq!(parsed(common), Err(FaultCode::TooCommon), "{common}");
+        }
+        assert_eq!(parsed("correct horse battery staple"), Ok(()));
+    }
+}

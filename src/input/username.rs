@@ -1,0 +1,70 @@
+//! The name that an account goes by.
+
+use unicode_normalization::UnicodeNormalization;
+
+use super::fault::{Fault, FaultCode};
+use super::text;
+
+/// 3 to 80 characters: letters and digits of any script, `.`, `_` and `-`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Username(String);
+
+impl Username {
+    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+        let name = text::line(text, 80)?;
+        let name: String = name.nfc().collect();
+        if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+            let message = "A username has letters, digits, dots, underscores and hyphens only.";
+            return Err(Fault::new(FaultCode::InvalidFormat, message));
+        }
+        if name.chars().count() < 3 {
+            return Err(Fault::new(FaultCode::TooShort, "A username has at least 3 characters."));
+        }
+        Ok(Self(name))
+    }
+
+    /// As typed.
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// What must be unique.
+    pub(crate) fn key(&self) -> String {
+        text::fold_for_index(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_of_any_script_make_a_name() {
+        for name in ["ada", "grace.hopper-1906", "Łukasz_", "نجيب", "村上春樹", "अनीता"]
+        {
+            assert_eq!(Username::parse(name).map(|name| name.0).as_deref(), Ok(name));
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_said() {
+        for (name, code) in [
+            ("", FaultCode::Required),
+            ("ab", FaultCode::TooShort),
+            ("a b c", FaultCode::InvalidFormat),
+            ("a@b", FaultCode::InvalidFormat),
+            ("ada\0", FaultCode::InvalidFormat),
+            (&"a".repeat(81), FaultCode::TooLong),
+        ] {
+            assert_eq!(Username::parse(name).map_err(|fault| fault.code), Err(code), "{name}");
+        }
+        assert!(Username::parse(&"a".repeat(80)).is_ok());
+    }
+
+    #[test]
+    fn case_does_not_make_a_difference() {
+        let key = |name| Username::parse(name).map(|name| name.key());
+        assert_eq!(key("Ada"), key("aDA"));
+        assert_ne!(key("ada"), key("adb"));
+    }
+}

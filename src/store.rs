@@ -1,0 +1,184 @@
+//! Every query there is. Speaks to the database and to nobody else.
+
+use std::num::{NonZero, NonZeroU32};
+use std::path::Path;
+use std::sync::Arc;
+use std::thread::available_parallelism;
+use std::time::Duration;
+
+use migration::{Migrator, MigratorTrait};
+use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection,
+    DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
+    TransactionTrait,
+};
+use secrecy::ExposeSecret;
+
+use crate::config::Database;
+
+pub(crate) mod books;
+pub(crate) mod error;
+pub(crate) mod page;
+pub(crate) mod sessions;
+pub(crate) mod users;
+
+pub(crate) use error::StoreError;
+
+/// Called with the SQL of every statement, for whoever counts them.
+pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// How long a statement waits for a free connection.
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a writer waits for another process to finish with the SQLite file.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// A connection that was idle for longer is asked whether it still lives before it is used.
+const TRUSTED_IDLE: Duration = Duration::from_secs(30);
+
+/// The number by which servers on one PostgreSQL agree who migrates ("shelf" in ASCII).
+const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
+
+/// The database. With SQLite there is one connection that writes and several that read; with
+/// PostgreSQL both are one pool.
+#[derive(Clone, Debug)]
+pub(crate) struct Store {
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+}
+
+impl Store {
+    /// Connects; makes an SQLite file that is not there, and the folder for it.
+    pub(crate) async fn connect(
+        database: &Database,
+        pool: Option<NonZeroU32>,
+        observer: Option<StatementObserver>,
+    ) -> anyhow::Result<Self> {
+        let connections = pool.map_or_else(connections_for_this_machine, NonZeroU32::get);
+        let mut store = match database {
+            Database::Sqlite(path) => {
+                make_folder_of(path)?;
+                // The writer comes first: it makes the file and sets its journal.
+                let writer = Connector::connect(sqlite(path, 1, false)).await?;
+                let reader = Connector::connect(sqlite(path, connections, true)).await?;
+                Self { reader, writer }
+            }
+            Database::Postgres(url) => {
+                let pool = Connector::connect(postgres(url.expose_secret(), connections)).await?;
+                Self { reader: pool.clone(), writer: pool }
+            }
+        };
+        if let Some(observer) = observer {
+            for connection in [&mut store.reader, &mut store.writer] {
+                let observer = Arc::clone(&observer);
+                connection.set_metric_callback(move |info| observer(&info.statement.sql));
+            }
+        }
+        Ok(store)
+    }
+
+    /// Brings the tables up to date, all steps or none. Of several servers that start at once, one
+    /// does it and the others wait.
+    pub(crate) async fn migrate(&self) -> Result<(), DbErr> {
+        let transaction = self.begin_migration().await?;
+        Migrator::up(&transaction, None).await?;
+        transaction.commit().await
+    }
+
+    /// Takes back the latest `steps` migrations, and the data in what they made.
+    pub(crate) async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+        let transaction = self.begin_migration().await?;
+        Migrator::down(&transaction, Some(steps)).await?;
+        transaction.commit().await
+    }
+
+    /// The name of every migration, and whether it was applied.
+    pub(crate) async fn migration_status(&self) -> Result<Vec<(String, bool)>, DbErr> {
+        let migrations = Migrator::get_migration_with_status_read_only(&self.reader).await?;
+        let applied = |m: &migration::Migration| m.status() == migration::MigrationStatus::Applied;
+        Ok(migrations.iter().map(|m| (m.name().to_owned(), applied(m))).collect())
+    }
+
+    /// Asks the database for a sign of life.
+    pub(crate) async fn ping(&self) -> Result<(), StoreError> {
+        self.reader
+            .query_one_raw(sea_orm::Statement::from_string(
+                self.reader.get_database_backend(),
+                "SELECT 1",
+            ))
+            .await?;
+        Ok(())
+    }
+
+    async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
+        let transaction = self.begin().await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            transaction.execute_unprepared(&lock).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Begins a transaction that may write. SQLite takes its lock at once, since a lock that is
+    /// asked for later can be refused without a wait.
+    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        self.writer
+            .begin_with_options(TransactionOptions {
+                sqlite_transaction_mode,
+                ..Default::default()
+            })
+            .await
+    }
+}
+
+/// Four per core: fewer slow writes down, more are not quicker.
+fn connections_for_this_machine() -> u32 {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    4 * u32::try_from(cores).unwrap_or(1)
+}
+
+fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
+    let path = path.to_owned();
+    let mut options = ConnectOptions::new("sqlite:bookshelf");
+    common(&mut options, connections)
+        .test_before_acquire(false)
+        .idle_timeout(None)
+        .max_lifetime(None)
+        .map_sqlx_sqlite_opts(move |options| {
+            let options = options
+                .filename(&path)
+                .create_if_missing(!read_only)
+                .journal_mode(SqliteJournalMode::Wal)
+                .synchronous(SqliteSynchronous::Full)
+                .foreign_keys(true)
+                .busy_timeout(BUSY_TIMEOUT);
+            if read_only { options.pragma("query_only", "ON") } else { options }
+        });
+    options
+}
+
+fn postgres(url: &str, connections: u32) -> ConnectOptions {
+    let mut options = ConnectOptions::new(url);
+    common(&mut options, connections)
+        .test_before_acquire_if_idle_for(TRUSTED_IDLE)
+        .set_application_name("bookshelf");
+    options
+}
+
+fn common(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions {
+    options.max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false)
+}
+
+/// Makes the folder of a database, for its owner only: its files hold password hashes.
+fn make_folder_of(path: &Path) -> std::io::Result<()> {
+    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
+        return Ok(());
+    };
+    let mut builder = std::fs::DirBuilder::new();
+    builder.recursive(true);
+    #[cfg(unix)]
+    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+    builder.create(folder)
+}

@@ -1,0 +1,148 @@
+//! Keyset pagination, without a database: which rows to ask for, and what follows from them.
+
+/// From which end of a list a slice is taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// `first`.
+    Start,
+    /// `last`.
+    Finish,
+}
+
+/// A part of a list: at most `limit` rows from one end of what lies between two positions.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Slice<P> {
+    pub(crate) limit: usize,
+    pub(crate) end: End,
+    /// Only rows after this position.
+    pub(crate) after: Option<P>,
+    /// Only rows before this position.
+    pub(crate) before: Option<P>,
+}
+
+/// The rows of a slice, in the order of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Sliced<T> {
+    pub(crate) rows: Vec<T>,
+    /// Whether the limit cut rows off at the far end.
+    pub(crate) more: bool,
+}
+
+/// Whether the list goes on beyond a slice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Beyond<P> {
+    /// Known from the slice itself.
+    Known(bool),
+    /// True if a row stands at this position or after it.
+    AnyFrom(P),
+    /// True if a row stands at this position or before it.
+    AnyUpTo(P),
+}
+
+impl<P: Clone> Slice<P> {
+    /// How many rows to ask for: one more than wanted tells whether there are more.
+    pub(crate) fn rows_to_ask(&self) -> usize {
+        self.limit + 1
+    }
+
+    /// Makes the slice of the rows that were found, which come in the order of the walk: from the
+    /// list's start, or from its finish backwards.
+    pub(crate) fn collect<T>(&self, mut rows: Vec<T>) -> Sliced<T> {
+        let more = rows.len() > self.limit;
+        rows.truncate(self.limit);
+        if self.end == End::Finish {
+            rows.reverse();
+        }
+        Sliced { rows, more }
+    }
+
+    /// Whether rows follow the slice.
+    pub(crate) fn next(&self, more: bool) -> Beyond<P> {
+        match (self.end, &self.before) {
+            (End::Start, _) if more => Beyond::Known(true),
+            (_, Some(before)) => Beyond::AnyFrom(before.clone()),
+            (_, None) => Beyond::Known(false),
+        }
+    }
+
+    /// Whether rows precede the slice.
+    pub(crate) fn previous(&self, more: bool) -> Beyond<P> {
+        match (self.end, &self.after) {
+            (End::Finish, _) if more => Beyond::Known(true),
+            (_, Some(after)) => Beyond::AnyUpTo(after.clone()),
+            (_, None) => Beyond::Known(false),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// The rows of a list 0, 1, 2 … as a database would answer.
+    fn ask(length: usize, slice: &Slice<usize>) -> Sliced<usize> {
+        let between = (0..length)
+            .filter(|row| slice.after.is_none_or(|after| *row > after))
+            .filter(|row| slice.before.is_none_or(|before| *row < before));
+        let rows = slice.rows_to_ask();
+        slice.collect(match slice.end {
+            End::Start => between.take(rows).collect(),
+            End::Finish => between.rev().take(rows).collect(),
+        })
+    }
+
+    fn holds(length: usize, beyond: &Beyond<usize>) -> bool {
+        match beyond {
+            Beyond::Known(known) => *known,
+            Beyond::AnyFrom(position) => (0..length).any(|row| row >= *position),
+            Beyond::AnyUpTo(position) => (0..length).any(|row| row <= *position),
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_said_about_neighbours_is_true(
+            length in 0usize..30,
+            limit in 1usize..12,
+            from_start: bool,
+            after in prop::option::of(0usize..32),
+            before in prop::option::of(0usize..32),
+        ) {
+            let end = if from_start { End::Start } else { End::Finish };
+            let slice = Slice { limit, end, after, before };
+            let sliced = ask(length, &slice);
+            prop_assert!(sliced.rows.len() <= limit);
+            prop_assert!(sliced.rows.is_sorted());
+            if let (Some(first), Some(last)) = (sliced.rows.first(), sliced.rows.last()) {
+                prop_assert_eq!(holds(length, &slice.next(sliced.more)), last + 1 < length);
+                prop_assert_eq!(holds(length, &slice.previous(sliced.more)), *first > 0);
+            }
+        }
+
+        #[test]
+        fn walking_sees_every_row_once(length in 0usize..60, limit in 1usize..9, from_start: bool) {
+            let end = if from_start { End::Start } else { End::Finish };
+            let mut slice = Slice { limit, end, after: None, before: None };
+            let mut seen = Vec::new();
+            loop {
+                let sliced = ask(length, &slice);
+                match end {
+                    End::Start => {
+                        seen.extend(&sliced.rows);
+                        slice.after = sliced.rows.last().copied();
+                    }
+                    End::Finish => {
+                        seen.splice(0..0, sliced.rows.iter().copied());
+                        slice.before = sliced.rows.first().copied();
+                    }
+                }
+                if !sliced.more {
+                    break;
+                }
+            }
+            prop_assert_eq!(seen, (0..length).collect::<Vec<_>>());
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! Sign-ins and their refresh tokens.
+
+use std::time::Duration;
+
+use sea_orm::{
+    ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+
+use super::Store;
+use super::error::StoreError;
+use crate::clock::Timestamp;
+use crate::entity::{refresh_token, session};
+use crate::id::{SessionId, UserId};
+
+pub(crate) use crate::entity::session::Model as Session;
+
+/// SHA-256 of a refresh token.
+pub(crate) type TokenHash = [u8; 32];
+
+/// A refresh token to be.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct NewToken {
+    pub(crate) hash: TokenHash,
+    pub(crate) expires_at: Timestamp,
+}
+
+/// What became of a refresh token that was shown.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rotation {
+    /// The session has a new token.
+    Rotated { session: SessionId, user: UserId },
+    /// The token was used before, too long ago for a second tab: it was stolen, and the session
+    /// has ended.
+    Reused { session: SessionId, user: UserId },
+    /// No such token, or it has expired, or its session has ended.
+    Unknown,
+}
+
+/// The statements about sessions.
+#[derive(Debug)]
+pub(crate) struct Sessions<'a>(&'a Store);
+
+impl Store {
+    pub(crate) fn sessions(&self) -> Sessions<'_> {
+        Sessions(self)
+    }
+}
+
+impl Sessions<'_> {
+    /// Begins a session with its first refresh token.
+    pub(crate) async fn open(
+        &self,
+        id: SessionId,
+        user: UserId,
+        user_agent: Option<String>,
+        token: NewToken,
+        now: Timestamp,
+    ) -> Result<(), StoreError> {
+        let row = session::ActiveModel {
+            id: Set(id),
+            user_id: Set(user),
+            user_agent: Set(user_agent),
+            created_at: Set(now),
+            last_used_at: Set(now),
+            expires_at: Set(token.expires_at),
+        };
+        let transaction = self.0.begin().await?;
+        session::Entity::insert(row).exec_without_returning(&transaction).await?;
+        give_token(&transaction, id, token, now).await?;
+        transaction.commit().await?;
+        Ok(())
+    }
+
+    /// Whose session this is; none if it has ended.
+    pub(crate) async fn user_of(
+        &self,
+        id: SessionId,
+        now: Timestamp,
+    ) -> Result<Option<UserId>, StoreError> {
+        let user = session::Entity::find_by_id(id)
+            .select_only()
+            .column(session::Column::UserId)
+            .filter(session::Column::ExpiresAt.gt(now))
+            .into_tuple::<UserId>()
+            .one(&self.0.reader)
+            .await?;
+        Ok(user)
+    }
+
+    /// Those of the sessions with these ids that are alive, in no order, whoever's they are.
+    pub(crate) async fn find_many(
+        &self,
+        ids: &[SessionId],
+        now: Timestamp,
+    ) -> Result<Vec<Session>, StoreError> {
+        let sessions = session::Entity::find()
+            .filter(session::Column::Id.is_in(ids.iter().copied()))
+            .filter(session::Column::ExpiresAt.gt(now));
+        Ok(sessions.all(&self.0.reader).await?)
+    }
+
+    /// The sessions of an account that are alive, newest first; of more than `limit`, the newest.
+    pub(crate) async fn of_user(
+        &self,
+        user: UserId,
+        now: Timestamp,
+        limit: u64,
+    ) -> Result<Vec<Session>, StoreError> {
+        let sessions = session::Entity::find()
+            .filter(session::Column::UserId.eq(user))
+            .filter(session::Column::ExpiresAt.gt(now))
+            .order_by_desc(session::Column::CreatedAt)
+            .order_by_desc(session::Column::Id)
+            .limit(limit);
+        Ok(sessions.all(&self.0.reader).await?)
+    }
+
+    /// Exchanges a refresh token for another. A token is used once; the same token again within
+    /// `grace` of its first use is another tab's and works too; later it ends the session
+    /// (RFC 9700, section 4.14.2).
+    pub(crate) async fn rotate(
+        &self,
+        shown: TokenHash,
+        new: NewToken,
+        grace: Duration,
+        now: Timestamp,
+    ) -> Result<Rotation, StoreError> {
+        use refresh_token::Column;
+
+        let transaction = self.0.begin().await?;
+        // Of two that show the token at once, one marks it used; the other waits here and then
+        // sees the mark.
+        let first_use =
+            refresh_token::ActiveModel { used_at: Set(Some(now)), ..Default::default() };
+        let mark = refresh_token::Entity::update_many()
+            .set(first_use)
+            .filter(Column::TokenHash.eq(shown.to_vec()))
+            .filter(Column::UsedAt.is_null())
+            .exec(&transaction)
+            .await?;
+        let found = refresh_token::Entity::find_by_id(shown.to_vec())
+            .find_also_related(session::Entity)
+            .one(&transaction)
+            .await?;
+        let Some((token, Some(session))) = found.filter(|(token, _)| token.expires_at > now) else {
+            return Ok(Rotation::Unknown);
+        };
+        let (session, user) = (session.id, session.user_id);
+        let in_time = token.used_at.is_none_or(|used_at| now < used_at + grace);
+        let rotation = if mark.rows_affected > 0 || in_time {
+            give_token(&transaction, session, new, now).await?;
+            let used = session::ActiveModel {
+                last_used_at: Set(now),
+                expires_at: Set(new.expires_at),
+                ..Default::default()
+            };
+            let its = session::Column::Id.eq(session);
+            session::Entity::update_many().set(used).filter(its).exec(&transaction).await?;
+            Rotation::Rotated { session, user }
+        } else {
+            session::Entity::delete_by_id(session).exec(&transaction).await?;
+            Rotation::Reused { session, user }
+        };
+        transaction.commit().await?;
+        Ok(rotation)
+    }
+
+    /// Ends a session of an account; false if the account has no such session.
+    pub(crate) async fn end(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
+        let ended = session::Entity::delete_many()
+            .filter(session::Column::Id.eq(id))
+            .filter(session::Column::UserId.eq(user))
+            .exec(&self.0.writer)
+            .await?;
+        Ok(ended.rows_affected > 0)
+    }
+
+    /// Ends all sessions of an account, and tells which.
+    pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
+        end_all(&self.0.writer, user).await
+    }
+
+    /// Removes what has expired.
+    pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
+        let tokens = refresh_token::Column::ExpiresAt.lte(now);
+        refresh_token::Entity::delete_many().filter(tokens).exec(&self.0.writer).await?;
+        let sessions = session::Column::ExpiresAt.lte(now);
+        session::Entity::delete_many().filter(sessions).exec(&self.0.writer).await?;
+        Ok(())
+    }
+}
+
+/// Ends all sessions of an account within whatever transaction this is part of.
+pub(super) async fn end_all<C: ConnectionTrait>(
+    connection: &C,
+    user: UserId,
+) -> Result<Vec<SessionId>, StoreError> {
+    let ended = session::Entity::delete_many()
+        .filter(session::Column::UserId.eq(user))
+        .exec_with_returning(connection)
+        .await?;
+    Ok(ended.into_iter().map(|session| session.id).collect())
+}
+
+async fn give_token<C: ConnectionTrait>(
+    connection: &C,
+    session: SessionId,
+    token: NewToken,
+    now: Timestamp,
+) -> Result<(), StoreError> {
+    let row = refresh_token::ActiveModel {
+        token_hash: Set(token.hash.to_vec()),
+        session_id: Set(session),
+        created_at: Set(now),
+        used_at: Set(None),
+        expires_at: Set(token.expires_at),
+    };
+    refresh_token::Entity::insert(row).exec_without_returning(connection).await?;
+    Ok(())
+}

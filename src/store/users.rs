@@ -1,0 +1,180 @@
+//! Accounts.
+
+use sea_orm::{
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
+    QuerySelect,
+};
+
+use super::Store;
+use super::error::{StoreError, Unique};
+use super::sessions;
+use crate::clock::Timestamp;
+use crate::entity::user::{ActiveModel, Column, Entity};
+use crate::id::{SessionId, UserId};
+use crate::input::email::Email;
+use crate::input::username::Username;
+
+pub(crate) use crate::entity::user::Model as User;
+
+/// Which names an account asked for belong to another.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Taken {
+    pub(crate) username: bool,
+    pub(crate) email: bool,
+}
+
+/// What became of a registration or a change of names.
+#[derive(Clone, Debug)]
+pub(crate) enum Named {
+    Done(User),
+    Taken(Taken),
+}
+
+/// The statements about accounts.
+#[derive(Debug)]
+pub(crate) struct Users<'a>(&'a Store);
+
+impl Store {
+    pub(crate) fn users(&self) -> Users<'_> {
+        Users(self)
+    }
+}
+
+impl Users<'_> {
+    pub(crate) async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
+        Ok(Entity::find_by_id(id).one(&self.0.reader).await?)
+    }
+
+    /// The accounts with these ids, in no order.
+    pub(crate) async fn find_many(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
+        let users = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
+        Ok(users.all(&self.0.reader).await?)
+    }
+
+    pub(crate) async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        let users = Entity::find().filter(Column::EmailKey.eq(email.key()));
+        Ok(users.one(&self.0.reader).await?)
+    }
+
+    /// Which of these names belong to an account other than `but`.
+    pub(crate) async fn taken(
+        &self,
+        username: Option<&Username>,
+        email: Option<&Email>,
+        but: Option<UserId>,
+    ) -> Result<Taken, StoreError> {
+        let (username, email) = (username.map(Username::key), email.map(Email::key));
+        if username.is_none() && email.is_none() {
+            return Ok(Taken::default());
+        }
+        let either = Condition::any()
+            .add_option(username.as_ref().map(|key| Column::UsernameKey.eq(key)))
+            .add_option(email.as_ref().map(|key| Column::EmailKey.eq(key)));
+        let others = Condition::all().add(either).add_option(but.map(|id| Column::Id.ne(id)));
+        let found: Vec<(String, String)> = Entity::find()
+            .select_only()
+            .columns([Column::UsernameKey, Column::EmailKey])
+            .filter(others)
+            .into_tuple()
+            .all(&self.0.reader)
+            .await?;
+        Ok(Taken {
+            username: found.iter().any(|(key, _)| Some(key) == username.as_ref()),
+            email: found.iter().any(|(_, key)| Some(key) == email.as_ref()),
+        })
+    }
+
+    /// Adds an account; the database decides whether its names are free.
+    pub(crate) async fn create(
+        &self,
+        id: UserId,
+        username: &Username,
+        email: &Email,
+        password_hash: String,
+        now: Timestamp,
+    ) -> Result<Named, StoreError> {
+        let user = User {
+            id,
+            username: username.as_str().to_owned(),
+            username_key: username.key(),
+            email: email.as_str().to_owned(),
+            email_key: email.key(),
+            password_hash,
+            created_at: now,
+        };
+        let row = ActiveModel::from(user.clone()).reset_all();
+        match Entity::insert(row).exec_without_returning(&self.0.writer).await {
+            Ok(_) => Ok(Named::Done(user)),
+            Err(error) => self.refused(error, Some(username), Some(email), None).await,
+        }
+    }
+
+    /// Changes the names that are given; none if the account is gone.
+    pub(crate) async fn rename(
+        &self,
+        id: UserId,
+        username: Option<&Username>,
+        email: Option<&Email>,
+    ) -> Result<Option<Named>, StoreError> {
+        let mut row = <ActiveModel as Default>::default();
+        if let Some(username) = username {
+            row.username = Set(username.as_str().to_owned());
+            row.username_key = Set(username.key());
+        }
+        if let Some(email) = email {
+            row.email = Set(email.as_str().to_owned());
+            row.email_key = Set(email.key());
+        }
+        if username.is_none() && email.is_none() {
+            return Ok(self.find(id).await?.map(Named::Done));
+        }
+        let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
+        match update.exec_with_returning(&self.0.writer).await {
+            Ok(mut users) => Ok(users.pop().map(Named::Done)),
+            Err(error) => self.refused(error, username, email, Some(id)).await.map(Some),
+        }
+    }
+
+    /// Sets another password and ends all sessions, together. Gives the sessions that ended.
+    pub(crate) async fn change_password(
+        &self,
+        id: UserId,
+        password_hash: String,
+    ) -> Result<Vec<SessionId>, StoreError> {
+        let transaction = self.0.begin().await?;
+        let row = ActiveModel { password_hash: Set(password_hash), ..Default::default() };
+        Entity::update_many().set(row).filter(Column::Id.eq(id)).exec(&transaction).await?;
+        let ended = sessions::end_all(&transaction, id).await?;
+        transaction.commit().await?;
+        Ok(ended)
+    }
+
+    /// Removes an account and all it owns. Gives the sessions that ended; none if there was no
+    /// such account.
+    pub(crate) async fn delete(&self, id: UserId) -> Result<Option<Vec<SessionId>>, StoreError> {
+        let transaction = self.0.begin().await?;
+        let ended = sessions::end_all(&transaction, id).await?;
+        let deleted = Entity::delete_by_id(id).exec(&transaction).await?;
+        transaction.commit().await?;
+        Ok((deleted.rows_affected > 0).then_some(ended))
+    }
+
+    /// Turns a refused statement into the names that are taken: all of them, though the database
+    /// reports one.
+    async fn refused(
+        &self,
+        error: sea_orm::DbErr,
+        username: Option<&Username>,
+        email: Option<&Email>,
+        but: Option<UserId>,
+    ) -> Result<Named, StoreError> {
+        let Some(broken) = Unique::broken_by(&error) else {
+            return Err(error.into());
+        };
+        let taken = self.taken(username, email, but).await?;
+        Ok(Named::Taken(Taken {
+            username: taken.username || broken == Unique::Username,
+            email: taken.email || broken == Unique::Email,
+        }))
+    }
+}

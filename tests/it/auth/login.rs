@@ -1,0 +1,41 @@
+use serde_json::json;
+
+use crate::support::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn unknown_email_and_wrong_password_give_one_answer() {
+    let app = TestApp::start().await;
+    app.alice().await;
+    let wrong = app.anon().login("alice@example.org", "wrong horse battery staple").await;
+    let unknown = app.anon().login("nobody@example.org", PASSWORD).await;
+    let nonsense = app.anon().login("\0", "\0").await;
+    let too_long = app.anon().login("alice@example.org", &PASSWORD.repeat(9)).await;
+    assert_eq!(wrong.refusals(), ["INVALID_CREDENTIALS -"]);
+    for other in [unknown, nonsense, too_long] {
+        assert_eq!(other.data(), wrong.data());
+        assert_eq!(other.status, wrong.status);
+    }
+    assert_eq!(app.db_count("sessions").await, 1);
+}
+
+#[tokio::test]
+async fn the_email_may_be_typed_in_any_case() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let answer = app.anon().login("ALICE@example.ORG", PASSWORD).await;
+    assert_eq!(answer.payload()["user"]["id"], json!(alice.id));
+    assert_eq!(app.db_count("sessions").await, 2);
+}
+
+#[tokio::test]
+async fn a_stale_token_does_not_stand_in_the_way() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    app.pass(901);
+    assert_eq!(alice.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
+    alice.login("alice@example.org", PASSWORD).await.payload();
+    alice.refresh(&alice.refresh_token).await.payload();
+    let garbage = app.anon().with("authorization", "Bearer garbage");
+    garbage.login("alice@example.org", PASSWORD).await.payload();
+    garbage.register("carol", "carol@example.org", PASSWORD).await.payload();
+}

@@ -1,0 +1,6 @@
+mod account;
+mod identity;
+mod login;
+mod refresh;
+mod register;
+mod sessions;

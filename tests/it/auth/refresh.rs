@@ -1,0 +1,155 @@
+use axum::http::header::{COOKIE, SET_COOKIE};
+use serde_json::json;
+
+use crate::support::{Actor, Answer, PASSWORD, TestApp};
+
+const INVALID: [&str; 1] = ["REFRESH_TOKEN_INVALID input.refreshToken"];
+
+#[tokio::test]
+async fn what_is_no_token_is_refused() {
+    let app = TestApp::start().await;
+    app.alice().await;
+    for nonsense in ["", "garbage", "\0", &"A".repeat(43), &"A".repeat(10_000)] {
+        assert_eq!(app.anon().refresh(nonsense).await.refusals(), INVALID, "{nonsense}");
+    }
+    let without = "mutation { refreshToken { accessToken userErrors { code message field } } }";
+    assert_eq!(app.anon().ask(without).await.refusals(), ["REFRESH_TOKEN_INVALID -"]);
+}
+
+#[tokio::test]
+async fn a_token_is_exchanged_for_another() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    app.pass(3_600);
+    let refreshed = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
+    assert_eq!(refreshed.id, alice.id);
+    assert_ne!(refreshed.refresh_token, alice.refresh_token);
+    let sessions = "{ viewer { sessions { createdAt lastUsedAt current } } }";
+    assert_eq!(
+        refreshed.ask(sessions).await.data()["sessions"],
+        json!([{
+            "createdAt": "2026-03-27T09:15:00.000Z",
+            "lastUsedAt": "2026-03-27T10:15:00.000Z",
+            "current": true,
+        }])
+    );
+}
+
+#[tokio::test]
+async fn two_tabs_may_show_one_token_within_ten_seconds() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let first = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
+    app.pass(9);
+    let second = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
+    for tab in [first, second] {
+        tab.clone().signed_in(&tab.refresh(&tab.refresh_token).await);
+    }
+    assert_eq!(app.db_count("sessions").await, 1);
+}
+
+#[tokio::test]
+async fn a_token_that_is_shown_again_later_ends_the_session() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let thief = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
+    app.pass(10);
+    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals(), INVALID);
+    assert_eq!(
+        thief.ask("{ viewer { id } }").await.error()["extensions"]["reason"],
+        "SESSION_ENDED"
+    );
+    assert_eq!(thief.refresh(&thief.refresh_token).await.refusals(), INVALID);
+    assert_eq!(app.db_count("sessions").await, 0);
+}
+
+#[tokio::test]
+async fn reuse_is_recognised_however_old_the_token_is() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let mut last = alice.clone();
+    for _ in 0..20 {
+        app.pass(86_400);
+        last = last.clone().signed_in(&last.refresh(&last.refresh_token).await);
+    }
+    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals(), INVALID);
+    assert_eq!(last.refresh(&last.refresh_token).await.refusals(), INVALID);
+    assert_eq!(app.db_count("refresh_tokens").await, 0);
+}
+
+#[tokio::test]
+async fn a_token_expires() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    app.pass(30 * 86_400);
+    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals(), INVALID);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ten_refreshes_at_once_all_work() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let refreshes = (0..10).map(|_| {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.refresh(&alice.refresh_token).await })
+    });
+    for refresh in refreshes.collect::<Vec<_>>() {
+        let refreshed = alice.clone().signed_in(&refresh.await.expect("an answer"));
+        assert_eq!(refreshed.ask("{ viewer { id } }").await.data()["id"], json!(alice.id));
+    }
+    assert_eq!(app.db_count("sessions").await, 1);
+}
+
+/// What a browser would keep: `name=value` of the cookie that was set.
+fn cookie(answer: &Answer) -> String {
+    let set = answer.headers[SET_COOKIE].to_str().unwrap();
+    set.split(';').next().unwrap().to_owned()
+}
+
+fn browser(app: &TestApp) -> Actor {
+    app.anon().with("host", "books.example.org").with("cookie-mode", "refresh")
+}
+
+const BY_COOKIE: &str = "mutation { refreshToken { accessToken refreshToken user { id } userErrors { code message field } } }";
+
+#[tokio::test]
+async fn in_a_browser_the_token_stays_out_of_reach_of_scripts() {
+    let app = TestApp::start().await;
+    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    assert_eq!(answer.payload()["refreshToken"], json!(null));
+    let set = answer.headers[SET_COOKIE].to_str().unwrap();
+    assert!(set.starts_with("__Host-refresh="), "{set}");
+    for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {
+        assert!(set.split("; ").any(|it| it == attribute), "{attribute} in {set}");
+    }
+
+    let refreshed = browser(&app).with(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
+    assert_eq!(refreshed.payload()["refreshToken"], json!(null));
+    assert_ne!(cookie(&refreshed), cookie(&answer));
+    let login = browser(&app).login("ada@example.org", PASSWORD).await;
+    assert!(cookie(&login).starts_with("__Host-refresh="));
+}
+
+#[tokio::test]
+async fn a_token_from_a_cookie_never_leaves_it() {
+    let app = TestApp::start().await;
+    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let without_mode = app.anon().with("host", "books.example.org");
+    let refreshed = without_mode.with(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
+    assert_eq!(refreshed.payload()["refreshToken"], json!(null));
+    assert!(cookie(&refreshed).len() > "__Host-refresh=".len());
+}
+
+#[tokio::test]
+async fn a_cookie_goes_when_its_session_goes() {
+    let app = TestApp::start().await;
+    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let ada = browser(&app).with(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
+    let logout = ada.ask("mutation { logout { revokedSessions userErrors { code } } }").await;
+    assert_eq!(logout.payload()["revokedSessions"], 1);
+    assert_eq!(cookie(&logout), "__Host-refresh=");
+    assert!(logout.headers[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
+    let refreshed = ada.ask(BY_COOKIE).await;
+    assert_eq!(refreshed.refusals(), ["REFRESH_TOKEN_INVALID -"]);
+    assert_eq!(cookie(&refreshed), "__Host-refresh=");
+}

@@ -1,0 +1,128 @@
+use serde_json::json;
+
+use crate::support::{PASSWORD, TestApp};
+
+#[tokio::test]
+async fn all_faults_of_a_form_come_together() {
+    let app = TestApp::start().await;
+    let answer = app.anon().register("a", "nowhere", "short").await;
+    assert_eq!(
+        answer.refusals(),
+        ["TOO_SHORT input.username", "INVALID_FORMAT input.email", "TOO_SHORT input.password"]
+    );
+    assert_eq!(answer.data()["accessToken"], json!(null));
+    assert_eq!(app.db_count("users").await, 0);
+}
+
+#[tokio::test]
+async fn each_fault_has_its_code() {
+    let app = TestApp::start().await;
+    let longest_email = format!("{}@{}.org", "a".repeat(60), "b".repeat(55));
+    let faults = [
+        ("", "a@example.org", PASSWORD, "REQUIRED input.username"),
+        ("ada lovelace", "a@example.org", PASSWORD, "INVALID_FORMAT input.username"),
+        ("ada\0", "a@example.org", PASSWORD, "INVALID_FORMAT input.username"),
+        (&"a".repeat(81), "a@example.org", PASSWORD, "TOO_LONG input.username"),
+        ("ada", "", PASSWORD, "REQUIRED input.email"),
+        ("ada", "ada@example.org\0", PASSWORD, "INVALID_FORMAT input.email"),
+        ("ada", &format!("x{longest_email}"), PASSWORD, "TOO_LONG input.email"),
+        ("ada", "a@example.org", "", "REQUIRED input.password"),
+        ("ada", "a@example.org", "seven77", "TOO_SHORT input.password"),
+        ("ada", "a@example.org", "password", "TOO_COMMON input.password"),
+        ("ada", "a@example.org", "horse\0battery staple", "INVALID_FORMAT input.password"),
+        ("ada", "a@example.org", &"kV9#tq2 ".repeat(9), "TOO_LONG input.password"),
+        ("ada", "a@example.org", &"ж".repeat(36), "TOO_LONG input.password"),
+    ];
+    for (username, email, password, fault) in faults {
+        let answer = app.anon().register(username, email, password).await;
+        assert_eq!(answer.refusals(), [fault], "{username} {email} {password}");
+    }
+    assert_eq!(app.db_count("users").await, 0);
+    let password_of_71_bytes = &"kV9#tq2 ".repeat(9)[..71];
+    app.anon().register("ada", &longest_email, password_of_71_bytes).await.payload();
+    app.anon().login(&longest_email, password_of_71_bytes).await.payload();
+}
+
+#[tokio::test]
+async fn a_name_is_taken_in_any_case_and_both_are_said_at_once() {
+    let app = TestApp::start().await;
+    app.anon().register("Łukasz", "Lukasz@Example.org", PASSWORD).await.payload();
+    let again = app.anon().register("łUKASZ", "lukasz@example.ORG", PASSWORD).await;
+    assert_eq!(again.refusals(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
+    let again = app.anon().register("lukasz", "lukasz@example.org", PASSWORD).await;
+    assert_eq!(again.refusals(), ["EMAIL_TAKEN input.email"]);
+    let again = app.anon().register("x", "lukasz@example.org", "short").await;
+    assert_eq!(
+        again.refusals(),
+        ["TOO_SHORT input.username", "TOO_SHORT input.password", "EMAIL_TAKEN input.email"]
+    );
+    assert_eq!(app.db_count("users").await, 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn twenty_registrations_at_once_make_one_account() {
+    let app = TestApp::start().await;
+    let registrations = (0..20).map(|number| {
+        let anon = app.anon();
+        tokio::spawn(async move {
+            anon.register(&format!("ada{number}"), "ada@example.org", PASSWORD).await
+        })
+    });
+    let mut registered = 0;
+    for registration in registrations.collect::<Vec<_>>() {
+        match registration.await.expect("an answer").refusals() {
+            refusals if refusals.is_empty() => registered += 1,
+            refusals => assert_eq!(refusals, ["EMAIL_TAKEN input.email"]),
+        }
+    }
+    assert_eq!(registered, 1);
+    assert_eq!(app.db_count("users").await, 1);
+    assert_eq!(app.db_count("sessions").await, 1);
+}
+
+#[tokio::test]
+async fn whoever_registers_is_signed_in() {
+    let app = TestApp::start().await;
+    let answer = app.anon().register(" Ada ", "Ada@Example.org", PASSWORD).await;
+    let payload = answer.payload();
+    assert_eq!(payload["user"]["username"], "Ada");
+    assert_eq!(payload["user"]["email"], "Ada@Example.org");
+    assert_eq!(payload["user"]["createdAt"], "2026-03-27T09:15:00.000Z");
+    assert_eq!(payload["accessTokenExpiresAt"], "2026-03-27T09:30:00.000Z");
+    assert_eq!(payload["refreshTokenExpiresAt"], "2026-04-26T09:15:00.000Z");
+    let ada = app.anon().signed_in(&answer);
+    assert!(ada.id.starts_with("user_"), "{}", ada.id);
+    assert_eq!(ada.ask("{ viewer { username } }").await.data()["username"], "Ada");
+}
+
+#[tokio::test]
+async fn neither_password_nor_token_is_kept() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let rows = app.database.rows("SELECT password_hash FROM users").await;
+    let hash: String = rows[0].try_get_by_index(0).unwrap();
+    assert!(hash.starts_with("$2b$10$"), "{hash}");
+    let rows = app.database.rows("SELECT token_hash FROM refresh_tokens").await;
+    let kept: Vec<u8> = rows[0].try_get_by_index(0).unwrap();
+    assert_eq!(kept.len(), 32);
+    assert_ne!(kept, alice.refresh_token.as_bytes());
+}
+
+#[tokio::test]
+async fn the_new_account_can_be_used_in_the_same_answer() {
+    let app = TestApp::start().await;
+    let answer = app
+        .anon()
+        .ask(
+            r#"mutation {
+                register(input: { username: "ada", email: "ada@example.org", password: "correct horse battery" }) {
+                    user { books { totalCount nodes { id } } sessions { id current } }
+                    userErrors { code }
+                }
+            }"#,
+        )
+        .await;
+    let user = &answer.payload()["user"];
+    assert_eq!(user["books"], json!({ "totalCount": 0, "nodes": [] }));
+    assert_eq!(user["sessions"].as_array().unwrap().len(), 1);
+}

@@ -1,0 +1,81 @@
+use serde_json::{Value, json};
+
+use crate::support::{Actor, TestApp};
+
+async fn sessions(actor: &Actor) -> Vec<Value> {
+    let answer = actor.ask("{ viewer { sessions { id userAgent current } } }").await;
+    answer.data()["sessions"].as_array().unwrap().clone()
+}
+
+async fn revoke(actor: &Actor, id: &Value) -> crate::support::Answer {
+    let revoke = "mutation($id: ID!) {
+        revokeSession(id: $id) { revokedSessionId userErrors { code message field } }
+    }";
+    actor.run(revoke, json!({ "id": id })).await
+}
+
+#[tokio::test]
+async fn another_users_session_reads_as_missing() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let hers = sessions(&alice).await[0]["id"].clone();
+    for id in
+        [hers.clone(), json!(alice.id), json!("session_01m846py80e47td8285zf3ws2n"), json!("x")]
+    {
+        assert_eq!(revoke(&bob, &id).await.refusals(), ["NOT_FOUND id"]);
+        let node = bob.run("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
+        assert_eq!(node.data(), json!(null));
+    }
+    assert_eq!(sessions(&alice).await.len(), 1);
+}
+
+#[tokio::test]
+async fn sessions_are_listed_newest_first_and_the_current_one_is_marked() {
+    let app = TestApp::start().await;
+    let phone = app.anon().with("user-agent", "Phone/1").registered("alice").await;
+    app.pass(60);
+    let desk = app.anon().with("user-agent", "Desk/2");
+    let login = desk.login("alice@example.org", crate::support::PASSWORD).await;
+    let desk = desk.signed_in(&login);
+    let seen: Vec<_> = sessions(&desk).await;
+    assert_eq!(seen[0]["userAgent"], "Desk/2");
+    assert_eq!(seen[0]["current"], true);
+    assert_eq!(seen[1]["userAgent"], "Phone/1");
+    assert_eq!(seen[1]["current"], false);
+    assert_eq!(sessions(&phone).await[1]["current"], true);
+    let node = "query($id: ID!) { node(id: $id) { ... on Session { userAgent current } } }";
+    let node = desk.run(node, json!({ "id": seen[1]["id"] })).await;
+    assert_eq!(node.data(), json!({ "userAgent": "Phone/1", "current": false }));
+}
+
+#[tokio::test]
+async fn one_session_can_be_revoked_from_another() {
+    let app = TestApp::start().await;
+    let phone = app.alice().await;
+    let desk = phone.again("alice").await;
+    let id = sessions(&phone).await.iter().find(|it| it["current"] == true).unwrap()["id"].clone();
+    assert_eq!(revoke(&desk, &id).await.payload()["revokedSessionId"], id);
+    assert_eq!(phone.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
+    assert_eq!(revoke(&desk, &id).await.refusals(), ["NOT_FOUND id"]);
+    assert_eq!(sessions(&desk).await.len(), 1);
+}
+
+#[tokio::test]
+async fn logout_ends_this_session_or_all() {
+    let app = TestApp::start().await;
+    let (one, bob) = (app.alice().await, app.bob().await);
+    let (two, three) = (one.again("alice").await, one.again("alice").await);
+    let logout = one.ask("mutation { logout { revokedSessions userErrors { code } } }").await;
+    assert_eq!(logout.payload()["revokedSessions"], 1);
+    assert_eq!(one.refresh(&one.refresh_token).await.refusals().len(), 1);
+    assert_eq!(sessions(&two).await.len(), 2);
+
+    let everywhere =
+        "mutation { logout(everywhere: true) { revokedSessions userErrors { code } } }";
+    assert_eq!(two.ask(everywhere).await.payload()["revokedSessions"], 2);
+    for ended in [&two, &three] {
+        assert_eq!(ended.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
+        assert_eq!(ended.refresh(&ended.refresh_token).await.refusals().len(), 1);
+    }
+    assert_eq!(sessions(&bob).await.len(), 1);
+}

@@ -1,0 +1,185 @@
+use serde_json::{Value, json};
+
+use crate::support::TestApp;
+
+fn pragmatic() -> Value {
+    json!({
+        "title": "The Pragmatic Programmer",
+        "author": "David Thomas, Andrew Hunt",
+        "isbn": "978-0-13-595705-9",
+        "rating": 5,
+        "notes": "Care about your craft.",
+    })
+}
+
+#[tokio::test]
+async fn without_a_token_nothing_is_created() {
+    let app = TestApp::start().await;
+    let answer = app.anon().create(pragmatic()).await;
+    assert_eq!(answer.code(), "UNAUTHENTICATED");
+    assert_eq!(app.db_count("books").await, 0);
+}
+
+#[tokio::test]
+async fn all_faults_of_a_form_come_together() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let input = json!({
+        "title": " ", "author": "\u{7}", "isbn": "080442957Y", "rating": 6, "notes": "\0",
+    });
+    assert_eq!(
+        alice.create(input).await.refusals(),
+        [
+            "REQUIRED input.title",
+            "INVALID_FORMAT input.author",
+            "INVALID_FORMAT input.isbn",
+            "OUT_OF_RANGE input.rating",
+            "INVALID_FORMAT input.notes",
+        ]
+    );
+    assert_eq!(app.db_count("books").await, 0);
+}
+
+#[tokio::test]
+async fn each_fault_has_its_code() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let faults = [
+        ("title", json!("x".repeat(201)), "TOO_LONG input.title"),
+        ("title", json!("NUL\0"), "INVALID_FORMAT input.title"),
+        ("author", json!(""), "REQUIRED input.author"),
+        ("author", json!("two\nlines"), "INVALID_FORMAT input.author"),
+        ("isbn", json!("9780135957050"), "ISBN_CHECKSUM input.isbn"),
+        ("isbn", json!("979-0-2600-0043-8"), "INVALID_FORMAT input.isbn"),
+        ("rating", json!(0), "OUT_OF_RANGE input.rating"),
+        ("rating", json!(-1), "OUT_OF_RANGE input.rating"),
+        ("notes", json!("ß".repeat(20_001)), "TOO_LONG input.notes"),
+    ];
+    for (field, value, fault) in faults {
+        let mut input = pragmatic();
+        input[field] = value;
+        assert_eq!(alice.create(input).await.refusals(), [fault]);
+    }
+    assert_eq!(app.db_count("books").await, 0);
+    let longest = json!({ "title": "ß".repeat(200), "author": "x", "notes": "ß".repeat(20_000) });
+    alice.has(longest).await;
+}
+
+#[tokio::test]
+async fn a_rating_that_is_no_integer_is_the_programs_fault() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for rating in [json!(4.5), json!("5"), json!(true), json!([5, 4])] {
+        let mut input = pragmatic();
+        input["rating"] = rating;
+        assert_eq!(alice.create(input).await.code(), "BAD_USER_INPUT");
+    }
+}
+
+#[tokio::test]
+async fn the_pragmatic_programmer_is_rated_five() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let payload = alice.create(pragmatic()).await.payload();
+    let book = &payload["book"];
+    assert_eq!(book["title"], "The Pragmatic Programmer");
+    assert_eq!(book["author"], "David Thomas, Andrew Hunt");
+    assert_eq!(book["isbn"], "9780135957059");
+    assert_eq!(book["rating"], 5);
+    assert_eq!(book["notes"], "Care about your craft.");
+    assert_eq!(book["version"], 1);
+    assert_eq!(book["createdAt"], "2026-03-27T09:15:00.000Z");
+    assert_eq!(book["updatedAt"], book["createdAt"]);
+    assert!(book["id"].as_str().unwrap().starts_with("book_"));
+    assert_eq!(payload["bookEdge"]["node"]["id"], book["id"]);
+    let listed = alice.ask("{ books { edges { cursor } } }").await.data();
+    assert_eq!(listed["edges"][0]["cursor"], payload["bookEdge"]["cursor"]);
+}
+
+#[tokio::test]
+async fn an_isbn_10_becomes_an_isbn_13_and_blank_is_none() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for (typed, kept) in [
+        (json!("080442957X"), json!("9780804429573")),
+        (json!("0-13-595705-2"), json!("9780135957059")),
+        (json!(""), json!(null)),
+        (json!("  "), json!(null)),
+        (json!(null), json!(null)),
+    ] {
+        let book = alice.create(json!({ "title": "T", "author": "A", "isbn": typed })).await;
+        assert_eq!(book.payload()["book"]["isbn"], kept);
+    }
+}
+
+#[tokio::test]
+async fn one_isbn_is_one_book_of_an_owner_but_two_people_may_own_it() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let id = alice.has(pragmatic()).await;
+    let mut again = pragmatic();
+    again["isbn"] = json!("0135957052");
+    let answer = alice.create(again).await;
+    assert_eq!(answer.refusals(), ["DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(answer.data()["userErrors"][0]["book"]["id"], json!(id));
+    assert_eq!(answer.data()["book"], json!(null));
+    bob.has(pragmatic()).await;
+    assert_eq!(app.db_count("books").await, 2);
+}
+
+const CREATE_ONCE: &str = "mutation($input: CreateBookInput!, $key: String) {
+    createBook(input: $input, idempotencyKey: $key) {
+        book { id title version } userErrors { code message field }
+    }
+}";
+
+#[tokio::test]
+async fn a_repeated_attempt_makes_no_second_book() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let attempt = json!({ "input": pragmatic(), "key": "attempt-1" });
+    let first = alice.run(CREATE_ONCE, attempt.clone()).await.payload();
+    assert_eq!(alice.run(CREATE_ONCE, attempt.clone()).await.payload(), first);
+    let mut without_isbn = attempt.clone();
+    without_isbn["input"]["isbn"] = json!(null);
+    assert_eq!(alice.run(CREATE_ONCE, without_isbn.clone()).await.payload(), first);
+    assert_eq!(app.db_count("books").await, 1);
+
+    without_isbn["key"] = json!("attempt-2");
+    assert_ne!(
+        alice.run(CREATE_ONCE, without_isbn).await.payload()["book"]["id"],
+        first["book"]["id"]
+    );
+    let bobs = bob.run(CREATE_ONCE, attempt).await.payload();
+    assert_ne!(bobs["book"]["id"], first["book"]["id"]);
+    assert_eq!(app.db_count("books").await, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn attempts_at_once_make_one_book() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let attempts = (0..10).map(|_| {
+        let alice = alice.clone();
+        let attempt = json!({ "input": pragmatic(), "key": "attempt-1" });
+        tokio::spawn(async move { alice.run(CREATE_ONCE, attempt).await.payload() })
+    });
+    let mut ids = Vec::new();
+    for attempt in attempts.collect::<Vec<_>>() {
+        ids.push(attempt.await.expect("an answer")["book"]["id"].clone());
+    }
+    ids.dedup();
+    assert_eq!(ids.len(), 1);
+    assert_eq!(app.db_count("books").await, 1);
+}
+
+#[tokio::test]
+async fn an_idempotency_key_has_a_length() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for key in ["", &"k".repeat(65), "a\0b"] {
+        let attempt = json!({ "input": pragmatic(), "key": key });
+        assert_eq!(alice.run(CREATE_ONCE, attempt).await.code(), "BAD_USER_INPUT");
+    }
+    alice.run(CREATE_ONCE, json!({ "input": pragmatic(), "key": "k".repeat(64) })).await.payload();
+}

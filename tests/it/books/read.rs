@@ -1,0 +1,94 @@
+use serde_json::json;
+
+use crate::support::TestApp;
+
+#[tokio::test]
+async fn a_wrong_id_anothers_id_and_no_id_read_as_missing() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    for wrong in
+        [&id, "book_01m846py8ne2hs7g3s4tx3a7ay", &alice.id, &id.to_uppercase(), "", "42", "\0"]
+    {
+        assert_eq!(bob.book(wrong).await, json!(null));
+        let node =
+            bob.run("query($id: ID!) { node(id: $id) { id } }", json!({ "id": wrong })).await;
+        assert_eq!(node.data(), json!(null), "{wrong}");
+    }
+}
+
+#[tokio::test]
+async fn two_users_see_their_own_books_only() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let dune = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let emma = bob.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    for (actor, name, own) in [(&alice, "alice", &dune), (&bob, "bob", &emma)] {
+        let list = "{ books { totalCount nodes { id owner { id username } } } }";
+        assert_eq!(
+            actor.ask(list).await.data(),
+            json!({
+                "totalCount": 1,
+                "nodes": [{ "id": own, "owner": { "id": actor.id, "username": name } }],
+            })
+        );
+        let through_viewer = "{ viewer { books { nodes { id } } } }";
+        assert_eq!(
+            actor.ask(through_viewer).await.data()["books"]["nodes"],
+            json!([{ "id": own }])
+        );
+        let page = "{ booksPage { total items { id } } }";
+        assert_eq!(actor.ask(page).await.data(), json!({ "total": 1, "items": [{ "id": own }] }));
+        let search = "{ books(filter: { search: \"a\" }) { totalCount } }";
+        assert!(actor.ask(search).await.data()["totalCount"].as_i64().unwrap() <= 1);
+    }
+}
+
+#[tokio::test]
+async fn nodes_come_in_the_order_of_their_ids() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let dune = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let emma = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let bobs = bob.has(json!({ "title": "Ulysses", "author": "James Joyce" })).await;
+    let nodes = "query($ids: [ID!]!) {
+        nodes(ids: $ids) { __typename id ... on Book { title } ... on User { username } }
+    }";
+    let ids = json!([emma, bobs, alice.id, "x", dune, bob.id, emma]);
+    let found = alice.run(nodes, json!({ "ids": ids })).await.data();
+    assert_eq!(
+        found,
+        json!([
+            { "__typename": "Book", "id": emma, "title": "Emma" },
+            null,
+            { "__typename": "User", "id": alice.id, "username": "alice" },
+            null,
+            { "__typename": "Book", "id": dune, "title": "Dune" },
+            null,
+            { "__typename": "Book", "id": emma, "title": "Emma" },
+        ])
+    );
+    let many = |number: usize| json!({ "ids": vec![dune.clone(); number] });
+    assert_eq!(alice.run(nodes, many(100)).await.data().as_array().unwrap().len(), 100);
+    assert_eq!(alice.run(nodes, many(101)).await.code(), "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn fields_come_in_the_order_of_their_selection() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for _ in 0..20 {
+        let answer = alice.ask("{ books { totalCount nodes { id } } viewer { email id } __typename a: viewer { id } }").await;
+        let positions = [
+            "\"books\"",
+            "\"totalCount\"",
+            "\"nodes\"",
+            "\"viewer\"",
+            "\"email\"",
+            "\"__typename\"",
+            "\"a\"",
+        ]
+        .map(|name| answer.text.find(name).unwrap_or_else(|| panic!("{name}: {answer:?}")));
+        assert!(positions.is_sorted(), "{answer:?}");
+    }
+}

@@ -1,0 +1,154 @@
+use serde_json::{Value, json};
+
+use crate::support::{Actor, TestApp};
+
+async fn dune(alice: &Actor) -> String {
+    let input = json!({
+        "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 4, "notes": "Spice.",
+    });
+    alice.has(input).await
+}
+
+#[tokio::test]
+async fn another_users_book_reads_as_missing() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let id = dune(&alice).await;
+    for wrong in [&id, "book_01m846py8ne2hs7g3s4tx3a7ay", &alice.id, "", "42", "\0"] {
+        let answer = bob.update(wrong, json!({ "title": "Mine", "expectedVersion": 7 })).await;
+        assert_eq!(answer.refusals(), ["NOT_FOUND id"]);
+        assert_eq!(answer.data()["userErrors"][0]["book"], json!(null));
+    }
+    assert_eq!(alice.book(&id).await["title"], "Dune");
+}
+
+#[tokio::test]
+async fn faults_come_together_and_nothing_is_written() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    let before = alice.book(&id).await;
+    let input = json!({ "title": null, "author": "", "isbn": "9780441172710", "rating": 9, "notes": "\u{1}" });
+    assert_eq!(
+        alice.update(&id, input).await.refusals(),
+        [
+            "REQUIRED input.title",
+            "REQUIRED input.author",
+            "ISBN_CHECKSUM input.isbn",
+            "OUT_OF_RANGE input.rating",
+            "INVALID_FORMAT input.notes",
+        ]
+    );
+    assert_eq!(alice.book(&id).await, before);
+}
+
+#[tokio::test]
+async fn an_isbn_of_another_book_is_refused() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let dune = dune(&alice).await;
+    let emma = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let answer = alice.update(&emma, json!({ "isbn": "0441172717", "title": "Emma 2" })).await;
+    assert_eq!(answer.refusals(), ["DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(answer.data()["userErrors"][0]["book"]["id"], json!(dune));
+    assert_eq!(alice.book(&emma).await["title"], "Emma");
+    alice.update(&dune, json!({ "isbn": "978-0-441-17271-9", "rating": 5 })).await.payload();
+}
+
+#[tokio::test]
+async fn absent_keeps_and_null_clears() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    app.pass(60);
+    let book = alice.update(&id, json!({ "rating": 5 })).await.payload()["book"].clone();
+    let kept = json!({
+        "id": id, "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 5,
+        "notes": "Spice.", "version": 2,
+        "createdAt": "2026-03-27T09:15:00.000Z", "updatedAt": "2026-03-27T09:16:00.000Z",
+    });
+    assert_eq!(book, kept);
+    let cleared = json!({ "isbn": null, "rating": null, "notes": null });
+    let book = alice.update(&id, cleared).await.payload()["book"].clone();
+    assert_eq!([&book["isbn"], &book["rating"], &book["notes"]], [&Value::Null; 3]);
+    assert_eq!(book["title"], "Dune");
+    assert_eq!(book["version"], 3);
+    let blank = alice.update(&id, json!({ "isbn": "", "title": " Dune Messiah " })).await.payload();
+    assert_eq!(blank["book"]["title"], "Dune Messiah");
+}
+
+#[tokio::test]
+async fn an_omitted_variable_inside_an_inline_input_keeps_and_an_explicit_null_clears() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    let update = "mutation($id: ID!, $isbn: String, $rating: Int, $title: String) {
+        updateBook(id: $id, input: { isbn: $isbn, rating: $rating, title: $title, notes: \"Sand.\" }) {
+            book { title isbn rating notes } userErrors { code message field }
+        }
+    }";
+    let omitted = alice.run(update, json!({ "id": id })).await.payload()["book"].clone();
+    assert_eq!(
+        omitted,
+        json!({ "title": "Dune", "isbn": "9780441172719", "rating": 4, "notes": "Sand." })
+    );
+    let null = json!({ "id": id, "isbn": null, "rating": null });
+    let null = alice.run(update, null).await.payload()["book"].clone();
+    assert_eq!(null, json!({ "title": "Dune", "isbn": null, "rating": null, "notes": "Sand." }));
+    let title = alice.run(update, json!({ "id": id, "title": null })).await;
+    assert_eq!(title.refusals(), ["REQUIRED input.title"]);
+}
+
+#[tokio::test]
+async fn an_update_that_changes_nothing_leaves_version_and_time_alone() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    app.pass(60);
+    for nothing in [
+        json!({}),
+        json!({ "title": "Dune", "rating": 4 }),
+        json!({ "isbn": "0-441-17271-7", "notes": "Spice." }),
+        json!({ "expectedVersion": 1, "author": "Frank Herbert" }),
+        json!({ "expectedVersion": 1 }),
+    ] {
+        let book = alice.update(&id, nothing).await.payload()["book"].clone();
+        assert_eq!(book["version"], 1);
+        assert_eq!(book["updatedAt"], "2026-03-27T09:15:00.000Z");
+    }
+}
+
+#[tokio::test]
+async fn a_change_against_an_older_version_is_refused_with_the_newer_one() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    alice.update(&id, json!({ "rating": 5, "expectedVersion": 1 })).await.payload();
+    for stale in [json!({ "rating": 1, "expectedVersion": 1 }), json!({ "expectedVersion": 1 })] {
+        let answer = alice.update(&id, stale).await;
+        assert_eq!(answer.refusals(), ["VERSION_CONFLICT input.expectedVersion"]);
+        assert_eq!(answer.data()["userErrors"][0]["book"], json!({ "id": id, "version": 2 }));
+    }
+    assert_eq!(alice.book(&id).await["rating"], 5);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_updates_at_once_against_one_version_one_is_made() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    let updates = (0..10).map(|number| {
+        let (alice, id) = (alice.clone(), id.clone());
+        let input = json!({ "notes": format!("{number}"), "expectedVersion": 1 });
+        tokio::spawn(async move { alice.update(&id, input).await.refusals() })
+    });
+    let mut made = 0;
+    for update in updates.collect::<Vec<_>>() {
+        match update.await.expect("an answer") {
+            refusals if refusals.is_empty() => made += 1,
+            refusals => assert_eq!(refusals, ["VERSION_CONFLICT input.expectedVersion"]),
+        }
+    }
+    assert_eq!(made, 1);
+    assert_eq!(alice.book(&id).await["version"], 2);
+}

@@ -1,0 +1,306 @@
+//! What a request may look like, and what every answer looks like.
+
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::json;
+
+use crate::support::TestApp;
+
+#[tokio::test]
+async fn only_json_is_taken() {
+    let app = TestApp::start().await;
+    let query = r#"{"query":"{ __typename }"}"#;
+    for media_type in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data",
+        "application/graphql",
+        "",
+    ] {
+        let answer = app.anon().post(media_type, query).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
+    }
+    let bare = app.anon().send(Request::post("/graphql"), query.into()).await;
+    assert_eq!(bare.code(), "UNSUPPORTED_MEDIA_TYPE");
+    for media_type in ["application/json", "Application/JSON ; charset=utf-8"] {
+        assert_eq!(app.anon().post(media_type, query).await.data(), "Query");
+    }
+}
+
+#[tokio::test]
+async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
+    let app = TestApp::start().await;
+    for (body, code) in [
+        ("", "BAD_REQUEST"),
+        ("{", "BAD_REQUEST"),
+        ("nonsense", "BAD_REQUEST"),
+        ("42", "BAD_REQUEST"),
+        ("null", "BAD_REQUEST"),
+        ("{}", "BAD_REQUEST"),
+        (r#"{"query":null}"#, "BAD_REQUEST"),
+        (r#"{"query":42}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ __typename }","operationName":1}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ __typename }","variables":[]}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ __typename }","variables":"{}"}"#, "BAD_REQUEST"),
+        (r#"{"query":"{ __typename }","extensions":"x"}"#, "BAD_REQUEST"),
+        ("[]", "BATCH_NOT_ALLOWED"),
+        (r#"[{"query":"{ __typename }"}]"#, "BATCH_NOT_ALLOWED"),
+        (r#"["{ __typename }",null]"#, "BATCH_NOT_ALLOWED"),
+    ] {
+        let answer = app.anon().post("application/json", body).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
+        assert_eq!(answer.json().get("data"), None, "{body}");
+    }
+    let invalid = app.anon().post("application/json", vec![b'"', 0xff, b'"']).await;
+    assert_eq!(invalid.code(), "BAD_REQUEST");
+    let nested = app.anon().post("application/json", "[".repeat(100_000)).await;
+    assert_eq!(nested.code(), "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn documents_and_operations_that_are_wrong_have_their_codes() {
+    let app = TestApp::start().await;
+    let modern = app.anon().with("accept", "application/graphql-response+json");
+    for (request, code) in [
+        (json!({ "query": "" }), "GRAPHQL_PARSE_FAILED"),
+        (json!({ "query": "{ viewer { id }" }), "GRAPHQL_PARSE_FAILED"),
+        (json!({ "query": "{".repeat(30_000) }), "GRAPHQL_PARSE_FAILED"),
+        (json!({ "query": "{ nothing }" }), "GRAPHQL_VALIDATION_FAILED"),
+        (json!({ "query": "{ viewer }" }), "GRAPHQL_VALIDATION_FAILED"),
+        (
+            json!({ "query": "query A { __typename } query B { __typename }" }),
+            "OPERATION_RESOLUTION_FAILURE",
+        ),
+        (
+            json!({ "query": "query A { __typename }", "operationName": "B" }),
+            "OPERATION_RESOLUTION_FAILURE",
+        ),
+        (
+            json!({ "query": "{ __typename }", "operationName": "A" }),
+            "OPERATION_RESOLUTION_FAILURE",
+        ),
+        (
+            json!({ "query": "query($id: ID!) { node(id: $id) { id } }", "variables": { "id": [1] } }),
+            "BAD_USER_INPUT",
+        ),
+    ] {
+        let answer = modern.post("application/json", request.to_string()).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{request}");
+        assert_eq!(answer.json().get("data"), None, "{request}");
+        let plain = app.anon().post("application/json", request.to_string()).await;
+        assert_eq!((plain.status.as_u16(), plain.code()), (200, code.to_owned()), "{request}");
+    }
+    let chosen = json!({ "query": "query A { a: __typename } query B { b: __typename }", "operationName": "B" });
+    assert_eq!(
+        modern.post("application/json", chosen.to_string()).await.json()["data"],
+        json!({ "b": "Query" })
+    );
+}
+
+#[tokio::test]
+async fn a_document_is_not_sent_back() {
+    let app = TestApp::start().await;
+    let secret = "hunter2 ".repeat(500);
+    for query in [format!("{{ {secret} ("), format!("{{ a(b: \"{secret}\") }}")] {
+        let answer = app.anon().ask(&query).await;
+        assert!(answer.text.len() < 1_000, "{answer:?}");
+    }
+    let many = format!("{{ {} }}", (0..1_000).map(|n| format!("f{n} ")).collect::<String>());
+    let answer = app.anon().ask(&many).await;
+    assert!(answer.json()["errors"].as_array().unwrap().len() <= 20);
+}
+
+#[tokio::test]
+async fn fragments_that_double_are_refused_before_they_are_walked() {
+    let app = TestApp::start().await;
+    let mut query = "{ ...F0 }".to_owned();
+    for level in 0..25 {
+        let next = level + 1;
+        query += &format!("fragment F{level} on Query{{...F{next} ...F{next}}}");
+    }
+    query += "fragment F25 on Query{__typename}";
+    assert!(query.len() < 1_200);
+    let answer = tokio::time::timeout(Duration::from_secs(5), app.anon().ask(&query)).await;
+    assert_eq!(answer.expect("an answer at once").code(), "QUERY_TOO_COMPLEX");
+}
+
+#[tokio::test]
+async fn a_body_has_an_end() {
+    let app = TestApp::start().await;
+    let padding = " ".repeat((1 << 20) - 26);
+    let longest = format!(r#"{{"query":"{{ __typename }}"}}{padding}"#);
+    assert_eq!(longest.len(), 1 << 20);
+    assert_eq!(app.anon().post("application/json", longest.clone()).await.data(), "Query");
+    let answer = app.anon().post("application/json", longest + " ").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    let document = json!({ "query": format!("{{ __typename }} #{}", "x".repeat(32 << 10)) });
+    let answer = app.anon().post("application/json", document.to_string()).await;
+    assert_eq!(answer.code(), "PAYLOAD_TOO_LARGE");
+}
+
+#[tokio::test]
+async fn an_operation_has_its_time() {
+    let app = TestApp::with(|config| config.limits.operation_timeout = Duration::ZERO).await;
+    let modern = app.anon().with("accept", "application/graphql-response+json");
+    let answer = modern.login("nobody@example.org", "correct horse battery staple").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, "TIMEOUT".into()));
+}
+
+#[tokio::test]
+async fn a_body_that_does_not_come_is_not_waited_for() {
+    let app = TestApp::with(|config| config.limits.body_timeout = Duration::from_millis(10)).await;
+    let (_sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
+    let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
+        receiver.recv().await.map(|chunk| (chunk, receiver))
+    }));
+    assert_eq!(app.anon().post("application/json", body).await.code(), "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn what_goes_wrong_inside_stays_inside() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    app.database.execute("ALTER TABLE books RENAME TO elsewhere").await;
+    let modern = alice.clone().with("accept", "application/graphql-response+json");
+    let answer = modern.ask("{ books { totalCount } }").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (500, "INTERNAL_SERVER_ERROR".into()));
+    let error = answer.error();
+    assert_eq!(error["message"], "Something went wrong on our side.");
+    assert_eq!(error["extensions"]["requestId"].as_str(), answer.header("x-request-id"));
+    for internal in ["books\" ", "elsewhere", "SELECT", "sqlx", "table", "relation", "src/"] {
+        assert!(!answer.text.contains(internal), "{internal} in {answer:?}");
+    }
+    let partial = modern
+        .ask("{ viewer { username } book(id: \"book_01m846py8ne2hs7g3s4tx3a7ay\") { id } }")
+        .await;
+    assert_eq!(partial.status, 200);
+    assert_eq!(partial.json()["data"], json!({ "viewer": { "username": "alice" }, "book": null }));
+    assert_eq!(partial.code(), "INTERNAL_SERVER_ERROR");
+}
+
+#[tokio::test]
+async fn a_database_that_went_away_is_unavailable() {
+    let app = TestApp::start().await;
+    if !app.database.is_postgres() {
+        return; // An SQLite file is there as long as the server is.
+    }
+    let alice = app.alice().await;
+    assert_eq!(app.anon().get("/health/ready").await.status, 200);
+    app.database.remove().await;
+    let modern = alice.clone().with("accept", "application/graphql-response+json");
+    let answer = modern.ask("{ books { totalCount } }").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (503, "SERVICE_UNAVAILABLE".into()));
+    assert_eq!(app.anon().get("/health/ready").await.status, 503);
+    assert_eq!(app.anon().get("/health/live").await.status, 200);
+}
+
+#[tokio::test]
+async fn other_methods_are_told_what_is_allowed() {
+    let app = TestApp::start().await;
+    for method in ["GET", "PUT", "DELETE", "PATCH"] {
+        let request = Request::builder().method(method).uri("/graphql?query={__typename}");
+        let answer = app.anon().send(request, Body::empty()).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (405, "METHOD_NOT_ALLOWED".into()));
+        assert_eq!(answer.header("allow"), Some("POST"));
+    }
+}
+
+#[tokio::test]
+async fn every_answer_has_a_number_and_stays_private() {
+    let app = TestApp::start().await;
+    let mut numbers = Vec::new();
+    for path in ["/health/live", "/health/ready", "/schema.graphql", "/", "/nowhere", "/graphql"] {
+        let answer = app.anon().with("x-request-id", "forged").get(path).await;
+        let number = answer.header("x-request-id").expect("a number").to_owned();
+        assert_eq!(number.len(), 32, "{number}");
+        assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        numbers.push(number);
+    }
+    numbers.dedup();
+    assert_eq!(numbers.len(), 6);
+    let answer = app.anon().ask("{ __typename }").await;
+    assert_eq!(answer.header("cache-control"), Some("private, no-store"));
+    assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
+    let modern =
+        app.anon().with("accept", "application/graphql-response+json, application/json;q=0.9");
+    assert_eq!(
+        modern.ask("{ __typename }").await.header("content-type"),
+        Some("application/graphql-response+json; charset=utf-8")
+    );
+}
+
+#[tokio::test]
+async fn the_server_says_how_it_is() {
+    let app = TestApp::start().await;
+    for path in ["/health/live", "/health/ready"] {
+        let answer = app.anon().get(path).await;
+        assert_eq!((answer.status.as_u16(), answer.json()), (200, json!({ "status": "ok" })));
+    }
+}
+
+#[tokio::test]
+async fn the_schema_can_be_fetched_and_is_fetched_once() {
+    let app = TestApp::start().await;
+    let answer = app.anon().get("/schema.graphql").await;
+    assert_eq!(answer.text, bookshelf::graphql::sdl());
+    let etag = answer.header("etag").expect("an ETag").to_owned();
+    for known in [etag.clone(), format!("W/{etag}, \"other\""), "*".to_owned()] {
+        let answer = app.anon().with("if-none-match", &known).get("/schema.graphql").await;
+        assert_eq!((answer.status.as_u16(), answer.text.as_str()), (304, ""));
+    }
+    let other = app.anon().with("if-none-match", "\"other\"").get("/schema.graphql").await;
+    assert_eq!(other.status, 200);
+}
+
+#[tokio::test]
+async fn graphiql_is_served_under_a_strict_policy_or_not_at_all() {
+    let app = TestApp::start().await;
+    let page = app.anon().get("/").await;
+    assert_eq!(page.header("content-type"), Some("text/html; charset=utf-8"));
+    assert!(page.text.contains("Bookshelf"), "{page:?}");
+    let policy = page.header("content-security-policy").expect("a policy");
+    for rule in
+        ["default-src 'none'", "script-src 'self'", "connect-src 'self'", "frame-ancestors 'none'"]
+    {
+        assert!(policy.split("; ").any(|it| it == rule), "{rule} in {policy}");
+    }
+    assert!(!policy.contains("unsafe-eval") && !policy.contains("http"), "{policy}");
+    for missing in
+        ["/assets/", "/assets/nothing.js", "/assets/../Cargo.toml", "/assets/%2e%2e/index.html"]
+    {
+        assert_eq!(app.anon().get(missing).await.status, 404, "{missing}");
+    }
+    let without = TestApp::with(|config| config.graphiql = false).await;
+    assert_eq!(without.anon().get("/").await.status, 404);
+}
+
+#[tokio::test]
+async fn only_listed_origins_may_call_from_a_browser() {
+    let origin = "https://books.example.org";
+    let app = TestApp::with(|config| config.cors_origins = vec![origin.to_owned()]).await;
+    let preflight = async |origin: &str| {
+        let request = Request::options("/graphql")
+            .header("origin", origin)
+            .header("access-control-request-method", "POST")
+            .header("access-control-request-headers", "content-type,authorization,cookie-mode");
+        app.anon().send(request, Body::empty()).await
+    };
+    let allowed = preflight(origin).await;
+    assert_eq!(allowed.header("access-control-allow-origin"), Some(origin));
+    assert_eq!(allowed.header("access-control-allow-credentials"), Some("true"));
+    assert_eq!(
+        allowed.header("access-control-allow-headers"),
+        Some("content-type,authorization,cookie-mode")
+    );
+    let answer = app.anon().with("origin", origin).ask("{ __typename }").await;
+    assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
+    assert!(answer.header("access-control-expose-headers").unwrap().contains("x-request-id"));
+    for other in ["https://evil.example.org", "http://books.example.org", "null"] {
+        assert_eq!(preflight(other).await.header("access-control-allow-origin"), None);
+    }
+    let none = TestApp::start().await;
+    let answer = none.anon().with("origin", origin).ask("{ __typename }").await;
+    assert_eq!(answer.header("access-control-allow-origin"), None);
+}

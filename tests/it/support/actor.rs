@@ -1,0 +1,185 @@
+use axum::Router;
+use axum::body::{Body, to_bytes};
+use axum::http::Request;
+use serde_json::{Value, json};
+use tower::ServiceExt;
+
+use super::{Answer, PASSWORD};
+
+/// A client, and what it has in its pockets.
+#[derive(Clone)]
+pub struct Actor {
+    router: Router,
+    headers: Vec<(String, String)>,
+    pub id: String,
+    pub access_token: String,
+    pub refresh_token: String,
+}
+
+impl Actor {
+    pub fn new(router: Router) -> Self {
+        Self {
+            router,
+            headers: Vec::new(),
+            id: String::new(),
+            access_token: String::new(),
+            refresh_token: String::new(),
+        }
+    }
+
+    /// The same client with another header.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same client, calling another copy of the server.
+    pub fn at(mut self, router: &Router) -> Self {
+        self.router = router.clone();
+        self
+    }
+
+    pub async fn registered(self, name: &str) -> Self {
+        let answer = self.register(name, &format!("{name}@example.org"), PASSWORD).await;
+        self.signed_in(&answer)
+    }
+
+    pub async fn register(&self, username: &str, email: &str, password: &str) -> Answer {
+        let input = json!({ "username": username, "email": email, "password": password });
+        self.run(
+            "mutation($input: RegisterInput!) {
+                register(input: $input) {
+                    accessToken accessTokenExpiresAt refreshToken refreshTokenExpiresAt
+                    user { id username email createdAt }
+                    userErrors { code message field book { id } }
+                }
+            }",
+            json!({ "input": input }),
+        )
+        .await
+    }
+
+    pub async fn login(&self, email: &str, password: &str) -> Answer {
+        self.run(
+            "mutation($input: LoginInput!) {
+                login(input: $input) {
+                    accessToken refreshToken user { id } userErrors { code message field }
+                }
+            }",
+            json!({ "input": { "email": email, "password": password } }),
+        )
+        .await
+    }
+
+    /// Signs in again, as another device.
+    pub async fn again(&self, name: &str) -> Self {
+        let answer = Self::new(self.router.clone());
+        let answer = answer.login(&format!("{name}@example.org"), PASSWORD).await;
+        self.clone().signed_in(&answer)
+    }
+
+    pub async fn refresh(&self, token: &str) -> Answer {
+        self.run(
+            "mutation($token: String!) {
+                refreshToken(input: { refreshToken: $token }) {
+                    accessToken refreshToken user { id } userErrors { code message field }
+                }
+            }",
+            json!({ "token": token }),
+        )
+        .await
+    }
+
+    /// The same client with the tokens of an answer.
+    pub fn signed_in(mut self, answer: &Answer) -> Self {
+        let payload = answer.payload();
+        self.id = payload["user"]["id"].as_str().unwrap_or_default().to_owned();
+        self.access_token = payload["accessToken"].as_str().expect("an access token").to_owned();
+        self.refresh_token = payload["refreshToken"].as_str().unwrap_or_default().to_owned();
+        self
+    }
+
+    pub async fn create(&self, input: Value) -> Answer {
+        self.run(
+            "mutation($input: CreateBookInput!) {
+                createBook(input: $input) {
+                    book { id title author isbn rating notes version createdAt updatedAt }
+                    bookEdge { cursor node { id } }
+                    userErrors { code message field book { id } }
+                }
+            }",
+            json!({ "input": input }),
+        )
+        .await
+    }
+
+    /// Adds a book that nothing is wrong with, and tells its id.
+    pub async fn has(&self, input: Value) -> String {
+        self.create(input).await.payload()["book"]["id"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn update(&self, id: &str, input: Value) -> Answer {
+        self.run(
+            "mutation($id: ID!, $input: UpdateBookInput!) {
+                updateBook(id: $id, input: $input) {
+                    book { id title author isbn rating notes version createdAt updatedAt }
+                    userErrors { code message field book { id version } }
+                }
+            }",
+            json!({ "id": id, "input": input }),
+        )
+        .await
+    }
+
+    pub async fn delete(&self, id: &str) -> Answer {
+        self.run(
+            "mutation($id: ID!) {
+                deleteBook(id: $id) { deletedBookId userErrors { code message field } }
+            }",
+            json!({ "id": id }),
+        )
+        .await
+    }
+
+    /// Null where there is none.
+    pub async fn book(&self, id: &str) -> Value {
+        let query =
+            "query($id: ID!) { book(id: $id) { id title author isbn rating notes version } }";
+        self.run(query, json!({ "id": id })).await.data()
+    }
+
+    pub async fn ask(&self, query: &str) -> Answer {
+        self.run(query, json!({})).await
+    }
+
+    pub async fn run(&self, query: &str, variables: Value) -> Answer {
+        let body = json!({ "query": query, "variables": variables });
+        self.post("application/json", body.to_string()).await
+    }
+
+    pub async fn post(&self, content_type: &str, body: impl Into<Body>) -> Answer {
+        let request = Request::post("/graphql").header("content-type", content_type);
+        self.send(request, body.into()).await
+    }
+
+    pub async fn get(&self, path: &str) -> Answer {
+        self.send(Request::get(path), Body::empty()).await
+    }
+
+    pub async fn send(&self, mut request: axum::http::request::Builder, body: Body) -> Answer {
+        if !self.access_token.is_empty() {
+            request = request.header("authorization", format!("Bearer {}", self.access_token));
+        }
+        for (name, value) in &self.headers {
+            request = request.header(name, value);
+        }
+        let request = request.body(body).expect("a request");
+        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
+        let text = to_bytes(body, usize::MAX).await.expect("a body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(text.to_vec()).expect("UTF-8"),
+        }
+    }
+}

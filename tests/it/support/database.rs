@@ -1,0 +1,129 @@
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use bookshelf::config::Database;
+use sea_orm::{
+    ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection, Statement,
+};
+use tempfile::TempDir;
+
+/// A database that goes away with its test.
+pub struct TestDatabase {
+    url: String,
+    kind: Kind,
+}
+
+enum Kind {
+    Sqlite { _folder: TempDir, path: std::path::PathBuf },
+    Postgres { server: String, name: String },
+}
+
+impl TestDatabase {
+    pub async fn create() -> Self {
+        match server_url() {
+            Ok(server) => Self::create_postgres(server).await,
+            Err(_) => {
+                let folder = tempfile::tempdir().expect("a folder");
+                let path = folder.path().join("bookshelf.db");
+                let url = format!("sqlite://{}", path.display());
+                Self { url, kind: Kind::Sqlite { _folder: folder, path } }
+            }
+        }
+    }
+
+    async fn create_postgres(server: String) -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let name = format!("bookshelf_test_{}_{number}", std::process::id());
+        let admin = connect(&server).await;
+        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+        admin.close().await.expect("a goodbye");
+        let (base, _) = server.rsplit_once('/').expect("a URL that ends in /NAME");
+        Self { url: format!("{base}/{name}"), kind: Kind::Postgres { server, name } }
+    }
+
+    pub fn is_postgres(&self) -> bool {
+        matches!(self.kind, Kind::Postgres { .. })
+    }
+
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    pub fn config(&self) -> Database {
+        match &self.kind {
+            Kind::Sqlite { path, .. } => Database::Sqlite(path.clone()),
+            Kind::Postgres { .. } => Database::Postgres(self.url.as_str().into()),
+        }
+    }
+
+    /// Does something that no client can.
+    pub async fn execute(&self, sql: &str) {
+        let connection = connect(&self.url).await;
+        connection.execute_unprepared(sql).await.expect("a statement that works");
+        connection.close().await.expect("a goodbye");
+    }
+
+    /// Takes the database away from under its server.
+    pub async fn remove(&self) {
+        if let Kind::Postgres { server, name } = &self.kind {
+            let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
+            let admin = connect(server).await;
+            admin.execute_unprepared(&drop).await.expect("a statement that works");
+            admin.close().await.expect("a goodbye");
+        }
+    }
+
+    /// The number that a statement gives.
+    pub async fn number(&self, sql: &str) -> i64 {
+        let rows = self.rows(sql).await;
+        rows[0].try_get_by_index(0).expect("a number")
+    }
+
+    pub async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
+        let connection = connect(&self.url).await;
+        let statement = Statement::from_string(connection.get_database_backend(), sql);
+        let rows = connection.query_all_raw(statement).await.expect("rows");
+        connection.close().await.expect("a goodbye");
+        rows
+    }
+}
+
+impl TestDatabase {
+    /// The plan that PostgreSQL makes for the last of some statements on one connection.
+    pub async fn plan(&self, settings: &[&str], explain: &str) -> String {
+        let connection = connect(&self.url).await;
+        for setting in settings {
+            connection.execute_unprepared(setting).await.expect("a setting");
+        }
+        let statement = Statement::from_string(connection.get_database_backend(), explain);
+        let rows = connection.query_all_raw(statement).await.expect("a plan");
+        let lines: Vec<String> =
+            rows.iter().map(|row| row.try_get_by_index(0).expect("a line")).collect();
+        connection.close().await.expect("a goodbye");
+        lines.join("\n")
+    }
+}
+
+impl Drop for TestDatabase {
+    fn drop(&mut self) {
+        // Dropping is no async affair, so it has a thread and a runtime of its own.
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut runtime = tokio::runtime::Builder::new_current_thread();
+                runtime.enable_all().build().unwrap().block_on(self.remove());
+            });
+        });
+    }
+}
+
+/// A PostgreSQL on which databases may be made.
+#[expect(clippy::disallowed_methods, reason = "the tests have a setting of their own")]
+fn server_url() -> Result<String, std::env::VarError> {
+    std::env::var("TEST_DATABASE_URL")
+}
+
+async fn connect(url: &str) -> DatabaseConnection {
+    let mut options = ConnectOptions::new(url);
+    options.max_connections(1).sqlx_logging(false);
+    Connector::connect(options).await.expect("the test database")
+}

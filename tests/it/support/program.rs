@@ -1,0 +1,92 @@
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+use serde_json::{Value, json};
+
+use super::TestDatabase;
+
+/// The real binary, listening on a real socket.
+pub struct Program {
+    child: Child,
+    pub address: String,
+    log: Option<JoinHandle<String>>,
+}
+
+/// The binary with the settings of a test and nothing else from the environment.
+pub fn bookshelf(folder: &Path, database: &TestDatabase) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bookshelf"));
+    command.current_dir(folder).env_clear().env("BCRYPT_COST", "10").env("LISTEN", "127.0.0.1:0");
+    command.env("DATABASE_URL", database.url());
+    if database.is_postgres() {
+        command.env("JWT_SECRETS", "a secret that is long enough for HS256");
+    }
+    command
+}
+
+impl Program {
+    /// Starts the binary, and waits until it says where it listens.
+    pub fn start(folder: &Path, database: &TestDatabase) -> Self {
+        let mut command = bookshelf(folder, database);
+        let mut child = command.stdout(Stdio::piped()).spawn().expect("a process");
+        let mut output = BufReader::new(child.stdout.take().expect("its output"));
+        let mut log = String::new();
+        let address = loop {
+            let start = log.len();
+            let read = output.read_line(&mut log).expect("a line");
+            assert!(read > 0, "it ended before it said where it listens: {log}");
+            let line: Value = serde_json::from_str(&log[start..]).unwrap_or_default();
+            if let Some(address) = line["address"].as_str() {
+                break address.to_owned();
+            }
+        };
+        let log = std::thread::spawn(move || {
+            output.read_to_string(&mut log).expect("the rest of its output");
+            log
+        });
+        Self { child, address, log: Some(log) }
+    }
+
+    pub async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
+        reqwest::Client::new()
+            .post(format!("http://{}/graphql", self.address))
+            .bearer_auth(token)
+            .json(&json!({ "query": query, "variables": variables }))
+            .send()
+            .await
+            .expect("an answer")
+            .json()
+            .await
+            .expect("JSON")
+    }
+
+    /// SIGKILL: no chance to tidy up.
+    pub fn kill(mut self) {
+        self.child.kill().expect("a running process");
+        self.child.wait().expect("an end");
+    }
+
+    /// Sends a signal by its name, and waits for the process to end. Gives all that it has logged.
+    pub fn stop(mut self, signal: &str) -> (ExitStatus, String) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-s", signal, &id]).status().expect("kill").success());
+        let started = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().expect("a child") {
+                break status;
+            }
+            assert!(started.elapsed() < Duration::from_secs(30), "it does not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        (status, self.log.take().expect("read once").join().expect("its output"))
+    }
+}
+
+impl Drop for Program {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
