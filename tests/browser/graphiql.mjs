@@ -1,0 +1,255 @@
+// A library is kept through GraphiQL: the real server, a real browser, a person's way through the
+// page. BOOKSHELF_BIN and CHROMIUM say where the two are; SCREENSHOT, where to put a picture.
+
+import assert from 'node:assert/strict';
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { test } from 'node:test';
+import { setTimeout as sleep } from 'node:timers/promises';
+
+import { chromium } from 'playwright-core';
+
+const {
+  BOOKSHELF_BIN = join(import.meta.dirname, '../../target/debug/bookshelf'),
+  CHROMIUM = '/usr/bin/chromium',
+  SCREENSHOT,
+} = process.env;
+
+const books = JSON.parse(await readFile(join(import.meta.dirname, 'books.json')));
+const newestFirst = books.map((book) => book.isbn).reverse();
+
+const listBackwards = `query ListBooksBackwards($last: Int, $before: String) {
+  books(last: $last, before: $before) {
+    nodes { id title isbn rating version }
+    pageInfo { hasPreviousPage startCursor }
+    totalCount
+  }
+}`;
+
+const updateBook = `mutation UpdateBook($id: ID!, $input: UpdateBookInput!) {
+  updateBook(id: $id, input: $input) {
+    book { title rating version }
+    userErrors { code message }
+  }
+}`;
+
+const deleteBook = `mutation DeleteBook($id: ID!) {
+  deleteBook(id: $id) {
+    deletedBookId
+    userErrors { code message }
+  }
+}`;
+
+test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
+  const origin = await startServer(t);
+  const { page, complaints } = await openBrowser(t, origin);
+
+  const response = await page.goto(origin);
+  const policy = response.headers()['content-security-policy'];
+  assert.match(policy, /script-src 'self'; /);
+  assert.doesNotMatch(policy, /unsafe-eval/);
+  assert.equal(await page.title(), 'Bookshelf · GraphiQL', 'the server was built without GraphiQL');
+
+  await editor(page, 'Headers').waitFor();
+  const tabs = await page.locator('.graphiql-tab-button').allTextContents();
+  assert.deepEqual(tabs, ['Register', 'ListBooks', 'CreateBook']);
+
+  // Register, with the variables that are there, and hand the token on.
+  const { register } = await run(page);
+  assert.deepEqual(register.userErrors, []);
+  assert.equal(register.user.username, 'ada');
+  const headers = { Authorization: `Bearer ${register.accessToken}` };
+
+  await openTab(page, 'CreateBook');
+  await fillJson(page, 'Headers', headers);
+  for (const input of books) {
+    await fillJson(page, 'Variables', { input });
+    const { createBook } = await run(page);
+    assert.deepEqual(createBook.userErrors, []);
+    const { id, version, ...book } = createBook.book;
+    assert.deepEqual(book, input);
+    assert.equal(version, 1);
+  }
+
+  // Forwards, from the variables that are there.
+  await openTab(page, 'ListBooks');
+  await fillJson(page, 'Headers', headers);
+  await page.getByRole('button', { name: 'Variables' }).click();
+  const forwards = [];
+  for (;;) {
+    const { nodes, pageInfo, totalCount } = (await run(page)).books;
+    assert.equal(nodes.length, 10);
+    assert.equal(totalCount, books.length);
+    forwards.push(...nodes.map((book) => book.isbn));
+    if (SCREENSHOT && forwards.length === 10) {
+      await page.mouse.move(0, 0);
+      await page.screenshot({ path: SCREENSHOT });
+    }
+    if (!pageInfo.hasNextPage) break;
+    await fillJson(page, 'Variables', { first: 10, after: pageInfo.endCursor });
+  }
+  assert.deepEqual(forwards, newestFirst);
+
+  // Backwards.
+  await fillOperation(page, listBackwards);
+  const backwards = [];
+  for (let before = null; ; ) {
+    await fillJson(page, 'Variables', { last: 10, before });
+    const { nodes, pageInfo } = (await run(page)).books;
+    assert.equal(nodes.length, 10);
+    backwards.unshift(...nodes);
+    if (!pageInfo.hasPreviousPage) break;
+    before = pageInfo.startCursor;
+  }
+  assert.deepEqual(backwards.map((book) => book.isbn), newestFirst);
+
+  const [changed, gone] = backwards;
+  await fillOperation(page, updateBook);
+  await fillJson(page, 'Variables', { id: changed.id, input: { rating: 1, expectedVersion: 1 } });
+  assert.deepEqual((await run(page)).updateBook, {
+    book: { title: changed.title, rating: 1, version: 2 },
+    userErrors: [],
+  });
+
+  await fillOperation(page, deleteBook);
+  await fillJson(page, 'Variables', { id: gone.id });
+  assert.deepEqual((await run(page)).deleteBook, { deletedBookId: gone.id, userErrors: [] });
+
+  await fillOperation(page, listBackwards);
+  await fillJson(page, 'Variables', { last: 100 });
+  const { nodes, totalCount } = (await run(page)).books;
+  const left = backwards.filter((book) => book !== gone);
+  assert.deepEqual(nodes, left.with(0, { ...changed, rating: 1, version: 2 }));
+  assert.equal(totalCount, left.length);
+
+  const workers = page.workers().map((worker) => worker.url());
+  assert.ok(workers.some((url) => url.startsWith(`${origin}/assets/graphql.worker`)), `${workers}`);
+  assert.deepEqual(complaints, []);
+});
+
+/** Starts the server on a free port with a database of its own, both gone after the test. */
+async function startServer(t) {
+  const directory = await mkdtemp(join(tmpdir(), 'bookshelf-'));
+  const origin = `http://127.0.0.1:${await freePort()}`;
+  const server = spawn(resolve(BOOKSHELF_BIN), {
+    cwd: directory,
+    env: {
+      LISTEN: new URL(origin).host,
+      DATABASE_URL: `sqlite://${directory}/bookshelf.db`,
+      BCRYPT_COST: '10',
+      RUST_LOG: 'warn',
+    },
+    stdio: 'inherit',
+  });
+  const exited = once(server, 'exit');
+  t.after(async () => {
+    server.kill('SIGKILL');
+    await exited;
+    await rm(directory, { recursive: true });
+  });
+  const ended = exited.then(() => Promise.reject(new Error('the server ended')));
+  await Promise.race([ready(origin), ended]);
+  return origin;
+}
+
+async function freePort() {
+  const listener = createServer().listen(0, '127.0.0.1');
+  await once(listener, 'listening');
+  const { port } = listener.address();
+  listener.close();
+  return port;
+}
+
+async function ready(origin) {
+  for (let tries = 0; tries < 200; tries += 1) {
+    const response = await fetch(`${origin}/health/ready`).catch(() => undefined);
+    if (response?.ok) return;
+    await sleep(100);
+  }
+  throw new Error('the server is not ready');
+}
+
+/** Opens a page, and collects whatever should not happen on it. */
+async function openBrowser(t, origin) {
+  const browser = await chromium.launch({
+    executablePath: CHROMIUM,
+    args: ['--disable-gpu', '--disable-quic'],
+  });
+  t.after(() => browser.close());
+  const context = await browser.newContext({
+    permissions: ['clipboard-read', 'clipboard-write'],
+    viewport: { width: 1440, height: 900 },
+  });
+  context.setDefaultTimeout(20_000);
+
+  const complaints = [];
+  context.on('request', (request) => {
+    const { origin: to, protocol } = new URL(request.url());
+    if (to !== origin && protocol !== 'data:') complaints.push(`request to ${request.url()}`);
+  });
+  // Violations of the page's policy are errors on the console, too.
+  context.on('console', (message) => {
+    if (message.type() === 'error') complaints.push(message.text());
+  });
+  context.on('weberror', (error) => complaints.push(`${error.error()}`));
+  return { page: await context.newPage(), complaints };
+}
+
+async function openTab(page, name) {
+  await page.locator('.graphiql-tab-button', { hasText: name }).click();
+  await taken(page);
+}
+
+/** The editor that has this name and can be seen; those for variables and headers share a place. */
+function editor(page, name) {
+  return page.getByRole('region', { name }).locator('.graphiql-editor:not(.hidden)');
+}
+
+/** Pastes over what is there; typed brackets would be closed by the editor as well. */
+async function fill(page, name, text) {
+  await page.evaluate((copied) => navigator.clipboard.writeText(copied), text);
+  await editor(page, name).locator('textarea.inputarea').focus();
+  await page.keyboard.press('ControlOrMeta+A');
+  await page.keyboard.press('ControlOrMeta+V');
+  await page.waitForFunction((pasted) => {
+    const focused = globalThis.__MONACO.editor.getEditors().find((editor) => editor.hasTextFocus());
+    return focused?.getValue() === pasted;
+  }, text);
+}
+
+async function fillOperation(page, text) {
+  await fill(page, 'Operation Editor', text);
+  await taken(page);
+}
+
+/** Fills in variables or headers. */
+async function fillJson(page, name, value) {
+  await page.getByRole('button', { name }).click();
+  await fill(page, name, JSON.stringify(value, null, 2));
+}
+
+/** Waits until GraphiQL knows the operation that its editor shows, which takes it a moment. */
+async function taken(page) {
+  await page.waitForFunction(() => {
+    const models = globalThis.__MONACO.editor.getModels();
+    const operation = models.find((model) => model.uri.path.endsWith('operation.graphql'));
+    return localStorage.getItem('graphiql:query') === operation.getValue();
+  });
+}
+
+/** Presses the button and returns the data of the answer. */
+async function run(page) {
+  await page.getByRole('button', { name: /^Execute query/ }).click();
+  // The editor only has the lines in view on the page, hence its model.
+  const answer = await page.waitForFunction(() => {
+    const models = globalThis.__MONACO.editor.getModels();
+    return models.find((model) => model.uri.path.endsWith('response.json')).getValue();
+  });
+  const { data, errors } = JSON.parse(await answer.jsonValue());
+  assert.equal(errors, undefined, JSON.stringify(errors));
+  return data;
+}
