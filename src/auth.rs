@@ -6,8 +6,10 @@ use std::time::Duration;
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
 use crate::id::{Ids, SessionId, UserId};
-use crate::store::sessions::{NewToken, Rotation};
-use crate::store::users::User;
+use crate::input::email::Email;
+use crate::input::username::Username;
+use crate::store::sessions::{NewSession, NewToken, Rotation};
+use crate::store::users::{Named, Taken, User};
 use crate::store::{Store, StoreError};
 
 pub(crate) mod access_token;
@@ -102,17 +104,31 @@ impl Auth {
         })
     }
 
-    /// Begins a session for somebody who has shown who they are.
+    /// Makes an account, and signs its owner in.
+    pub(crate) async fn register(
+        &self,
+        username: &Username,
+        email: &Email,
+        password_hash: String,
+        user_agent: Option<&str>,
+    ) -> Result<Result<SignedIn, Taken>, StoreError> {
+        let (token, new) = self.new_session(user_agent);
+        let (users, id) = (self.store.users(), self.ids.next());
+        Ok(match users.create(id, username, email, password_hash, &new).await? {
+            Named::Done(user) => Ok(self.signed_in(user, &new, token)),
+            Named::Taken(taken) => Err(taken),
+        })
+    }
+
+    /// Signs in somebody whose password was verified just now; none if it was changed meanwhile.
     pub(crate) async fn open_session(
         &self,
         user: User,
         user_agent: Option<&str>,
-    ) -> Result<SignedIn, StoreError> {
-        let (session, now) = (self.ids.next(), self.clock.now());
-        let (token, new) = self.new_refresh_token(now);
-        let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT_CHARS).collect());
-        self.store.sessions().open(session, user.id, user_agent, new, now).await?;
-        Ok(self.signed_in(user, session, token, new, now))
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let (token, new) = self.new_session(user_agent);
+        let opened = self.store.sessions().open(&user, &new).await?;
+        Ok(opened.then(|| self.signed_in(user, &new, token)))
     }
 
     /// Exchanges a refresh token for another and a fresh access token.
@@ -134,7 +150,8 @@ impl Auth {
         let Some(user) = self.store.users().find(user).await? else {
             return Ok(Refreshed::Refused);
         };
-        Ok(Refreshed::SignedIn(Box::new(self.signed_in(user, session, token, new, now))))
+        let signed_in = self.with_tokens(user, session, token, new.expires_at, now);
+        Ok(Refreshed::SignedIn(Box::new(signed_in)))
     }
 
     /// Ends a session of an account; false if the account has no such session.
@@ -157,15 +174,18 @@ impl Auth {
         Ok(ended.len())
     }
 
-    /// Sets another password, which ends all sessions.
+    /// Sets another password for somebody whose password was verified just now, ends all sessions
+    /// and signs in anew; none if the password was changed meanwhile.
     pub(crate) async fn change_password(
         &self,
-        user: UserId,
+        user: User,
         password_hash: String,
-    ) -> Result<(), StoreError> {
-        let ended = self.store.users().change_password(user, password_hash).await?;
-        self.live_sessions.end(&ended);
-        Ok(())
+        user_agent: Option<&str>,
+    ) -> Result<Option<SignedIn>, StoreError> {
+        let (token, new) = self.new_session(user_agent);
+        let ended = self.store.users().change_password(&user, password_hash, &new).await?;
+        self.live_sessions.end(ended.as_deref().unwrap_or_default());
+        Ok(ended.map(|_| self.signed_in(user, &new, token)))
     }
 
     /// Removes an account and all it owns; false if there was none.
@@ -188,18 +208,29 @@ impl Auth {
         Ok(user == Some(viewer.user))
     }
 
+    fn new_session(&self, user_agent: Option<&str>) -> (RefreshToken, NewSession) {
+        let now = self.clock.now();
+        let (refresh_token, token) = self.new_refresh_token(now);
+        let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT_CHARS).collect());
+        (refresh_token, NewSession { id: self.ids.next(), user_agent, token, created_at: now })
+    }
+
     fn new_refresh_token(&self, now: Timestamp) -> (RefreshToken, NewToken) {
         let token = RefreshToken::generate(&mut rand::rng());
         let new = NewToken { hash: token.hash(), expires_at: now + self.refresh_token_ttl };
         (token, new)
     }
 
-    fn signed_in(
+    fn signed_in(&self, user: User, new: &NewSession, token: RefreshToken) -> SignedIn {
+        self.with_tokens(user, new.id, token, new.token.expires_at, new.created_at)
+    }
+
+    fn with_tokens(
         &self,
         user: User,
         session: SessionId,
         refresh_token: RefreshToken,
-        new: NewToken,
+        refresh_token_expires_at: Timestamp,
         now: Timestamp,
     ) -> SignedIn {
         let viewer = Viewer { user: user.id, session };
@@ -210,7 +241,7 @@ impl Auth {
             access_token,
             access_token_expires_at,
             refresh_token,
-            refresh_token_expires_at: new.expires_at,
+            refresh_token_expires_at,
             user,
             session,
         }

@@ -101,16 +101,19 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config)?;
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
-    let app = App::build(config, Surroundings::default()).await?;
-    let address = app.address()?;
-    tracing::info!(%address, "Bookshelf is open: http://{address}");
-    app.serve(async move {
+    let mut stop = Box::pin(async move {
         tokio::select! {
             _ = terminate.recv() => {}
             _ = interrupt.recv() => {}
         }
-    })
-    .await
+    });
+    let app = tokio::select! {
+        app = App::build(config, Surroundings::default()) => app?,
+        () = &mut stop => return Ok(()),
+    };
+    let address = app.address()?;
+    tracing::info!(%address, "Bookshelf is open: http://{address}");
+    app.serve(stop).await
 }
 
 async fn migrate(config: Config, direction: Migrate) -> anyhow::Result<()> {

@@ -1,11 +1,13 @@
 //! One request in, one response out: routes, layers and the protocol.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::Router;
-use axum::http::{HeaderName, HeaderValue, header};
+use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::{get, post};
+use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config::Config;
@@ -43,27 +45,29 @@ pub(crate) fn router(server: Server) -> Router {
             router.route("/", get(graphiql::page)).route("/assets/{*path}", get(graphiql::asset));
     }
     router
-        .layer(cors(&server.config.cors_origins))
+        .layer(option_layer(cors(&server.config.cors_origins)))
         .layer(from_fn_with_state(Arc::clone(&server), envelope::wrap))
         .with_state(server)
 }
 
-/// Lets the listed origins call with credentials, and nobody else.
-fn cors(origins: &[String]) -> CorsLayer {
+/// Lets the listed origins call with credentials, and nobody else. Without any there is no layer,
+/// since it would answer every OPTIONS itself.
+fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     if origins.is_empty() {
-        return CorsLayer::new();
+        return None;
     }
-    CorsLayer::new()
+    let layer = CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_credentials(true)
-        .allow_methods([axum::http::Method::GET, axum::http::Method::POST])
+        .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             HeaderName::from_static("x-request-id"),
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
         ])
-        .max_age(std::time::Duration::from_secs(3_600))
+        .max_age(Duration::from_secs(3_600));
+    Some(layer)
 }

@@ -1,5 +1,6 @@
 //! Every query there is. Speaks to the database and to nobody else.
 
+use std::fs::{DirBuilder, OpenOptions};
 use std::num::{NonZero, NonZeroU32};
 use std::path::Path;
 use std::sync::Arc;
@@ -34,6 +35,10 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long a writer waits for another process to finish with the SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
+/// How long PostgreSQL works on a statement. Longer than an operation may take, so that this ends
+/// only what nobody waits for any more.
+const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
+
 /// A connection that was idle for longer is asked whether it still lives before it is used.
 const TRUSTED_IDLE: Duration = Duration::from_secs(30);
 
@@ -58,7 +63,7 @@ impl Store {
         let connections = pool.map_or_else(connections_for_this_machine, NonZeroU32::get);
         let mut store = match database {
             Database::Sqlite(path) => {
-                make_folder_of(path)?;
+                make_file(path)?;
                 // The writer comes first: it makes the file and sets its journal.
                 let writer = Connector::connect(sqlite(path, 1, false)).await?;
                 let reader = Connector::connect(sqlite(path, connections, true)).await?;
@@ -114,6 +119,8 @@ impl Store {
     async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
         let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
+            // Steps, and the wait for them, may take longer than any other statement.
+            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
             let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
             transaction.execute_unprepared(&lock).await?;
         }
@@ -163,6 +170,7 @@ fn postgres(url: &str, connections: u32) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     common(&mut options, connections)
         .test_before_acquire_if_idle_for(TRUSTED_IDLE)
+        .statement_timeout(STATEMENT_TIMEOUT)
         .set_application_name("bookshelf");
     options
 }
@@ -171,14 +179,19 @@ fn common(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions
     options.max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false)
 }
 
-/// Makes the folder of a database, for its owner only: its files hold password hashes.
-fn make_folder_of(path: &Path) -> std::io::Result<()> {
-    let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) else {
-        return Ok(());
-    };
-    let mut builder = std::fs::DirBuilder::new();
-    builder.recursive(true);
+/// Makes the file of a database, and its folder, where they are missing: for their owner only, since
+/// password hashes will be in there. SQLite gives the files beside it the same mode.
+fn make_file(path: &Path) -> std::io::Result<()> {
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        let mut builder = DirBuilder::new();
+        builder.recursive(true);
+        #[cfg(unix)]
+        std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
+        builder.create(folder)?;
+    }
+    let mut options = OpenOptions::new();
+    options.append(true).create(true);
     #[cfg(unix)]
-    std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
-    builder.create(folder)
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    options.open(path).map(drop)
 }

@@ -43,7 +43,7 @@ impl LiveSessions {
     /// Whose session this is, if it was alive a moment ago.
     pub(super) fn find(&self, session: SessionId, now: Timestamp) -> Option<UserId> {
         let seen = self.seen.get(&session)?;
-        (now < seen.at + TRUSTED).then_some(seen.user)
+        (seen.at <= now && now < seen.at + TRUSTED).then_some(seen.user)
     }
 
     /// To be called before the database is asked.
@@ -86,6 +86,7 @@ mod tests {
         sessions.remember(asked, session, user, now);
         assert_eq!(sessions.find(session, now), Some(user));
         assert_eq!(sessions.find(session, now + TRUSTED), None);
+        assert_eq!(sessions.find(session, now - TRUSTED), None, "a clock that was set back");
 
         let asked = sessions.ask();
         sessions.end(&[session]);

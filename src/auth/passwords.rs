@@ -5,11 +5,13 @@ use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::thread;
 
-use bcrypt::BcryptError;
+use bcrypt::{BcryptError, HashParts};
 use crossbeam_channel::{Sender, bounded};
+use secrecy::{ExposeSecret, SecretString};
 use thread_priority::ThreadPriority;
 use tokio::sync::oneshot;
 
+use crate::input::fault::Fault;
 use crate::input::password::{LONGEST_BYTES, Password};
 use crate::store::users::User;
 
@@ -57,6 +59,16 @@ impl Passwords {
         Ok(Self { queue, cost })
     }
 
+    /// Checks a password that is to be set. How soon a guesser would try it takes a while to find
+    /// out, so that is found out here.
+    pub(crate) async fn parse(
+        &self,
+        text: SecretString,
+        hints: Vec<String>,
+    ) -> Result<Result<Password, Fault>, HashError> {
+        self.run(move || Password::parse(text.expose_secret(), &hints)).await
+    }
+
     /// The hash to keep of a password.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
         let cost = self.cost;
@@ -76,6 +88,21 @@ impl Passwords {
         let hash = known.unwrap_or_else(|| nobodys_hash(self.cost));
         let equal = self.run(move || bcrypt::verify(password, &hash)).await??;
         Ok(equal && right_if_equal)
+    }
+
+    /// Another hash to keep of a password that was verified just now, if the one that is kept was
+    /// made at another cost.
+    pub(crate) async fn renewed(
+        &self,
+        user: &User,
+        password: SecretString,
+    ) -> Result<Option<String>, HashError> {
+        let cost = self.cost;
+        if user.password_hash.parse::<HashParts>()?.get_cost() == cost {
+            return Ok(None);
+        }
+        let hash = move || bcrypt::non_truncating_hash(password.expose_secret(), cost);
+        Ok(Some(self.run(hash).await??))
     }
 
     async fn run<T: Send + 'static>(
@@ -106,7 +133,7 @@ mod tests {
     #[test]
     fn verifying_nobodys_hash_is_real_work() {
         assert_eq!(
-            nobodys_hash(12).parse::<bcrypt::HashParts>().map(|parts| parts.get_cost()).ok(),
+            nobodys_hash(12).parse::<HashParts>().map(|parts| parts.get_cost()).ok(),
             Some(12)
         );
         assert!(!bcrypt::verify("", &nobodys_hash(10)).expect("a well-formed hash"));
@@ -148,6 +175,9 @@ mod tests {
         let mut waiting = Box::pin(passwords.run(|| true));
         assert!(futures_util::poll!(&mut waiting).is_pending());
         assert!(matches!(passwords.run(|| true).await, Err(HashError::Busy)));
+        // Nobody's password takes its turn like everybody's.
+        assert!(matches!(passwords.verify(None, "any").await, Err(HashError::Busy)));
+        assert!(matches!(passwords.verify(None, "\0").await, Err(HashError::Busy)));
         drop(release);
         assert!(waiting.await.is_ok());
         assert!(futures_util::future::join_all(running).await.iter().all(Result::is_ok));

@@ -7,7 +7,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use secrecy::SecretString;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use secrecy::{ExposeSecret, SecretString};
 
 use super::{Config, ConfigError, Database, JwtSecrets, Limits, LogFormat};
 
@@ -19,7 +20,7 @@ const JWT_SECRET_BYTES: usize = 32;
 /// # Errors
 /// Says what is wrong with the file. A missing file is no error.
 pub fn read_dotenv() -> Result<(), String> {
-    match dotenvy::dotenv() {
+    match dotenvy::from_path(".env") {
         Err(error) if !error.not_found() => Err(format!(".env: {error}")),
         _ => Ok(()),
     }
@@ -47,7 +48,7 @@ pub struct Options {
         hide_env_values = true,
         default_value = "sqlite://data/bookshelf.db"
     )]
-    database_url: String,
+    database_url: SecretString,
 
     /// Most connections to the database [default: sized to the machine]
     #[arg(long, env = "DATABASE_POOL", value_name = "NUMBER", global = true)]
@@ -62,7 +63,7 @@ pub struct Options {
         global = true,
         hide_env_values = true
     )]
-    jwt_secrets: Option<String>,
+    jwt_secrets: Option<SecretString>,
 
     /// How long an access token is good for: 900s, 15m, 1h …
     #[arg(
@@ -117,12 +118,14 @@ impl Options {
     pub fn resolve(self) -> Result<Config, Vec<ConfigError>> {
         let mut wrong = Wrong(Vec::new());
         let listen = wrong.note("LISTEN", &self.listen, address);
-        let database = wrong.note_secret("DATABASE_URL", &self.database_url, database);
+        let database =
+            wrong.note_secret("DATABASE_URL", self.database_url.expose_secret(), database);
         let database_pool = self.database_pool.as_deref().unwrap_or_default();
         let database_pool = wrong.note("DATABASE_POOL", database_pool, pool_size);
-        let given = self.jwt_secrets.filter(|secrets| !secrets.trim().is_empty());
+        let given = self.jwt_secrets.as_ref().map(|secrets| secrets.expose_secret().trim());
+        let given = given.filter(|secrets| !secrets.is_empty());
         let jwt_secrets = match (given, &database) {
-            (Some(secrets), _) => wrong.note_secret("JWT_SECRETS", &secrets, given_secrets),
+            (Some(secrets), _) => wrong.note_secret("JWT_SECRETS", secrets, given_secrets),
             (None, Some(Database::Sqlite(path))) => Some(beside(path)),
             (None, Some(Database::Postgres(_))) => wrong.note_secret("JWT_SECRETS", "", |_| {
                 Err(format!("with PostgreSQL it must hold at least {JWT_SECRET_BYTES} bytes"))
@@ -199,7 +202,13 @@ fn address(text: &str) -> Result<SocketAddr, String> {
 
 fn database(url: &str) -> Result<Database, String> {
     if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-        return Ok(Database::Postgres(url.into()));
+        return match url.parse::<PgConnectOptions>() {
+            Ok(_) => Ok(Database::Postgres(url.into())),
+            Err(_) => Err(
+                "it is no URL; a character such as # or / in the password is written %23 or %2F"
+                    .into(),
+            ),
+        };
     }
     match url.strip_prefix("sqlite:") {
         Some(path) if path.contains(":memory:") || path.contains('?') => {

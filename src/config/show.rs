@@ -3,6 +3,9 @@
 use std::fmt;
 use std::time::Duration;
 
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use secrecy::ExposeSecret;
+
 use super::{Config, Database, JwtSecrets};
 
 impl fmt::Display for Config {
@@ -30,21 +33,18 @@ impl fmt::Display for Config {
     }
 }
 
-/// The URL; of PostgreSQL's only what stands after the password, since the rest may hold it.
+/// The URL; of PostgreSQL's only where it leads, since the rest may hold the password.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        use secrecy::ExposeSecret;
-
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-            Self::Postgres(url) => {
-                let url = url.expose_secret();
-                let without_parameters = url.split(['?', '#']).next().unwrap_or_default();
-                let host =
-                    without_parameters.rsplit(['@', '/']).nth(1).filter(|host| !host.is_empty());
-                let name = without_parameters.rsplit('/').next().unwrap_or_default();
-                write!(f, "postgres://…@{}/{name}", host.unwrap_or("localhost"))
-            }
+            Self::Postgres(url) => match url.expose_secret().parse::<PgConnectOptions>() {
+                Ok(options) => {
+                    let name = options.get_database().unwrap_or_default();
+                    write!(f, "postgres://…@{}:{}/{name}", options.get_host(), options.get_port())
+                }
+                Err(_) => f.write_str("postgres://…"),
+            },
         }
     }
 }
@@ -75,14 +75,13 @@ mod tests {
         for url in [
             "postgres://books:s3cr3t@db.example.org:5432/bookshelf",
             "postgres://books:s3cr3t@db.example.org:5432/bookshelf?password=s3cr3t",
-            "postgres://books:s3%40cr3t/s3cr3t@db.example.org:5432/bookshelf",
+            "postgres://books:s3%40cr3t%23s3cr3t@db.example.org/bookshelf",
         ] {
             let shown = Database::Postgres(url.into()).to_string();
             assert_eq!(shown, "postgres://…@db.example.org:5432/bookshelf");
         }
-        let shown = Database::Postgres("postgres:///bookshelf?host=/run&password=s3cr3t".into())
-            .to_string();
-        assert_eq!(shown, "postgres://…@localhost/bookshelf");
+        let shown = Database::Postgres("postgres://books:s3c#ret@host/shelf".into()).to_string();
+        assert!(!shown.contains("s3c"), "{shown}");
     }
 
     #[test]

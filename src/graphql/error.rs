@@ -88,6 +88,10 @@ pub(crate) enum Failure {
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     #[error("Something went wrong on our side.")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    #[error("Something went wrong on our side.")]
+    Panicked,
+    #[error("The operation took too long.")]
+    TimedOut,
 }
 
 fn sentence(rejection: Rejection) -> &'static str {
@@ -109,7 +113,8 @@ impl Failure {
             Self::BadUserInput(_) => ErrorCode::BadUserInput,
             Self::Unauthenticated(_) => ErrorCode::Unauthenticated,
             Self::Unavailable(_) => ErrorCode::ServiceUnavailable,
-            Self::Internal(_) => ErrorCode::InternalServerError,
+            Self::Internal(_) | Self::Panicked => ErrorCode::InternalServerError,
+            Self::TimedOut => ErrorCode::Timeout,
         }
     }
 }
@@ -163,16 +168,32 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
             extensions.set("requestId", request_id);
             tracing::error!(request_id, cause = %chain(&**cause), "internal error");
         }
+        Some(Failure::Panicked) => {
+            extensions.set("requestId", request_id);
+            tracing::error!(request_id, "a resolver panicked");
+        }
         Some(Failure::Unavailable(cause)) => {
             tracing::warn!(request_id, cause = %chain(&**cause), "unavailable");
         }
-        Some(Failure::BadUserInput(_)) | None => {}
+        Some(Failure::BadUserInput(_) | Failure::TimedOut) | None => {}
+    }
+    if failure.is_none() {
+        cut_echo(&mut error.message);
     }
     if error.message.chars().count() > limits.error_message_chars {
         error.message = error.message.chars().take(limits.error_message_chars - 1).collect();
         error.message.push('…');
     }
     code
+}
+
+/// Cuts off what async-graphql repeats of a value that it refuses, which may be a secret.
+fn cut_echo(message: &mut String) {
+    let echo = [", found ", ", enumeration type "].iter().filter_map(|it| message.find(it)).min();
+    if let Some(echo) = echo {
+        message.truncate(echo);
+        message.push('.');
+    }
 }
 
 /// An error of our own making, from before the resolvers.
@@ -195,8 +216,6 @@ fn coded(error: &ServerError) -> Option<ErrorCode> {
         OperationResolutionFailure,
         PayloadTooLarge,
         QueryTooComplex,
-        Timeout,
-        InternalServerError,
     ];
     ours.into_iter().find(|ours| *code == async_graphql::Value::from(ours.as_str()))
 }

@@ -52,9 +52,24 @@ fn name(request: &HeaderMap) -> &'static str {
     if is_local(request) { LOCAL_NAME } else { SECURE_NAME }
 }
 
-/// Whether the browser calls this machine by its own name. No page elsewhere can make it say so.
+/// Whether a browser on this machine calls it by its own name, over plain http. Behind a proxy, which
+/// may call us localhost too, the browser's `Origin` or the proxy's own headers tell otherwise.
 fn is_local(request: &HeaderMap) -> bool {
-    let host = request.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
+    let proxied = ["x-forwarded-proto", "x-forwarded-for", "forwarded", "via"];
+    if proxied.iter().any(|header| request.contains_key(*header)) {
+        return false;
+    }
+    match request.get(header::ORIGIN).map(|origin| origin.to_str().unwrap_or_default()) {
+        Some(origin) => origin.strip_prefix("http://").is_some_and(is_this_machine),
+        None => {
+            let host = request.get(header::HOST).and_then(|host| host.to_str().ok());
+            is_this_machine(host.unwrap_or_default())
+        }
+    }
+}
+
+/// Whether a host, with or without a port, is this machine by its own name (RFC 6761, section 6.3).
+fn is_this_machine(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(address) => address.split(']').next().unwrap_or_default(),
         None => host.split(':').next().unwrap_or_default(),
@@ -104,6 +119,21 @@ mod tests {
         for host in ["localhost.example.org", "127.0.0.10", "[::2]:80", ""] {
             assert!(kept(host).starts_with("__Host-refresh=abc;"), "{host}");
         }
+    }
+
+    #[test]
+    fn a_proxy_on_this_machine_does_not_make_a_browser_local() {
+        let local = |name: &'static str, value: &'static str| {
+            let mut headers = request("localhost:8000", "");
+            headers.insert(name, HeaderValue::from_static(value));
+            is_local(&headers)
+        };
+        assert!(local("origin", "http://localhost:5173"));
+        assert!(!local("origin", "https://books.example.org"));
+        assert!(!local("origin", "http://books.example.org"));
+        assert!(!local("origin", "null"));
+        assert!(!local("x-forwarded-proto", "https"));
+        assert!(!local("x-forwarded-for", "192.0.2.1"));
     }
 
     #[test]

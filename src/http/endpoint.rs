@@ -17,11 +17,10 @@ use tokio::time::timeout;
 use super::envelope::RequestId;
 use super::refusal::{Refusal, status};
 use super::{Server, cookie};
-use crate::auth::identity::Identity;
 use crate::config::Limits;
 use crate::graphql::context::Client;
 use crate::graphql::document::GraphqlRequest;
-use crate::graphql::error::{ErrorCode, Failure};
+use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::{Caller, Executed};
 
 const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";
@@ -79,23 +78,18 @@ async fn answer(
 ) -> Result<(Response, Line), Refusal> {
     check_content_type(&parts.headers)?;
     let request = read(body, &server.config.limits).await?;
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes);
-    let identity = server.services.auth.identify(authorization).await.map_err(|error| {
-        let failure = Failure::from(error);
-        tracing::warn!(request_id = %id.0, ?failure, "the caller cannot be recognised");
-        Refusal::new(failure.code(), failure.to_string()).of_request(&id.0)
-    })?;
     let client = Arc::new(client(&parts.headers));
-    let caller = Caller { identity, client: Arc::clone(&client), request_id: &id.0 };
+    let caller = Caller {
+        authorization: parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
+        client: Arc::clone(&client),
+        request_id: &id.0,
+    };
     let executed = server.api.execute(request, caller).await;
 
     let line = Line {
         operation: executed.operation.as_ref().and_then(|operation| operation.name.clone()),
         kind: executed.operation.as_ref().map(|operation| operation.kind.to_string()),
-        viewer: match identity {
-            Identity::User(viewer) => Some(viewer.user.to_string()),
-            Identity::Anonymous | Identity::Rejected(_) => None,
-        },
+        viewer: executed.viewer.map(|viewer| viewer.to_string()),
         code: executed.code,
     };
     let mut response = respond(&parts.headers, executed);

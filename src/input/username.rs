@@ -1,6 +1,7 @@
 //! The name that an account goes by.
 
 use unicode_normalization::UnicodeNormalization;
+use unicode_normalization::char::is_combining_mark;
 
 use super::fault::{Fault, FaultCode};
 use super::text;
@@ -11,9 +12,10 @@ pub(crate) struct Username(String);
 
 impl Username {
     pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
-        let name = text::line(text, 80)?;
-        let name: String = name.nfc().collect();
-        if !name.chars().all(|c| c.is_alphanumeric() || matches!(c, '.' | '_' | '-')) {
+        let name: String = text::line(text, usize::MAX)?.nfc().collect();
+        text::at_most(&name, 80)?;
+        // Many scripts write vowels and tones as marks on the letter before.
+        if name.starts_with(is_combining_mark) || !name.chars().all(belongs) {
             let message = "A username has letters, digits, dots, underscores and hyphens only.";
             return Err(Fault::new(FaultCode::InvalidFormat, message));
         }
@@ -34,13 +36,18 @@ impl Username {
     }
 }
 
+fn belongs(c: char) -> bool {
+    c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '.' | '_' | '-')
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn letters_of_any_script_make_a_name() {
-        for name in ["ada", "grace.hopper-1906", "Łukasz_", "نجيب", "村上春樹", "अनीता"]
+        for name in
+            ["ada", "grace.hopper-1906", "Łukasz_", "نجيب", "村上春樹", "अनीता", "प्रिया", "Ọlọ́run"]
         {
             assert_eq!(Username::parse(name).map(|name| name.0).as_deref(), Ok(name));
         }
@@ -53,6 +60,7 @@ mod tests {
             ("ab", FaultCode::TooShort),
             ("a b c", FaultCode::InvalidFormat),
             ("a@b", FaultCode::InvalidFormat),
+            ("\u{301}abc", FaultCode::InvalidFormat),
             ("ada\0", FaultCode::InvalidFormat),
             (&"a".repeat(81), FaultCode::TooLong),
         ] {

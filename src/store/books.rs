@@ -259,7 +259,7 @@ impl Books<'_> {
         }
         match (broken, new.isbn) {
             (Unique::BookIsbn, Some(isbn)) => {
-                Ok(Created::DuplicateIsbn(self.with_isbn(owner, &isbn).await?))
+                Ok(Created::DuplicateIsbn(self.find_by_isbn(owner, &isbn).await?))
             }
             _ => Err(error.into()),
         }
@@ -284,15 +284,17 @@ impl Books<'_> {
                 update.and_where(Column::Version.eq(version));
             }
             update.returning(Query::returning().columns(SHOWN));
-            match self.0.writer.query_one(&update).await {
-                Ok(Some(row)) => return Ok(Updated::Done(Book::from_query_result(&row, "")?)),
-                Ok(None) => {}
+            // All rows, though there is one at most: SQLite commits when the statement has run to its
+            // end, and only then tells whether it could.
+            match self.0.writer.query_all(&update).await.as_deref() {
+                Ok([row, ..]) => return Ok(Updated::Done(Book::from_query_result(row, "")?)),
+                Ok([]) => {}
                 Err(error) => {
-                    return match (Unique::broken_by(&error), isbn) {
+                    return match (Unique::broken_by(error), isbn) {
                         (Some(Unique::BookIsbn), Some(isbn)) => {
-                            Ok(Updated::DuplicateIsbn(self.with_isbn(owner, &isbn).await?))
+                            Ok(Updated::DuplicateIsbn(self.find_by_isbn(owner, &isbn).await?))
                         }
-                        _ => Err(error.into()),
+                        _ => Err(error.clone().into()),
                     };
                 }
             }
@@ -314,7 +316,12 @@ impl Books<'_> {
         Ok(deleted.rows_affected > 0)
     }
 
-    async fn with_isbn(&self, owner: UserId, isbn: &Isbn) -> Result<Option<Book>, StoreError> {
+    /// The owner's book with this ISBN.
+    pub(crate) async fn find_by_isbn(
+        &self,
+        owner: UserId,
+        isbn: &Isbn,
+    ) -> Result<Option<Book>, StoreError> {
         self.one(owned_by(owner).add(Column::Isbn.eq(isbn.as_str()))).await
     }
 

@@ -9,8 +9,9 @@ use sea_orm::{
 
 use super::Store;
 use super::error::StoreError;
+use super::users::User;
 use crate::clock::Timestamp;
-use crate::entity::{refresh_token, session};
+use crate::entity::{refresh_token, session, user};
 use crate::id::{SessionId, UserId};
 
 pub(crate) use crate::entity::session::Model as Session;
@@ -23,6 +24,15 @@ pub(crate) type TokenHash = [u8; 32];
 pub(crate) struct NewToken {
     pub(crate) hash: TokenHash,
     pub(crate) expires_at: Timestamp,
+}
+
+/// A session to be, with its first refresh token.
+#[derive(Clone, Debug)]
+pub(crate) struct NewSession {
+    pub(crate) id: SessionId,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) token: NewToken,
+    pub(crate) created_at: Timestamp,
 }
 
 /// What became of a refresh token that was shown.
@@ -48,28 +58,24 @@ impl Store {
 }
 
 impl Sessions<'_> {
-    /// Begins a session with its first refresh token.
-    pub(crate) async fn open(
-        &self,
-        id: SessionId,
-        user: UserId,
-        user_agent: Option<String>,
-        token: NewToken,
-        now: Timestamp,
-    ) -> Result<(), StoreError> {
-        let row = session::ActiveModel {
-            id: Set(id),
-            user_id: Set(user),
-            user_agent: Set(user_agent),
-            created_at: Set(now),
-            last_used_at: Set(now),
-            expires_at: Set(token.expires_at),
-        };
+    /// Begins a session of somebody whose password was verified just now. False, and nothing is
+    /// written, if the account has another password by now, or is gone: whoever changes a password
+    /// ends the sessions that the old one opened, and those that it is about to open.
+    pub(crate) async fn open(&self, user: &User, new: &NewSession) -> Result<bool, StoreError> {
         let transaction = self.0.begin().await?;
-        session::Entity::insert(row).exec_without_returning(&transaction).await?;
-        give_token(&transaction, id, token, now).await?;
-        transaction.commit().await?;
-        Ok(())
+        let still_so = user::Entity::find_by_id(user.id)
+            .select_only()
+            .column(user::Column::Id)
+            .filter(user::Column::PasswordHash.eq(&user.password_hash))
+            .lock_shared()
+            .into_tuple::<UserId>()
+            .one(&transaction)
+            .await?;
+        if still_so.is_some() {
+            insert(&transaction, user.id, new).await?;
+            transaction.commit().await?;
+        }
+        Ok(still_so.is_some())
     }
 
     /// Whose session this is; none if it has ended.
@@ -129,8 +135,9 @@ impl Sessions<'_> {
         use refresh_token::Column;
 
         let transaction = self.0.begin().await?;
-        // Of two that show the token at once, one marks it used; the other waits here and then
-        // sees the mark.
+        let Some(session) = lock_session_of(&transaction, shown).await? else {
+            return Ok(Rotation::Unknown);
+        };
         let first_use =
             refresh_token::ActiveModel { used_at: Set(Some(now)), ..Default::default() };
         let mark = refresh_token::Entity::update_many()
@@ -139,11 +146,8 @@ impl Sessions<'_> {
             .filter(Column::UsedAt.is_null())
             .exec(&transaction)
             .await?;
-        let found = refresh_token::Entity::find_by_id(shown.to_vec())
-            .find_also_related(session::Entity)
-            .one(&transaction)
-            .await?;
-        let Some((token, Some(session))) = found.filter(|(token, _)| token.expires_at > now) else {
+        let token = refresh_token::Entity::find_by_id(shown.to_vec()).one(&transaction).await?;
+        let Some(token) = token.filter(|token| token.expires_at > now) else {
             return Ok(Rotation::Unknown);
         };
         let (session, user) = (session.id, session.user_id);
@@ -189,6 +193,38 @@ impl Sessions<'_> {
         session::Entity::delete_many().filter(sessions).exec(&self.0.writer).await?;
         Ok(())
     }
+}
+
+/// Begins a session within whatever transaction this is part of.
+pub(super) async fn insert<C: ConnectionTrait>(
+    connection: &C,
+    user: UserId,
+    new: &NewSession,
+) -> Result<(), StoreError> {
+    let row = session::ActiveModel {
+        id: Set(new.id),
+        user_id: Set(user),
+        user_agent: Set(new.user_agent.clone()),
+        created_at: Set(new.created_at),
+        last_used_at: Set(new.created_at),
+        expires_at: Set(new.token.expires_at),
+    };
+    session::Entity::insert(row).exec_without_returning(connection).await?;
+    give_token(connection, new.id, new.token, new.created_at).await
+}
+
+/// The session of a token, locked before anything of it is touched: whoever ends a session locks it
+/// first and its tokens after, and two that lock in different orders wait for each other.
+async fn lock_session_of<C: ConnectionTrait>(
+    connection: &C,
+    token: TokenHash,
+) -> Result<Option<Session>, StoreError> {
+    let Some(token) = refresh_token::Entity::find_by_id(token.to_vec()).one(connection).await?
+    else {
+        return Ok(None);
+    };
+    let session = session::Entity::find_by_id(token.session_id).lock_exclusive();
+    Ok(session.one(connection).await?)
 }
 
 /// Ends all sessions of an account within whatever transaction this is part of.

@@ -1,14 +1,13 @@
 //! Accounts.
 
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, EntityTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
+    QueryFilter, QuerySelect,
 };
 
 use super::Store;
 use super::error::{StoreError, Unique};
-use super::sessions;
-use crate::clock::Timestamp;
+use super::sessions::{self, NewSession};
 use crate::entity::user::{ActiveModel, Column, Entity};
 use crate::id::{SessionId, UserId};
 use crate::input::email::Email;
@@ -84,14 +83,14 @@ impl Users<'_> {
         })
     }
 
-    /// Adds an account; the database decides whether its names are free.
+    /// Adds an account with its first session; the database decides whether its names are free.
     pub(crate) async fn create(
         &self,
         id: UserId,
         username: &Username,
         email: &Email,
         password_hash: String,
-        now: Timestamp,
+        session: &NewSession,
     ) -> Result<Named, StoreError> {
         let user = User {
             id,
@@ -100,13 +99,17 @@ impl Users<'_> {
             email: email.as_str().to_owned(),
             email_key: email.key(),
             password_hash,
-            created_at: now,
+            created_at: session.created_at,
         };
         let row = ActiveModel::from(user.clone()).reset_all();
-        match Entity::insert(row).exec_without_returning(&self.0.writer).await {
-            Ok(_) => Ok(Named::Done(user)),
-            Err(error) => self.refused(error, Some(username), Some(email), None).await,
+        let transaction = self.0.begin().await?;
+        if let Err(error) = Entity::insert(row).exec_without_returning(&transaction).await {
+            transaction.rollback().await?;
+            return self.refused(error, Some(username), Some(email), None).await;
         }
+        sessions::insert(&transaction, id, session).await?;
+        transaction.commit().await?;
+        Ok(Named::Done(user))
     }
 
     /// Changes the names that are given; none if the account is gone.
@@ -135,18 +138,28 @@ impl Users<'_> {
         }
     }
 
-    /// Sets another password and ends all sessions, together. Gives the sessions that ended.
+    /// Sets another password in the place of the one that was verified, ends all sessions and
+    /// begins one, together. Gives the sessions that ended; none, and nothing is written, if the
+    /// account has yet another password by now, or is gone.
     pub(crate) async fn change_password(
         &self,
-        id: UserId,
+        user: &User,
         password_hash: String,
-    ) -> Result<Vec<SessionId>, StoreError> {
+        session: &NewSession,
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
         let transaction = self.0.begin().await?;
-        let row = ActiveModel { password_hash: Set(password_hash), ..Default::default() };
-        Entity::update_many().set(row).filter(Column::Id.eq(id)).exec(&transaction).await?;
-        let ended = sessions::end_all(&transaction, id).await?;
+        if !set_password(&transaction, user, password_hash).await? {
+            return Ok(None);
+        }
+        let ended = sessions::end_all(&transaction, user.id).await?;
+        sessions::insert(&transaction, user.id, session).await?;
         transaction.commit().await?;
-        Ok(ended)
+        Ok(Some(ended))
+    }
+
+    /// Keeps another hash of the same password. False if the password was changed meanwhile.
+    pub(crate) async fn rehash(&self, user: &User, hash: String) -> Result<bool, StoreError> {
+        set_password(&self.0.writer, user, hash).await
     }
 
     /// Removes an account and all it owns. Gives the sessions that ended; none if there was no
@@ -177,4 +190,17 @@ impl Users<'_> {
             email: taken.email || broken == Unique::Email,
         }))
     }
+}
+
+async fn set_password<C: ConnectionTrait>(
+    connection: &C,
+    user: &User,
+    password_hash: String,
+) -> Result<bool, StoreError> {
+    let row = ActiveModel { password_hash: Set(password_hash), ..Default::default() };
+    let update = Entity::update_many()
+        .set(row)
+        .filter(Column::Id.eq(user.id))
+        .filter(Column::PasswordHash.eq(&user.password_hash));
+    Ok(update.exec(connection).await?.rows_affected > 0)
 }

@@ -121,23 +121,49 @@ async fn what_was_acknowledged_survives_a_kill() {
             program.ask(&token, create, json!({ "title": format!("Book {number}") })).await;
         acknowledged.push(answer["data"]["createBook"]["book"]["id"].clone());
     }
+    let update =
+        "mutation($id: ID!) { updateBook(id: $id, input: { rating: 5 }) { book { version } } }";
+    for id in &acknowledged[..10] {
+        let answer = program.ask(&token, update, json!({ "id": id })).await;
+        assert_eq!(answer["data"]["updateBook"]["book"]["version"], 2);
+    }
+    let delete = "mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }";
+    for id in acknowledged.drain(20..) {
+        let answer = program.ask(&token, delete, json!({ "id": id })).await;
+        assert_eq!(answer["data"]["deleteBook"]["deletedBookId"], id);
+    }
     program.kill();
 
     let program = Program::start(folder.path(), &database);
-    let list = "{ books(first: 100, orderBy: { direction: ASC }) { nodes { id } } }";
+    let list = "{ books(first: 100, orderBy: { direction: ASC }) { nodes { id rating } } }";
     let answer = program.ask(&token, list, json!({})).await;
     let nodes = answer["data"]["books"]["nodes"].as_array().expect("books");
     let found: Vec<_> = nodes.iter().map(|node| node["id"].clone()).collect();
     assert_eq!(found, acknowledged);
+    let rated = nodes.iter().filter(|node| node["rating"] == 5).count();
+    assert_eq!(rated, 10);
 }
 
-#[tokio::test]
-async fn signals_stop_it_politely() {
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_stop_it_once_what_has_begun_is_done() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     for signal in ["TERM", "INT"] {
         let program = Program::start(folder.path(), &database);
-        program.ask("", "{ viewer { id } }", json!({})).await;
-        assert_eq!(program.stop(signal).0.code(), Some(0), "{signal}");
+        let register = "mutation($input: RegisterInput!) {
+            register(input: $input) { user { username } userErrors { code } }
+        }";
+        // A password takes its time, so the signal comes while it is hashed.
+        let input = json!({ "username": signal, "email": format!("{signal}@example.org"), "password": PASSWORD });
+        let request = program.request("", register, &json!({ "input": input }));
+        let answer = tokio::spawn(request);
+        program.wait_until_hashing().await;
+        let (status, log) =
+            tokio::task::spawn_blocking(move || program.stop(signal)).await.unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        let answer = answer.await.expect("no panic").expect("an answer");
+        assert_eq!(answer["data"]["register"]["user"]["username"], *signal);
+        let stopping = log.find("stopping").expect("a line");
+        assert!(stopping < log.find("\"kind\":\"mutation\"").expect("its line"), "{log}");
     }
 }
 
@@ -160,6 +186,10 @@ async fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
     std::fs::write(folder.path().join(".env"), "GRAPHIQL=maybe\n").unwrap();
     let run = bookshelf(folder.path(), &database).output().expect("a process");
     assert_eq!(run.status.code(), Some(2));
+    let below = folder.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let below = bookshelf(&below, &database).arg("config").status().expect("a process");
+    assert!(below.success(), "the .env of another folder is none of its business");
     assert!(String::from_utf8_lossy(&run.stderr).contains("GRAPHIQL=maybe"));
 }
 
@@ -177,7 +207,7 @@ async fn the_configuration_is_shown_without_its_secrets() {
         .expect("a process");
     assert!(run.status.success());
     let shown = String::from_utf8(run.stdout).expect("UTF-8");
-    assert!(shown.contains("DATABASE_URL=postgres://…@db.example.org/shelf\n"), "{shown}");
+    assert!(shown.contains("DATABASE_URL=postgres://…@db.example.org:5432/shelf\n"), "{shown}");
     assert!(
         shown.contains("BCRYPT_COST=10\n") && shown.contains("ACCESS_TOKEN_TTL=15m\n"),
         "{shown}"
@@ -230,6 +260,8 @@ async fn the_secret_beside_an_sqlite_file_is_for_its_owner_and_stays() {
     assert_eq!(secrets[0].trim().len(), 64);
     let mode = std::fs::metadata(folder.path().join("data")).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700);
+    let database = std::fs::metadata(folder.path().join("data/books.db")).unwrap();
+    assert_eq!(database.permissions().mode() & 0o777, 0o600);
 }
 
 #[test]

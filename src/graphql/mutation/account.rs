@@ -11,7 +11,6 @@ use crate::graphql::error::{Failure, Result};
 use crate::graphql::types::user::User;
 use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
 use crate::input::email::Email;
-use crate::input::password::Password;
 use crate::input::username::Username;
 use crate::store::StoreError;
 use crate::store::users::{self, Named, Taken};
@@ -52,6 +51,12 @@ struct UpdateProfilePayload {
     user_errors: Vec<UserError>,
 }
 
+impl UpdateProfilePayload {
+    fn done(user: users::User) -> Self {
+        Self { user: Some(User(Arc::new(user))), user_errors: Vec::new() }
+    }
+}
+
 /// The old password and the new.
 #[derive(Debug, InputObject)]
 struct ChangePasswordInput {
@@ -88,8 +93,9 @@ impl AccountMutation {
         let mut form = Form::default();
         let username = form.check("username", Username::parse(&input.username));
         let email = form.check("email", Email::parse(&input.email));
-        let hints = [input.username.as_str(), input.email.as_str()];
-        let password = Password::parse(input.password.expose_secret(), &hints);
+        let names = [username.as_ref().map(Username::as_str), email.as_ref().map(Email::as_str)];
+        let hints = names.into_iter().flatten().map(str::to_owned).collect();
+        let password = ctx.auth().passwords.parse(input.password, hints).await?;
         let password = form.check("password", password);
         let (Some(username), Some(email), Some(password)) = (&username, &email, password) else {
             // What else is wrong? All faults of a form come together.
@@ -98,10 +104,10 @@ impl AccountMutation {
             return Ok(AuthPayload::refused(form));
         };
         let hash = ctx.auth().passwords.hash(password).await?;
-        let users = ctx.store().users();
-        match users.create(ctx.new_id(), username, email, hash, ctx.now()).await? {
-            Named::Done(user) => AuthPayload::sign_in(ctx, user).await,
-            Named::Taken(taken) => {
+        let user_agent = ctx.client().user_agent.as_deref();
+        match ctx.auth().register(username, email, hash, user_agent).await? {
+            Ok(signed_in) => Ok(AuthPayload::signed_in(ctx, signed_in).await),
+            Err(taken) => {
                 refuse_taken(&mut form, taken);
                 Ok(AuthPayload::refused(form))
             }
@@ -124,19 +130,20 @@ impl AccountMutation {
                 .await?;
         }
         let store = ctx.store().users();
-        if !form.is_faultless() {
-            let taken = store.taken(username.as_ref(), email.as_ref(), Some(user.id)).await?;
-            refuse_taken(&mut form, taken);
-            return Ok(UpdateProfilePayload { user: None, user_errors: form.into_errors() });
-        }
-        match store.rename(user.id, username.as_ref(), email.as_ref()).await? {
+        let renamed = if form.is_faultless() {
+            store.rename(user.id, username.as_ref(), email.as_ref()).await?
+        } else {
+            store
+                .taken(username.as_ref(), email.as_ref(), Some(user.id))
+                .await
+                .map(Named::Taken)
+                .map(Some)?
+        };
+        match renamed {
             None => Err(StoreError::AccountGone.into()),
             Some(Named::Done(user)) => {
                 ctx.loaders().know_user(&user).await;
-                Ok(UpdateProfilePayload {
-                    user: Some(User(Arc::new(user))),
-                    user_errors: Vec::new(),
-                })
+                Ok(UpdateProfilePayload::done(user))
             }
             Some(Named::Taken(taken)) => {
                 refuse_taken(&mut form, taken);
@@ -153,8 +160,8 @@ impl AccountMutation {
     ) -> Result<AuthPayload> {
         let user = signed_in_user(ctx).await?;
         let mut form = Form::default();
-        let hints = [user.username.as_str(), user.email.as_str()];
-        let new = Password::parse(input.new_password.expose_secret(), &hints);
+        let hints = vec![user.username.clone(), user.email.clone()];
+        let new = ctx.auth().passwords.parse(input.new_password, hints).await?;
         let new = form.check("newPassword", new);
         let current = Some(input.current_password);
         check_password(ctx, &mut form, &user, "currentPassword", current).await?;
@@ -162,9 +169,13 @@ impl AccountMutation {
             return Ok(AuthPayload::refused(form));
         };
         let hash = ctx.auth().passwords.hash(new).await?;
-        ctx.auth().change_password(user.id, hash).await?;
-        tracing::info!(user = %user.id, "password changed");
-        AuthPayload::sign_in(ctx, (*user).clone()).await
+        let (client, user) = (ctx.client(), (*user).clone());
+        let changed = ctx.auth().change_password(user, hash, client.user_agent.as_deref()).await?;
+        let Some(signed_in) = changed else { return Err(StoreError::AccountGone.into()) };
+        tracing::info!(user = %signed_in.user.id, "password changed");
+        // A client whose token came in a cookie finds the next one there too.
+        let in_cookie = client.cookie_mode || client.cookie.is_some();
+        Ok(AuthPayload::of(ctx, signed_in, in_cookie).await)
     }
 
     /// Removes the account and all it owns, for good.

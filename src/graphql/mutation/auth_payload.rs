@@ -6,11 +6,9 @@ use async_graphql::{Context, SimpleObject};
 
 use crate::auth::SignedIn;
 use crate::graphql::context::{CookieChange, Doors};
-use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
 use crate::graphql::types::user::User;
 use crate::graphql::types::user_error::{Form, UserError};
-use crate::store::users;
 
 /// Tokens for whoever has signed in.
 #[derive(Debug, Default, SimpleObject)]
@@ -39,12 +37,10 @@ impl AuthPayload {
         Self { user_errors: vec![error], ..Self::default() }
     }
 
-    /// Opens a session for somebody who has shown who they are.
-    pub(super) async fn sign_in(ctx: &Context<'_>, user: users::User) -> Result<Self> {
-        let client = ctx.client();
-        let signed_in = ctx.auth().open_session(user, client.user_agent.as_deref()).await?;
+    /// Whoever gave a password, with tokens where the client wants them.
+    pub(super) async fn signed_in(ctx: &Context<'_>, signed_in: SignedIn) -> Self {
         tracing::info!(user = %signed_in.user.id, session = %signed_in.session, "signed in");
-        Ok(Self::of(ctx, signed_in, client.cookie_mode).await)
+        Self::of(ctx, signed_in, ctx.client().cookie_mode).await
     }
 
     pub(super) async fn of(ctx: &Context<'_>, signed_in: SignedIn, in_cookie: bool) -> Self {

@@ -8,7 +8,7 @@ use crate::graphql::error::{Failure, Result};
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::BookOrder;
 use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
-use crate::id::BookId;
+use crate::id::{BookId, UserId};
 use crate::input::author::Author;
 use crate::input::fault::{Fault, FaultCode};
 use crate::input::idempotency_key::IdempotencyKey;
@@ -145,8 +145,10 @@ impl BookMutation {
         let owner = ctx.viewer()?.user;
         let key = idempotency_key.map(idempotency).transpose()?;
         let mut form = Form::default();
+        let isbn = input.isbn.clone();
         let Some(new) = input.parse(&mut form) else {
-            return Ok(CreateBookPayload { user_errors: form.into_errors(), ..Default::default() });
+            let user_errors = with_duplicate(ctx, owner, None, isbn, form).await?;
+            return Ok(CreateBookPayload { user_errors, ..Default::default() });
         };
         match ctx.store().books().create(ctx.new_id(), owner, new, key, ctx.now()).await? {
             Created::New(book) | Created::Repeated(book) => Ok(CreateBookPayload::done(book)),
@@ -167,11 +169,13 @@ impl BookMutation {
         let owner = ctx.viewer()?.user;
         let expected_version = input.expected_version;
         let mut form = Form::default();
-        let Some(changes) = input.parse(&mut form) else {
-            return Ok(UpdateBookPayload { book: None, user_errors: form.into_errors() });
-        };
         let Some(id) = BookId::parse(&id) else {
             return Ok(UpdateBookPayload::refused(UserError::not_found("book")));
+        };
+        let isbn = input.isbn.as_opt_ref().flatten().cloned();
+        let Some(changes) = input.parse(&mut form) else {
+            let user_errors = with_duplicate(ctx, owner, Some(id), isbn, form).await?;
+            return Ok(UpdateBookPayload { book: None, user_errors });
         };
         let books = ctx.store().books();
         Ok(match books.update(owner, id, changes, expected_version, ctx.now()).await? {
@@ -202,6 +206,25 @@ impl BookMutation {
             DeleteBookPayload { deleted_book_id: None, user_errors }
         })
     }
+}
+
+/// The faults of a form, and with them the ISBN that another book has: all faults come together,
+/// also the one that only the library knows.
+async fn with_duplicate(
+    ctx: &Context<'_>,
+    owner: UserId,
+    but: Option<BookId>,
+    isbn: Option<String>,
+    form: Form,
+) -> Result<Vec<UserError>> {
+    let mut errors = form.into_errors();
+    if let Ok(Some(isbn)) = Isbn::parse(isbn.as_deref().unwrap_or_default())
+        && let Some(book) = ctx.store().books().find_by_isbn(owner, &isbn).await?
+        && Some(book.id) != but
+    {
+        errors.push(duplicate_isbn(Some(book)));
+    }
+    Ok(errors)
 }
 
 /// Absent keeps, null clears: the outer `None` and the inner one.

@@ -32,10 +32,8 @@ impl Node {
         if let Some(id) = BookId::parse(id) {
             Ok(Book::find(ctx, viewer, id).await?.map(Self::Book))
         } else if let Some(id) = UserId::parse(id) {
-            if id != viewer.user {
-                return Ok(None);
-            }
-            Ok(ctx.loaders().user(id).await?.map(|user| Self::User(User(user))))
+            let user = ctx.loaders().user(id).await?.filter(|it| viewer.owns(&**it));
+            Ok(user.map(|user| Self::User(User(user))))
         } else if let Some(id) = SessionId::parse(id) {
             let session = ctx.loaders().session(id).await?.filter(|it| viewer.owns(&**it));
             Ok(session.map(|session| Self::Session(Session((*session).clone()))))

@@ -126,3 +126,27 @@ async fn a_deleted_account_leaves_nothing_behind() {
     assert_eq!(alice.refresh(&alice.refresh_token).await.refusals().len(), 1);
     app.alice().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_sign_in_with_the_old_password_outlives_its_change() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let logins = (0..12).map(|_| {
+        let anon = app.anon();
+        tokio::spawn(async move { anon.login("alice@example.org", PASSWORD).await })
+    });
+    let logins: Vec<_> = logins.collect();
+    change_password(&alice, PASSWORD, NEW_PASSWORD).await.payload();
+    for login in logins {
+        let answer = login.await.expect("an answer");
+        match answer.refusals() {
+            refusals if refusals.is_empty() => {
+                let late = app.anon().signed_in(&answer);
+                assert_eq!(late.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
+                assert_eq!(late.refresh(&late.refresh_token).await.refusals().len(), 1);
+            }
+            refusals => assert_eq!(refusals, ["INVALID_CREDENTIALS -"]),
+        }
+    }
+    assert_eq!(app.db_count("sessions").await, 1);
+}

@@ -39,3 +39,20 @@ async fn a_stale_token_does_not_stand_in_the_way() {
     garbage.login("alice@example.org", PASSWORD).await.payload();
     garbage.register("carol", "carol@example.org", PASSWORD).await.payload();
 }
+
+#[tokio::test]
+async fn a_hash_of_another_cost_is_renewed_at_sign_in() {
+    let app = TestApp::start().await;
+    app.alice().await;
+    let copy = app.copy_with(|config| config.bcrypt_cost = 11).await;
+    let hash = async || -> String {
+        app.database.rows("SELECT password_hash FROM users").await[0].try_get_by_index(0).unwrap()
+    };
+    assert_eq!(copy.anon().login("alice@example.org", "wrong password").await.refusals().len(), 1);
+    assert!(hash().await.starts_with("$2b$10$"));
+    copy.anon().login("alice@example.org", PASSWORD).await.payload();
+    assert!(hash().await.starts_with("$2b$11$"));
+    let renewed = hash().await;
+    copy.anon().login("alice@example.org", PASSWORD).await.payload();
+    assert_eq!(hash().await, renewed);
+}

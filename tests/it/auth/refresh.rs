@@ -153,3 +153,44 @@ async fn a_cookie_goes_when_its_session_goes() {
     assert_eq!(refreshed.refusals(), ["REFRESH_TOKEN_INVALID -"]);
     assert_eq!(cookie(&refreshed), "__Host-refresh=");
 }
+
+#[tokio::test]
+async fn a_changed_password_puts_its_token_where_the_old_one_was() {
+    let app = TestApp::start().await;
+    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let without_mode = app.anon().with("host", "books.example.org");
+    let ada = without_mode.with(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
+    let change = format!(
+        r#"mutation {{
+            changePassword(input: {{ currentPassword: "{PASSWORD}", newPassword: "another horse, another staple" }}) {{
+                accessToken refreshToken userErrors {{ code }}
+            }}
+        }}"#
+    );
+    let changed = ada.ask(&change).await;
+    assert_eq!(changed.payload()["refreshToken"], json!(null));
+    let refreshed = browser(&app).with(COOKIE.as_str(), &cookie(&changed)).ask(BY_COOKIE).await;
+    refreshed.payload();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refreshing_and_signing_out_at_once_wait_for_each_other_and_no_longer() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for _ in 0..10 {
+        let session = alice.again("alice").await;
+        let refreshes = (0..4).map(|_| {
+            let session = session.clone();
+            tokio::spawn(async move { session.refresh(&session.refresh_token).await.refusals() })
+        });
+        let refreshes: Vec<_> = refreshes.collect();
+        let logout =
+            "mutation { logout(everywhere: true) { revokedSessions userErrors { code } } }";
+        session.ask(logout).await.payload();
+        for refresh in refreshes {
+            let refusals = refresh.await.expect("an answer");
+            assert!(refusals.is_empty() || refusals == INVALID, "{refusals:?}");
+        }
+        assert_eq!(app.db_count("sessions").await, 0);
+    }
+}

@@ -183,3 +183,19 @@ async fn an_idempotency_key_has_a_length() {
     }
     alice.run(CREATE_ONCE, json!({ "input": pragmatic(), "key": "k".repeat(64) })).await.payload();
 }
+
+#[tokio::test]
+async fn an_isbn_that_is_there_is_said_with_all_other_faults() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = alice.has(pragmatic()).await;
+    let mut faulty = pragmatic();
+    faulty["rating"] = json!(9);
+    let answer = alice.create(faulty.clone()).await;
+    assert_eq!(answer.refusals(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(answer.data()["userErrors"][1]["book"]["id"], json!(id));
+    let other = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let answer = alice.update(&other, faulty.clone()).await;
+    assert_eq!(answer.refusals(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(alice.update(&id, faulty).await.refusals(), ["OUT_OF_RANGE input.rating"]);
+}

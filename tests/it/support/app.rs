@@ -8,6 +8,9 @@ use bookshelf::config::{Config, JwtSecrets, Limits, LogFormat};
 
 use super::{Actor, TestDatabase};
 
+/// What access tokens are signed with.
+pub const JWT_SECRET: &str = "a secret that is long enough for HS256";
+
 /// A server in this process, with a clock that stands still and a database of its own.
 pub struct TestApp {
     pub router: Router,
@@ -29,7 +32,12 @@ impl TestApp {
 
     /// Another copy of the server, on the same database and by the same clock.
     pub async fn copy(&self) -> Self {
-        Self::on(Arc::clone(&self.database), self.clock.clone(), |_| {}).await
+        self.copy_with(|_| {}).await
+    }
+
+    /// Another copy of the server with another configuration.
+    pub async fn copy_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
+        Self::on(Arc::clone(&self.database), self.clock.clone(), configure).await
     }
 
     async fn on(
@@ -41,7 +49,7 @@ impl TestApp {
             listen: ([127, 0, 0, 1], 0).into(),
             database: database.config(),
             database_pool: None,
-            jwt_secrets: JwtSecrets::Given(vec!["a secret that is long enough for HS256".into()]),
+            jwt_secrets: JwtSecrets::Given(vec![JWT_SECRET.into()]),
             access_token_ttl: Duration::from_secs(900),
             refresh_token_ttl: Duration::from_secs(30 * 86_400),
             bcrypt_cost: 10,

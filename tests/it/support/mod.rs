@@ -8,7 +8,7 @@ mod program;
 
 pub use actor::Actor;
 pub use answer::Answer;
-pub use app::TestApp;
+pub use app::{JWT_SECRET, TestApp};
 pub use database::TestDatabase;
 pub use program::{Program, bookshelf};
 

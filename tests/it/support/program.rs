@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
-use super::TestDatabase;
+use super::{JWT_SECRET, TestDatabase};
 
 /// The real binary, listening on a real socket.
 pub struct Program {
@@ -21,7 +21,7 @@ pub fn bookshelf(folder: &Path, database: &TestDatabase) -> Command {
     command.current_dir(folder).env_clear().env("BCRYPT_COST", "10").env("LISTEN", "127.0.0.1:0");
     command.env("DATABASE_URL", database.url());
     if database.is_postgres() {
-        command.env("JWT_SECRETS", "a secret that is long enough for HS256");
+        command.env("JWT_SECRETS", JWT_SECRET);
     }
     command
 }
@@ -50,16 +50,41 @@ impl Program {
     }
 
     pub async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
-        reqwest::Client::new()
+        self.request(token, query, &variables).await.expect("an answer")
+    }
+
+    /// A request that outlives the program's own handle.
+    pub fn request(
+        &self,
+        token: &str,
+        query: &str,
+        variables: &Value,
+    ) -> impl Future<Output = reqwest::Result<Value>> + 'static {
+        let request = reqwest::Client::new()
             .post(format!("http://{}/graphql", self.address))
             .bearer_auth(token)
-            .json(&json!({ "query": query, "variables": variables }))
-            .send()
-            .await
-            .expect("an answer")
-            .json()
-            .await
-            .expect("JSON")
+            .json(&json!({ "query": query, "variables": variables }));
+        async move { request.send().await?.json().await }
+    }
+
+    /// Waits until a thread that hashes passwords has something to do.
+    pub async fn wait_until_hashing(&self) {
+        let before = self.time_spent_hashing();
+        while self.time_spent_hashing() == before {
+            tokio::task::yield_now().await;
+        }
+    }
+
+    /// What Linux has counted of its threads named `password-…`.
+    fn time_spent_hashing(&self) -> Vec<String> {
+        let tasks =
+            std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
+        let tasks = tasks.map(|task| task.expect("a thread").path());
+        let name = |task: &Path| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
+        let hashing = tasks.filter(|task| name(task).starts_with("password-"));
+        hashing
+            .map(|task| std::fs::read_to_string(task.join("schedstat")).expect("a count"))
+            .collect()
     }
 
     /// SIGKILL: no chance to tidy up.
