@@ -11,6 +11,7 @@ use secrecy::SecretString;
 
 mod options;
 mod show;
+mod values;
 
 pub use options::{Options, read_dotenv};
 

@@ -7,7 +7,7 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::auth_payload::AuthPayload;
 use crate::graphql::context::{CookieChange, Doors};
-use crate::graphql::error::{Failure, Result};
+use crate::graphql::error::Result;
 use crate::graphql::types::user::User;
 use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
 use crate::input::email::Email;
@@ -40,6 +40,23 @@ struct UpdateProfileInput {
     email: Option<String>,
     /// Needed to change the email.
     current_password: Option<SecretString>,
+}
+
+impl UpdateProfileInput {
+    /// The names to change, and in the form what is wrong with them or with the password.
+    async fn parse(
+        self,
+        ctx: &Context<'_>,
+        form: &mut Form,
+        user: &users::User,
+    ) -> Result<(Option<Username>, Option<Email>)> {
+        let username = self.username.and_then(|it| form.check("username", Username::parse(&it)));
+        let email = self.email.and_then(|it| form.check("email", Email::parse(&it)));
+        if email.as_ref().is_some_and(|email| email.as_str() != user.email) {
+            check_password(ctx, form, user, "currentPassword", self.current_password).await?;
+        }
+        Ok((username, email))
+    }
 }
 
 /// The account after a change.
@@ -120,24 +137,14 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
-        let user = signed_in_user(ctx).await?;
+        let User(user) = User::signed_in(ctx).await?;
         let mut form = Form::default();
-        let username =
-            input.username.and_then(|name| form.check("username", Username::parse(&name)));
-        let email = input.email.and_then(|email| form.check("email", Email::parse(&email)));
-        if email.as_ref().is_some_and(|email| email.as_str() != user.email) {
-            check_password(ctx, &mut form, &user, "currentPassword", input.current_password)
-                .await?;
-        }
-        let store = ctx.store().users();
+        let (username, email) = input.parse(ctx, &mut form, &user).await?;
+        let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
         let renamed = if form.is_faultless() {
-            store.rename(user.id, username.as_ref(), email.as_ref()).await?
+            store.rename(user.id, names.0, names.1).await?
         } else {
-            store
-                .taken(username.as_ref(), email.as_ref(), Some(user.id))
-                .await
-                .map(Named::Taken)
-                .map(Some)?
+            Some(Named::Taken(store.taken(names.0, names.1, Some(user.id)).await?))
         };
         match renamed {
             None => Err(StoreError::AccountGone.into()),
@@ -158,7 +165,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
     ) -> Result<AuthPayload> {
-        let user = signed_in_user(ctx).await?;
+        let User(user) = User::signed_in(ctx).await?;
         let mut form = Form::default();
         let hints = vec![user.username.clone(), user.email.clone()];
         let new = ctx.auth().passwords.parse(input.new_password, hints).await?;
@@ -184,7 +191,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountPayload> {
-        let user = signed_in_user(ctx).await?;
+        let User(user) = User::signed_in(ctx).await?;
         let mut form = Form::default();
         check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
         if !form.is_faultless() {
@@ -202,11 +209,6 @@ impl AccountMutation {
         tracing::info!(user = %user.id, "account deleted");
         Ok(DeleteAccountPayload { deleted_user_id: Some(user.id.into()), user_errors: Vec::new() })
     }
-}
-
-async fn signed_in_user(ctx: &Context<'_>) -> Result<Arc<users::User>> {
-    let user = ctx.loaders().user(ctx.viewer()?.user).await?;
-    user.ok_or_else(|| Failure::from(StoreError::AccountGone))
 }
 
 /// Notes it in the form where this is not the user's password.

@@ -4,9 +4,8 @@ use async_graphql::{Context, Object};
 
 use crate::auth::identity::Identity;
 use crate::graphql::context::Doors;
-use crate::graphql::error::{Nullable, Result};
+use crate::graphql::error::Nullable;
 use crate::graphql::types::user::User;
-use crate::store::StoreError;
 
 #[derive(Debug, Default)]
 pub(super) struct ViewerQuery;
@@ -18,12 +17,7 @@ impl ViewerQuery {
     async fn viewer(&self, ctx: &Context<'_>) -> Nullable<User> {
         match ctx.identity() {
             Identity::Anonymous => None,
-            Identity::User(_) | Identity::Rejected(_) => Some(signed_in_user(ctx).await),
+            Identity::User(_) | Identity::Rejected(_) => Some(User::signed_in(ctx).await),
         }
     }
-}
-
-async fn signed_in_user(ctx: &Context<'_>) -> Result<User> {
-    let user = ctx.loaders().user(ctx.viewer()?.user).await?;
-    user.map(User).ok_or_else(|| StoreError::AccountGone.into())
 }

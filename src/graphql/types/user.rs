@@ -10,7 +10,7 @@ use crate::graphql::connection::{BookConnection, Window};
 use crate::graphql::context::Doors;
 use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
-use crate::store::users;
+use crate::store::{StoreError, users};
 
 /// The most sessions that are listed.
 const SESSIONS: u64 = 100;
@@ -19,6 +19,14 @@ const SESSIONS: u64 = 100;
 /// is why its fields ask no further.
 #[derive(Clone, Debug)]
 pub(crate) struct User(pub(crate) Arc<users::User>);
+
+impl User {
+    /// The account that is calling.
+    pub(in crate::graphql) async fn signed_in(ctx: &Context<'_>) -> Result<Self> {
+        let user = ctx.loaders().user(ctx.viewer()?.user).await?;
+        user.map(Self).ok_or_else(|| StoreError::AccountGone.into())
+    }
+}
 
 /// An account. You only ever see your own.
 #[Object]
