@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn_with_state;
-use axum::routing::{get, post};
+use axum::routing::get;
 use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -19,7 +19,10 @@ mod endpoint;
 mod envelope;
 mod graphiql;
 mod health;
+mod media_type;
 mod refusal;
+mod request;
+mod response;
 mod sdl;
 
 /// What the routes work with.
@@ -34,7 +37,10 @@ pub(crate) struct Server {
 pub(crate) fn router(server: Server) -> Router {
     let server = Arc::new(server);
     let mut router = Router::new()
-        .route("/graphql", post(endpoint::post).fallback(endpoint::method_not_allowed))
+        .route(
+            "/graphql",
+            get(endpoint::serve).post(endpoint::serve).fallback(endpoint::method_not_allowed),
+        )
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if server.config.introspection {

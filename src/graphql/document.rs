@@ -15,6 +15,8 @@ pub(crate) struct GraphqlRequest {
     /// Which of its operations to run.
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Variables,
+    /// Whether it came in a way in which nothing may be changed.
+    pub(crate) read_only: bool,
 }
 
 /// The operation that a request means, for logs.
@@ -41,6 +43,9 @@ pub(super) fn prepare(request: &GraphqlRequest, limits: &Limits) -> Result<Prepa
     let document = parser::parse_query(&request.query).map_err(|error| syntax_error(&error))?;
     guard::check(&document, limits.expanded_selections)?;
     let operation = find_operation(&document, request.operation_name.as_deref())?;
+    if request.read_only && operation.kind == OperationType::Mutation {
+        return Err(server_error(ErrorCode::MethodNotAllowed, "Send mutations by POST."));
+    }
     Ok(Prepared { document, operation })
 }
 

@@ -27,6 +27,7 @@ pub(crate) enum ErrorCode {
     OperationResolutionFailure,
     BadRequest,
     UnsupportedMediaType,
+    NotAcceptable,
     MethodNotAllowed,
     PayloadTooLarge,
     Unauthenticated,
@@ -46,6 +47,7 @@ impl ErrorCode {
             Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
             Self::BadRequest => "BAD_REQUEST",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
+            Self::NotAcceptable => "NOT_ACCEPTABLE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::Unauthenticated => "UNAUTHENTICATED",
@@ -62,6 +64,7 @@ impl ErrorCode {
         match self {
             Self::Unauthenticated => 401,
             Self::MethodNotAllowed => 405,
+            Self::NotAcceptable => 406,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
             Self::InternalServerError => 500,
@@ -216,6 +219,7 @@ fn coded(error: &ServerError) -> Option<ErrorCode> {
         OperationResolutionFailure,
         PayloadTooLarge,
         QueryTooComplex,
+        MethodNotAllowed,
     ];
     ours.into_iter().find(|ours| *code == async_graphql::Value::from(ours.as_str()))
 }

@@ -24,7 +24,10 @@ async fn only_json_is_taken() {
     }
     let bare = app.anon().send(Request::post("/graphql"), query.into()).await;
     assert_eq!(bare.code(), "UNSUPPORTED_MEDIA_TYPE");
-    for media_type in ["application/json", "Application/JSON ; charset=utf-8"] {
+    for charset in ["application/json; charset=utf-16", "application/json;charset=latin1"] {
+        assert_eq!(app.anon().post(charset, query).await.code(), "UNSUPPORTED_MEDIA_TYPE");
+    }
+    for media_type in ["application/json", "Application/JSON ; charset=\"UTF-8\"; x=y"] {
         assert_eq!(app.anon().post(media_type, query).await.data(), "Query");
     }
 }
@@ -210,12 +213,96 @@ async fn a_database_that_went_away_is_unavailable() {
 #[tokio::test]
 async fn other_methods_are_told_what_is_allowed() {
     let app = TestApp::start().await;
-    for method in ["GET", "PUT", "DELETE", "PATCH", "OPTIONS"] {
+    for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
         let request = Request::builder().method(method).uri("/graphql?query={__typename}");
         let answer = app.anon().send(request, Body::empty()).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (405, "METHOD_NOT_ALLOWED".into()));
-        assert_eq!(answer.header("allow"), Some("POST"));
+        assert_eq!(answer.header("allow"), Some("GET, HEAD, POST"));
     }
+}
+
+/// The path of a GET with these parameters.
+fn query(parameters: &[(&str, &str)]) -> String {
+    let mut query = form_urlencoded::Serializer::new("/graphql?".to_owned());
+    query.extend_pairs(parameters);
+    query.finish().replacen("?&", "?", 1)
+}
+
+#[tokio::test]
+async fn queries_may_be_asked_by_get() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let document = "query A { viewer { username } } query B($id: ID!) { node(id: $id) { id } }";
+    let variables = json!({ "id": alice.id }).to_string();
+    let a = alice.get(&query(&[("query", document), ("operationName", "A")])).await;
+    assert_eq!(a.data(), json!({ "username": "alice" }));
+    let b = [("query", document), ("operationName", "B"), ("variables", variables.as_str())];
+    assert_eq!(alice.get(&query(&b)).await.data(), json!({ "id": alice.id }));
+    let empty =
+        [("query", "{ __typename }"), ("operationName", ""), ("variables", ""), ("other", "x")];
+    assert_eq!(alice.get(&query(&empty)).await.data(), "Query");
+    let head = Request::head(query(&[("query", "{ __typename }")]));
+    let head = alice.send(head, Body::empty()).await;
+    assert_eq!((head.status.as_u16(), head.text.as_str()), (200, ""));
+}
+
+#[tokio::test]
+async fn nothing_is_changed_by_get() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let document = "mutation M { createBook(input: { title: \"Dune\", author: \"A\" }) { book { id } } } query Q { __typename }";
+    for accept in ["application/json", "application/graphql-response+json"] {
+        let get = alice.clone().with("accept", accept);
+        let answer = get.get(&query(&[("query", document), ("operationName", "M")])).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (405, "METHOD_NOT_ALLOWED".into()));
+        assert_eq!(answer.header("allow"), Some("POST"));
+        let chosen = get.get(&query(&[("query", document), ("operationName", "Q")])).await;
+        assert_eq!(chosen.data(), "Query");
+    }
+    assert_eq!(app.db_count("books").await, 0);
+}
+
+#[tokio::test]
+async fn a_get_that_is_no_request_is_answered_in_the_form_of_graphql() {
+    let app = TestApp::start().await;
+    for parameters in [
+        vec![],
+        vec![("query", "")],
+        vec![("query", "{ __typename }"), ("query", "{ __typename }")],
+        vec![("query", "{ __typename }"), ("variables", "nonsense")],
+        vec![("query", "{ __typename }"), ("variables", "[]")],
+        vec![("query", "{ __typename }"), ("extensions", "7")],
+    ] {
+        let answer = app.anon().get(&query(&parameters)).await;
+        assert_eq!(
+            (answer.status.as_u16(), answer.code()),
+            (400, "BAD_REQUEST".into()),
+            "{parameters:?}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn the_media_type_is_the_one_that_the_client_likes_best() {
+    let app = TestApp::start().await;
+    for (accept, media_type) in [
+        ("*/*", "application/json; charset=utf-8"),
+        ("application/json", "application/json; charset=utf-8"),
+        (
+            "application/graphql-response+json,application/json;q=0.9",
+            "application/graphql-response+json; charset=utf-8",
+        ),
+        (
+            "application/json, application/graphql-response+json;q=0.1",
+            "application/json; charset=utf-8",
+        ),
+    ] {
+        let answer = app.anon().with("accept", accept).ask("{ __typename }").await;
+        assert_eq!(answer.header("content-type"), Some(media_type), "{accept}");
+        assert_eq!(answer.header("vary"), Some("Accept"));
+    }
+    let answer = app.anon().with("accept", "text/html").ask("{ __typename }").await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (406, "NOT_ACCEPTABLE".into()));
 }
 
 #[tokio::test]
