@@ -2,22 +2,15 @@
 // page. BOOKSHELF_BIN and CHROMIUM say where the two are; SCREENSHOT, where to put a picture.
 
 import assert from 'node:assert/strict';
-import { spawn } from 'node:child_process';
-import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
-import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
 import { test } from 'node:test';
-import { setTimeout as sleep } from 'node:timers/promises';
 
 import { chromium } from 'playwright-core';
 
-const {
-  BOOKSHELF_BIN = join(import.meta.dirname, '../../target/debug/bookshelf'),
-  CHROMIUM = '/usr/bin/chromium',
-  SCREENSHOT,
-} = process.env;
+import { startServer } from '../server.mjs';
+
+const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env;
 
 const books = JSON.parse(await readFile(join(import.meta.dirname, 'books.json')));
 const newestFirst = books.map((book) => book.isbn).reverse();
@@ -130,48 +123,6 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
   assert.ok(workers.some((url) => url.startsWith(`${origin}/assets/graphql.worker`)), `${workers}`);
   assert.deepEqual(complaints, []);
 });
-
-/** Starts the server on a free port with a database of its own, both gone after the test. */
-async function startServer(t) {
-  const directory = await mkdtemp(join(tmpdir(), 'bookshelf-'));
-  const origin = `http://127.0.0.1:${await freePort()}`;
-  const server = spawn(resolve(BOOKSHELF_BIN), {
-    cwd: directory,
-    env: {
-      LISTEN: new URL(origin).host,
-      DATABASE_URL: `sqlite://${directory}/bookshelf.db`,
-      BCRYPT_COST: '10',
-      RUST_LOG: 'warn',
-    },
-    stdio: 'inherit',
-  });
-  const exited = once(server, 'exit');
-  t.after(async () => {
-    server.kill('SIGKILL');
-    await exited;
-    await rm(directory, { recursive: true });
-  });
-  const ended = exited.then(() => Promise.reject(new Error('the server ended')));
-  await Promise.race([ready(origin), ended]);
-  return origin;
-}
-
-async function freePort() {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  listener.close();
-  return port;
-}
-
-async function ready(origin) {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const response = await fetch(`${origin}/health/ready`).catch(() => undefined);
-    if (response?.ok) return;
-    await sleep(100);
-  }
-  throw new Error('the server is not ready');
-}
 
 /** Opens a page, and collects whatever should not happen on it. */
 async function openBrowser(t, origin) {
