@@ -15,9 +15,17 @@ async fn another_users_book_reads_as_missing() {
     let (alice, bob) = (app.alice().await, app.bob().await);
     let id = dune(&alice).await;
     for wrong in [&id, "book_01m846py8ne2hs7g3s4tx3a7ay", &alice.id, "", "42", "\0"] {
-        let answer = bob.update(wrong, json!({ "title": "Mine", "expectedVersion": 7 })).await;
-        assert_eq!(answer.refusals(), ["NOT_FOUND id"]);
-        assert_eq!(answer.data()["userErrors"][0]["book"], json!(null));
+        for input in [
+            json!({ "title": "Mine" }),
+            json!({ "title": "Mine", "expectedVersion": 1 }),
+            json!({ "title": "Mine", "expectedVersion": 7 }),
+            json!({ "title": "Dune" }),
+            json!({}),
+        ] {
+            let answer = bob.update(wrong, input).await;
+            assert_eq!(answer.refusals(), ["NOT_FOUND id"]);
+            assert_eq!(answer.data()["userErrors"][0]["book"], json!(null));
+        }
     }
     assert_eq!(alice.book(&id).await["title"], "Dune");
 }
