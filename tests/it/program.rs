@@ -148,11 +148,12 @@ async fn what_was_acknowledged_survives_a_kill() {
 async fn signals_stop_it_once_what_has_begun_is_done() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     for signal in ["TERM", "INT"] {
-        let program = Program::start(folder.path(), &database);
+        // A password that takes half a second, so that the signal comes while it is hashed.
+        let slow = [("BCRYPT_COST", "13")];
+        let program = Program::start_with(folder.path(), &database, &slow);
         let register = "mutation($input: RegisterInput!) {
             register(input: $input) { user { username } userErrors { code } }
         }";
-        // A password takes its time, so the signal comes while it is hashed.
         let input = json!({ "username": signal, "email": format!("{signal}@example.org"), "password": PASSWORD });
         let request = program.request("", register, &json!({ "input": input }));
         let answer = tokio::spawn(request);

@@ -29,7 +29,13 @@ pub fn bookshelf(folder: &Path, database: &TestDatabase) -> Command {
 impl Program {
     /// Starts the binary, and waits until it says where it listens.
     pub fn start(folder: &Path, database: &TestDatabase) -> Self {
+        Self::start_with(folder, database, &[])
+    }
+
+    /// Starts the binary with further settings.
+    pub fn start_with(folder: &Path, database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
         let mut command = bookshelf(folder, database);
+        command.envs(settings.iter().copied());
         let mut child = command.stdout(Stdio::piped()).spawn().expect("a process");
         let mut output = BufReader::new(child.stdout.take().expect("its output"));
         let mut log = String::new();
@@ -67,24 +73,28 @@ impl Program {
         async move { request.send().await?.json().await }
     }
 
-    /// Waits until a thread that hashes passwords has something to do.
+    /// Waits until a password is being hashed: longer than it takes a thread to start.
     pub async fn wait_until_hashing(&self) {
         let before = self.time_spent_hashing();
-        while self.time_spent_hashing() == before {
+        while self.time_spent_hashing() < before + Duration::from_millis(20) {
             tokio::task::yield_now().await;
         }
     }
 
     /// What Linux has counted of its threads named `password-…`.
-    fn time_spent_hashing(&self) -> Vec<String> {
+    fn time_spent_hashing(&self) -> Duration {
         let tasks =
             std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
         let tasks = tasks.map(|task| task.expect("a thread").path());
-        let name = |task: &Path| std::fs::read_to_string(task.join("comm")).unwrap_or_default();
-        let hashing = tasks.filter(|task| name(task).starts_with("password-"));
-        hashing
-            .map(|task| std::fs::read_to_string(task.join("schedstat")).expect("a count"))
-            .collect()
+        let read = |path: &Path| std::fs::read_to_string(path).unwrap_or_default();
+        let hashing = tasks.filter(|task| read(&task.join("comm")).starts_with("password-"));
+        let nanos = hashing.filter_map(|task| {
+            read(&task.join("schedstat"))
+                .split(' ')
+                .next()
+                .and_then(|nanos| nanos.parse::<u64>().ok())
+        });
+        Duration::from_nanos(nanos.sum())
     }
 
     /// SIGKILL: no chance to tidy up.
