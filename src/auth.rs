@@ -188,8 +188,9 @@ impl Auth {
         Ok(ended.map(|_| self.signed_in(user, &new, token)))
     }
 
-    /// Removes an account and all it owns; false if there was none.
-    pub(crate) async fn delete_account(&self, user: UserId) -> Result<bool, StoreError> {
+    /// Removes the account of somebody whose password was verified just now, and all it owns; false
+    /// if the password was changed meanwhile.
+    pub(crate) async fn delete_account(&self, user: &User) -> Result<bool, StoreError> {
         let ended = self.store.users().delete(user).await?;
         self.live_sessions.end(ended.as_deref().unwrap_or_default());
         Ok(ended.is_some())

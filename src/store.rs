@@ -32,6 +32,10 @@ pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
 /// How long a statement waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
+/// How long a statement waits for SQLite's one connection that writes: waiting one's turn is usual
+/// there.
+const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
+
 /// How long a writer waits for another process to finish with the SQLite file.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 
@@ -65,7 +69,9 @@ impl Store {
             Database::Sqlite(path) => {
                 make_file(path)?;
                 // The writer comes first: it makes the file and sets its journal.
-                let writer = Connector::connect(sqlite(path, 1, false)).await?;
+                let mut writer = sqlite(path, 1, false);
+                writer.acquire_timeout(WRITER_TIMEOUT);
+                let writer = Connector::connect(writer).await?;
                 let reader = Connector::connect(sqlite(path, connections, true)).await?;
                 Self { reader, writer }
             }

@@ -3,26 +3,25 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm } from 'node:fs/promises';
-import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
+import { createInterface } from 'node:readline';
 
 const { BOOKSHELF_BIN = join(import.meta.dirname, '../target/debug/bookshelf') } = process.env;
 
 /** Starts the server on a free port with a database of its own, both gone after `t`. */
 export async function startServer(t) {
   const directory = await mkdtemp(join(tmpdir(), 'bookshelf-'));
-  const origin = `http://127.0.0.1:${await freePort()}`;
   const server = spawn(resolve(BOOKSHELF_BIN), {
     cwd: directory,
     env: {
-      LISTEN: new URL(origin).host,
+      LISTEN: '127.0.0.1:0',
       DATABASE_URL: `sqlite://${directory}/bookshelf.db`,
       BCRYPT_COST: '10',
-      RUST_LOG: 'warn',
+      LOG_FORMAT: 'json',
+      RUST_LOG: 'bookshelf=info',
     },
-    stdio: 'inherit',
+    stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = once(server, 'exit');
   t.after(async () => {
@@ -31,23 +30,15 @@ export async function startServer(t) {
     await rm(directory, { recursive: true });
   });
   const ended = exited.then(() => Promise.reject(new Error('the server ended')));
-  await Promise.race([ready(origin), ended]);
-  return origin;
+  return Promise.race([origin(server), ended]);
 }
 
-async function freePort() {
-  const listener = createServer().listen(0, '127.0.0.1');
-  await once(listener, 'listening');
-  const { port } = listener.address();
-  listener.close();
-  return port;
-}
-
-async function ready(origin) {
-  for (let tries = 0; tries < 200; tries += 1) {
-    const response = await fetch(`${origin}/health/ready`).catch(() => undefined);
-    if (response?.ok) return;
-    await sleep(100);
-  }
-  throw new Error('the server is not ready');
+/** Where the server says that it listens. The rest of its log is read and forgotten. */
+function origin(server) {
+  return new Promise((found) => {
+    createInterface({ input: server.stdout }).on('line', (line) => {
+      const { address } = JSON.parse(line);
+      if (address) found(`http://${address}`);
+    });
+  });
 }

@@ -8,7 +8,7 @@ use std::thread;
 use bcrypt::{BcryptError, HashParts};
 use crossbeam_channel::{Sender, bounded};
 use secrecy::{ExposeSecret, SecretString};
-use thread_priority::ThreadPriority;
+use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tokio::sync::oneshot;
 
 use crate::input::fault::Fault;
@@ -47,9 +47,7 @@ impl Passwords {
         for number in 0..cores {
             let jobs = jobs.clone();
             thread::Builder::new().name(format!("password-{number}")).spawn(move || {
-                if let Err(error) = ThreadPriority::Min.set_for_current() {
-                    tracing::debug!(?error, "hashing threads keep the usual priority");
-                }
+                give_way();
                 for job in jobs {
                     // A job that panics drops its answer, which its caller sees; the thread lives.
                     let _ = catch_unwind(AssertUnwindSafe(job));
@@ -86,7 +84,16 @@ impl Passwords {
         let (password, right_if_equal) =
             if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
         let hash = known.unwrap_or_else(|| nobodys_hash(self.cost));
-        let equal = self.run(move || bcrypt::verify(password, &hash)).await??;
+        let cost = self.cost;
+        let verify = move || {
+            let equal = bcrypt::verify(password, &hash)?;
+            if !equal && hash.parse::<HashParts>()?.get_cost() < cost {
+                // A hash from before the cost was raised: no answer is quicker than nobody's.
+                bcrypt::verify("", &nobodys_hash(cost))?;
+            }
+            Ok::<_, BcryptError>(equal)
+        };
+        let equal = self.run(verify).await??;
         Ok(equal && right_if_equal)
     }
 
@@ -118,6 +125,15 @@ impl Passwords {
         });
         self.queue.try_send(job).map_err(|_| HashError::Busy)?;
         answered.await.map_err(|_| HashError::Bcrypt("the hashing thread gave no answer".into()))
+    }
+}
+
+/// Lowers the priority of this thread, to nice 9 on Linux: an eighth of a busy core is left for
+/// signing in, and the rest for everything else.
+fn give_way() {
+    let priority = ThreadPriorityValue::try_from(25).map(ThreadPriority::Crossplatform);
+    if priority.is_err() || priority.is_ok_and(|priority| priority.set_for_current().is_err()) {
+        tracing::debug!("hashing threads keep the usual priority");
     }
 }
 

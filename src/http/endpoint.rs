@@ -28,11 +28,13 @@ pub(super) async fn serve(
 ) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let (mut response, line) = match answer(&server, &id, &parts, body).await {
+    let media_type = MediaType::accepted(&parts.headers);
+    let (mut response, line) = match answer(&server, &id, &parts, body, media_type).await {
         Ok(answered) => answered,
         Err(refusal) => {
             let line = Line { code: Some(refusal.code), ..Line::default() };
-            (refusal.into_response(), line)
+            let media_type = media_type.unwrap_or(MediaType::Json);
+            (refusal.in_type(media_type).into_response(), line)
         }
     };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
@@ -71,8 +73,9 @@ async fn answer(
     id: &RequestId,
     parts: &Parts,
     body: Body,
+    media_type: Option<MediaType>,
 ) -> Result<(Response, Line), Refusal> {
-    let Some(media_type) = MediaType::accepted(&parts.headers) else {
+    let Some(media_type) = media_type else {
         let message = "Accept application/graphql-response+json or application/json.";
         return Err(Refusal::new(ErrorCode::NotAcceptable, message));
     };

@@ -2,10 +2,11 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::media_type::MediaType;
 use crate::graphql::error::ErrorCode;
 
 /// Why a request was refused.
@@ -15,11 +16,17 @@ pub(super) struct Refusal {
     message: Cow<'static, str>,
     /// The number of the request, where the fault is ours.
     request_id: Option<String>,
+    media_type: MediaType,
 }
 
 impl Refusal {
     pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), request_id: None }
+        Self { code, message: message.into(), request_id: None, media_type: MediaType::Json }
+    }
+
+    /// The same, in the media type that the client likes best.
+    pub(super) fn in_type(self, media_type: MediaType) -> Self {
+        Self { media_type, ..self }
     }
 
     pub(super) fn of_request(self, id: &str) -> Self {
@@ -34,8 +41,8 @@ impl IntoResponse for Refusal {
             extensions["requestId"] = id.into();
         }
         let body = json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
-        let json = HeaderValue::from_static("application/json; charset=utf-8");
-        (status(self.code), [(header::CONTENT_TYPE, json)], body.to_string()).into_response()
+        let headers = [(header::CONTENT_TYPE, self.media_type.header())];
+        (status(self.code), headers, body.to_string()).into_response()
     }
 }
 

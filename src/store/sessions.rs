@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, QueryTrait,
 };
 
 use super::Store;
@@ -18,6 +18,9 @@ pub(crate) use crate::entity::session::Model as Session;
 
 /// SHA-256 of a refresh token.
 pub(crate) type TokenHash = [u8; 32];
+
+/// How many rows are purged with one statement.
+const PURGED_AT_ONCE: u64 = 1_000;
 
 /// A refresh token to be.
 #[derive(Clone, Copy, Debug)]
@@ -185,13 +188,36 @@ impl Sessions<'_> {
         end_all(&self.0.writer, user).await
     }
 
-    /// Removes what has expired.
+    /// Removes what has expired, some at a time, so that nobody waits for long.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
-        let tokens = refresh_token::Column::ExpiresAt.lte(now);
-        refresh_token::Entity::delete_many().filter(tokens).exec(&self.0.writer).await?;
-        let sessions = session::Column::ExpiresAt.lte(now);
-        session::Entity::delete_many().filter(sessions).exec(&self.0.writer).await?;
-        Ok(())
+        use refresh_token::Column::{ExpiresAt, TokenHash};
+
+        loop {
+            let expired = refresh_token::Entity::find()
+                .select_only()
+                .column(TokenHash)
+                .filter(ExpiresAt.lte(now))
+                .limit(PURGED_AT_ONCE)
+                .into_query();
+            let tokens =
+                refresh_token::Entity::delete_many().filter(TokenHash.in_subquery(expired));
+            if tokens.exec(&self.0.writer).await?.rows_affected == 0 {
+                break;
+            }
+        }
+        loop {
+            let expired = session::Entity::find()
+                .select_only()
+                .column(session::Column::Id)
+                .filter(session::Column::ExpiresAt.lte(now))
+                .limit(PURGED_AT_ONCE)
+                .into_query();
+            let its = session::Column::Id.in_subquery(expired);
+            let sessions = session::Entity::delete_many().filter(its);
+            if sessions.exec(&self.0.writer).await?.rows_affected == 0 {
+                return Ok(());
+            }
+        }
     }
 }
 

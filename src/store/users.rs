@@ -112,10 +112,11 @@ impl Users<'_> {
         Ok(Named::Done(user))
     }
 
-    /// Changes the names that are given; none if the account is gone.
+    /// Changes the names that are given; none if the account is gone, or, where the email is to
+    /// change, has another password by now than the one that was verified.
     pub(crate) async fn rename(
         &self,
-        id: UserId,
+        user: &User,
         username: Option<&Username>,
         email: Option<&Email>,
     ) -> Result<Option<Named>, StoreError> {
@@ -129,12 +130,15 @@ impl Users<'_> {
             row.email_key = Set(email.key());
         }
         if username.is_none() && email.is_none() {
-            return Ok(self.find(id).await?.map(Named::Done));
+            return Ok(self.find(user.id).await?.map(Named::Done));
         }
-        let update = Entity::update_many().set(row).filter(Column::Id.eq(id));
+        let mut update = Entity::update_many().set(row).filter(Column::Id.eq(user.id));
+        if email.is_some() {
+            update = update.filter(Column::PasswordHash.eq(&user.password_hash));
+        }
         match update.exec_with_returning(&self.0.writer).await {
             Ok(mut users) => Ok(users.pop().map(Named::Done)),
-            Err(error) => self.refused(error, username, email, Some(id)).await.map(Some),
+            Err(error) => self.refused(error, username, email, Some(user.id)).await.map(Some),
         }
     }
 
@@ -162,14 +166,25 @@ impl Users<'_> {
         set_password(&self.0.writer, user, hash).await
     }
 
-    /// Removes an account and all it owns. Gives the sessions that ended; none if there was no
-    /// such account.
-    pub(crate) async fn delete(&self, id: UserId) -> Result<Option<Vec<SessionId>>, StoreError> {
+    /// Removes an account and all it owns. Gives the sessions that ended; none, and nothing is
+    /// removed, if the account has another password by now than the one that was verified, or is
+    /// gone.
+    pub(crate) async fn delete(&self, user: &User) -> Result<Option<Vec<SessionId>>, StoreError> {
         let transaction = self.0.begin().await?;
-        let ended = sessions::end_all(&transaction, id).await?;
-        let deleted = Entity::delete_by_id(id).exec(&transaction).await?;
+        // The account is locked first, as by whoever changes its password, and nobody can open a
+        // session of it any more.
+        let account = Entity::find_by_id(user.id)
+            .filter(Column::PasswordHash.eq(&user.password_hash))
+            .lock_exclusive()
+            .one(&transaction)
+            .await?;
+        if account.is_none() {
+            return Ok(None);
+        }
+        let ended = sessions::end_all(&transaction, user.id).await?;
+        Entity::delete_by_id(user.id).exec(&transaction).await?;
         transaction.commit().await?;
-        Ok((deleted.rows_affected > 0).then_some(ended))
+        Ok(Some(ended))
     }
 
     /// Turns a refused statement into the names that are taken: all of them, though the database

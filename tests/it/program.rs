@@ -148,16 +148,17 @@ async fn what_was_acknowledged_survives_a_kill() {
 async fn signals_stop_it_once_what_has_begun_is_done() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     for signal in ["TERM", "INT"] {
-        // A password that takes half a second, so that the signal comes while it is hashed.
-        let slow = [("BCRYPT_COST", "13")];
+        // A password that takes a second, so that the signal comes while it is hashed.
+        let slow = [("BCRYPT_COST", "14")];
         let program = Program::start_with(folder.path(), &database, &slow);
         let register = "mutation($input: RegisterInput!) {
             register(input: $input) { user { username } userErrors { code } }
         }";
         let input = json!({ "username": signal, "email": format!("{signal}@example.org"), "password": PASSWORD });
+        let before = program.time_spent_hashing();
         let request = program.request("", register, &json!({ "input": input }));
         let answer = tokio::spawn(request);
-        program.wait_until_hashing().await;
+        program.wait_until_hashing(before).await;
         let (status, log) =
             tokio::task::spawn_blocking(move || program.stop(signal)).await.unwrap();
         assert_eq!(status.code(), Some(0), "{log}");
@@ -166,6 +167,27 @@ async fn signals_stop_it_once_what_has_begun_is_done() {
         let stopping = log.find("stopping").expect("a line");
         assert!(stopping < log.find("\"kind\":\"mutation\"").expect("its line"), "{log}");
     }
+}
+
+#[tokio::test]
+async fn what_has_expired_is_removed_at_start() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let program = Program::start(folder.path(), &database);
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
+    for name in ["ada", "grace"] {
+        let email = format!("{name}@example.org");
+        let input = json!({ "username": name, "email": email, "password": PASSWORD });
+        program.ask("", register, json!({ "input": input })).await;
+    }
+    program.kill();
+    let of_ada = "(SELECT id FROM users WHERE username = 'ada')";
+    database.execute(&format!("UPDATE sessions SET expires_at = 1 WHERE user_id = {of_ada}")).await;
+    let _program = Program::start(folder.path(), &database);
+    let started = std::time::Instant::now();
+    while database.number("SELECT count(*) FROM sessions").await != 1 {
+        assert!(started.elapsed() < std::time::Duration::from_secs(30), "it is still there");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM refresh_tokens").await, 1);
 }
 
 #[tokio::test]

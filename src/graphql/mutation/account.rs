@@ -142,7 +142,7 @@ impl AccountMutation {
         let (username, email) = input.parse(ctx, &mut form, &user).await?;
         let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
         let renamed = if form.is_faultless() {
-            store.rename(user.id, names.0, names.1).await?
+            store.rename(&user, names.0, names.1).await?
         } else {
             Some(Named::Taken(store.taken(names.0, names.1, Some(user.id)).await?))
         };
@@ -178,7 +178,10 @@ impl AccountMutation {
         let hash = ctx.auth().passwords.hash(new).await?;
         let (client, user) = (ctx.client(), (*user).clone());
         let changed = ctx.auth().change_password(user, hash, client.user_agent.as_deref()).await?;
-        let Some(signed_in) = changed else { return Err(StoreError::AccountGone.into()) };
+        let Some(signed_in) = changed else {
+            form.refuse("currentPassword", UserErrorCode::InvalidCredentials, NOT_YOURS);
+            return Ok(AuthPayload::refused(form));
+        };
         tracing::info!(user = %signed_in.user.id, "password changed");
         // A client whose token came in a cookie finds the next one there too.
         let in_cookie = client.cookie_mode || client.cookie.is_some();
@@ -194,14 +197,14 @@ impl AccountMutation {
         let User(user) = User::signed_in(ctx).await?;
         let mut form = Form::default();
         check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
+        if form.is_faultless() && !ctx.auth().delete_account(&user).await? {
+            form.refuse("password", UserErrorCode::InvalidCredentials, NOT_YOURS);
+        }
         if !form.is_faultless() {
             return Ok(DeleteAccountPayload {
                 deleted_user_id: None,
                 user_errors: form.into_errors(),
             });
-        }
-        if !ctx.auth().delete_account(user.id).await? {
-            return Err(StoreError::AccountGone.into());
         }
         if ctx.client().cookie.is_some() {
             ctx.client().change_cookie(CookieChange::Forget);
@@ -210,6 +213,8 @@ impl AccountMutation {
         Ok(DeleteAccountPayload { deleted_user_id: Some(user.id.into()), user_errors: Vec::new() })
     }
 }
+
+const NOT_YOURS: &str = "This is not your password.";
 
 /// Notes it in the form where this is not the user's password.
 async fn check_password(
@@ -224,7 +229,7 @@ async fn check_password(
         return Ok(());
     };
     if !ctx.auth().passwords.verify(Some(user), password.expose_secret()).await? {
-        form.refuse(field, UserErrorCode::InvalidCredentials, "This is not your password.");
+        form.refuse(field, UserErrorCode::InvalidCredentials, NOT_YOURS);
     }
     Ok(())
 }

@@ -59,16 +59,19 @@ impl SessionMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Who wants to sign in.")] input: LoginInput,
     ) -> Result<AuthPayload> {
-        let (store, auth) = (ctx.store().users(), ctx.auth());
-        let user = match Email::parse(&input.email) {
-            Ok(email) => store.find_by_email(&email).await?,
-            Err(_) => None,
-        };
-        let right = auth.passwords.verify(user.as_ref(), input.password.expose_secret()).await?;
-        if let Some(user) = user.filter(|_| right) {
-            let user = with_renewed_hash(ctx, user, input.password).await?;
+        let email = Email::parse(&input.email).ok();
+        // Once more, if the hash was changed while the password was verified against it.
+        for _ in 0..2 {
+            let user = match &email {
+                Some(email) => ctx.store().users().find_by_email(email).await?,
+                None => None,
+            };
+            let password = input.password.expose_secret();
+            let right = ctx.auth().passwords.verify(user.as_ref(), password).await?;
+            let Some(user) = user.filter(|_| right) else { break };
+            let user = with_renewed_hash(ctx, user, &input.password).await?;
             let user_agent = ctx.client().user_agent.as_deref();
-            if let Some(signed_in) = auth.open_session(user, user_agent).await? {
+            if let Some(signed_in) = ctx.auth().open_session(user, user_agent).await? {
                 return Ok(AuthPayload::signed_in(ctx, signed_in).await);
             }
         }
@@ -151,9 +154,9 @@ impl SessionMutation {
 async fn with_renewed_hash(
     ctx: &Context<'_>,
     mut user: User,
-    password: SecretString,
+    password: &SecretString,
 ) -> Result<User> {
-    if let Some(hash) = ctx.auth().passwords.renewed(&user, password).await?
+    if let Some(hash) = ctx.auth().passwords.renewed(&user, password.clone()).await?
         && ctx.store().users().rehash(&user, hash.clone()).await?
     {
         user.password_hash = hash;

@@ -56,3 +56,18 @@ async fn a_hash_of_another_cost_is_renewed_at_sign_in() {
     copy.anon().login("alice@example.org", PASSWORD).await.payload();
     assert_eq!(hash().await, renewed);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn devices_that_sign_in_while_the_hash_is_renewed_all_get_in() {
+    let app = TestApp::start().await;
+    app.alice().await;
+    let copy = app.copy_with(|config| config.bcrypt_cost = 11).await;
+    let logins = (0..6).map(|_| {
+        let anon = copy.anon();
+        tokio::spawn(async move { anon.login("alice@example.org", PASSWORD).await })
+    });
+    for login in logins.collect::<Vec<_>>() {
+        login.await.expect("an answer").payload();
+    }
+    assert_eq!(app.db_count("sessions").await, 7);
+}

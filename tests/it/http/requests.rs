@@ -55,6 +55,11 @@ async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
         let answer = app.anon().post("application/json", body).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
         assert_eq!(answer.json().get("data"), None, "{body}");
+        let modern = app.anon().with("accept", "application/graphql-response+json");
+        let answer = modern.post("application/json", body).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
+        let media_type = answer.header("content-type").unwrap();
+        assert!(media_type.starts_with("application/graphql-response+json"), "{media_type}");
     }
     let invalid = app.anon().post("application/json", vec![b'"', 0xff, b'"']).await;
     assert_eq!(invalid.code(), "BAD_REQUEST");

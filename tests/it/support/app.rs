@@ -58,7 +58,8 @@ impl TestApp {
             introspection: true,
             log_format: LogFormat::Json,
             log_filter: "off".to_owned(),
-            limits: Limits::default(),
+            // The machine may be busy with other tests.
+            limits: Limits { operation_timeout: Duration::from_secs(60), ..Limits::default() },
         };
         configure(&mut config);
         let statements = Arc::new(Mutex::new(Vec::new()));

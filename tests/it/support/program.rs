@@ -73,16 +73,18 @@ impl Program {
         async move { request.send().await?.json().await }
     }
 
-    /// Waits until a password is being hashed: longer than it takes a thread to start.
-    pub async fn wait_until_hashing(&self) {
-        let before = self.time_spent_hashing();
+    /// Waits until its threads have spent more than this on hashing: longer than it takes them to
+    /// start.
+    pub async fn wait_until_hashing(&self, before: Duration) {
+        let started = Instant::now();
         while self.time_spent_hashing() < before + Duration::from_millis(20) {
-            tokio::task::yield_now().await;
+            assert!(started.elapsed() < Duration::from_secs(30), "nothing is hashed");
+            tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
     /// What Linux has counted of its threads named `password-…`.
-    fn time_spent_hashing(&self) -> Duration {
+    pub fn time_spent_hashing(&self) -> Duration {
         let tasks =
             std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
         let tasks = tasks.map(|task| task.expect("a thread").path());
