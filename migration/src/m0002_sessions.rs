@@ -47,7 +47,6 @@ impl MigrationTrait for Migration {
             ("sessions_user_newest", "sessions", vec!["user_id", "created_at", "id"]),
             ("sessions_expiry", "sessions", vec!["expires_at"]),
             ("refresh_tokens_session", "refresh_tokens", vec!["session_id"]),
-            ("refresh_tokens_expiry", "refresh_tokens", vec!["expires_at"]),
         ] {
             let mut index = Index::create().name(name).table(table).take();
             for column in columns {

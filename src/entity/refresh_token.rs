@@ -1,4 +1,4 @@
-//! Refresh tokens: one row per token that was given out, until it expires.
+//! Refresh tokens: one row per token that was given out, as long as its session lives.
 
 use sea_orm::entity::prelude::*;
 

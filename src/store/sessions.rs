@@ -143,19 +143,19 @@ impl Sessions<'_> {
         };
         let first_use =
             refresh_token::ActiveModel { used_at: Set(Some(now)), ..Default::default() };
-        let mark = refresh_token::Entity::update_many()
+        refresh_token::Entity::update_many()
             .set(first_use)
             .filter(Column::TokenHash.eq(shown.to_vec()))
             .filter(Column::UsedAt.is_null())
             .exec(&transaction)
             .await?;
         let token = refresh_token::Entity::find_by_id(shown.to_vec()).one(&transaction).await?;
-        let Some(token) = token.filter(|token| token.expires_at > now) else {
-            return Ok(Rotation::Unknown);
-        };
+        let Some(token) = token else { return Ok(Rotation::Unknown) };
         let (session, user) = (session.id, session.user_id);
-        let in_time = token.used_at.is_none_or(|used_at| now < used_at + grace);
-        let rotation = if mark.rows_affected > 0 || in_time {
+        let rotation = if token.used_at.is_some_and(|used_at| now >= used_at + grace) {
+            session::Entity::delete_by_id(session).exec(&transaction).await?;
+            Rotation::Reused { session, user }
+        } else if token.expires_at > now {
             give_token(&transaction, session, new, now).await?;
             let used = session::ActiveModel {
                 last_used_at: Set(now),
@@ -166,8 +166,7 @@ impl Sessions<'_> {
             session::Entity::update_many().set(used).filter(its).exec(&transaction).await?;
             Rotation::Rotated { session, user }
         } else {
-            session::Entity::delete_by_id(session).exec(&transaction).await?;
-            Rotation::Reused { session, user }
+            return Ok(Rotation::Unknown);
         };
         transaction.commit().await?;
         Ok(rotation)
@@ -188,32 +187,20 @@ impl Sessions<'_> {
         end_all(&self.0.writer, user).await
     }
 
-    /// Removes what has expired, some at a time, so that nobody waits for long.
+    /// Removes the sessions that have expired, and their tokens with them; some at a time, so that
+    /// nobody waits for long. The tokens of a session that lives are kept however old they are, so
+    /// that the use of a stolen one is noticed.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
-        use refresh_token::Column::{ExpiresAt, TokenHash};
+        use session::Column::{ExpiresAt, Id};
 
-        loop {
-            let expired = refresh_token::Entity::find()
-                .select_only()
-                .column(TokenHash)
-                .filter(ExpiresAt.lte(now))
-                .limit(PURGED_AT_ONCE)
-                .into_query();
-            let tokens =
-                refresh_token::Entity::delete_many().filter(TokenHash.in_subquery(expired));
-            if tokens.exec(&self.0.writer).await?.rows_affected == 0 {
-                break;
-            }
-        }
         loop {
             let expired = session::Entity::find()
                 .select_only()
-                .column(session::Column::Id)
-                .filter(session::Column::ExpiresAt.lte(now))
+                .column(Id)
+                .filter(ExpiresAt.lte(now))
                 .limit(PURGED_AT_ONCE)
                 .into_query();
-            let its = session::Column::Id.in_subquery(expired);
-            let sessions = session::Entity::delete_many().filter(its);
+            let sessions = session::Entity::delete_many().filter(Id.in_subquery(expired));
             if sessions.exec(&self.0.writer).await?.rows_affected == 0 {
                 return Ok(());
             }

@@ -68,7 +68,7 @@ async fn reuse_is_recognised_however_old_the_token_is() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let mut last = alice.clone();
-    for _ in 0..20 {
+    for _ in 0..40 {
         app.pass(86_400);
         last = last.clone().signed_in(&last.refresh(&last.refresh_token).await);
     }
