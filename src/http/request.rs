@@ -23,10 +23,10 @@ pub(super) async fn read(
     if method == Method::POST {
         check_content_type(headers)?;
         let members = members(&bytes(body, limits).await?)?;
-        Ok(GraphqlRequest { read_only: false, ..parameters(members)? })
+        parameters(members, false)
     } else {
         let members = query_string(uri.query().unwrap_or_default())?;
-        Ok(GraphqlRequest { read_only: true, ..parameters(members)? })
+        parameters(members, true)
     }
 }
 
@@ -94,7 +94,7 @@ fn query_string(query: &str) -> Result<Map<String, Value>, Refusal> {
 }
 
 /// The members of a request, each of its type and nothing else.
-fn parameters(mut members: Map<String, Value>) -> Result<GraphqlRequest, Refusal> {
+fn parameters(mut members: Map<String, Value>, read_only: bool) -> Result<GraphqlRequest, Refusal> {
     let Some(Value::String(query)) = members.remove("query") else {
         return Err(bad("query must be a string."));
     };
@@ -110,7 +110,7 @@ fn parameters(mut members: Map<String, Value>) -> Result<GraphqlRequest, Refusal
     };
     match members.remove("extensions") {
         None | Some(Value::Null | Value::Object(_)) => {
-            Ok(GraphqlRequest { query, operation_name, variables, read_only: false })
+            Ok(GraphqlRequest { query, operation_name, variables, read_only })
         }
         Some(_) => Err(bad("extensions must be an object or null.")),
     }
