@@ -8,14 +8,16 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::sync::oneshot;
 use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::graphql::document::Documents;
 use crate::graphql::execute::Api;
-use crate::graphql::{self, Services};
+use crate::graphql::{self, Executable, Services};
 use crate::http::{self, Server};
 use crate::id::Ids;
 use crate::store::{StatementObserver, Store};
@@ -29,6 +31,8 @@ pub struct App {
     listener: TcpListener,
     services: Arc<Services>,
     drain_timeout: Duration,
+    stopping: CancellationToken,
+    tasks: TaskTracker,
 }
 
 /// What tests pass in.
@@ -38,6 +42,8 @@ pub struct Surroundings {
     pub clock: Clock,
     /// Told of every statement.
     pub observer: Option<StatementObserver>,
+    /// Served in the place of the contract's.
+    pub schema: Option<Executable>,
 }
 
 impl App {
@@ -46,7 +52,7 @@ impl App {
     /// # Errors
     /// If any of that fails.
     pub async fn build(config: Config, surroundings: Surroundings) -> anyhow::Result<Self> {
-        let Surroundings { clock, observer } = surroundings;
+        let Surroundings { clock, observer, schema } = surroundings;
         let store = Store::connect(&config.database, config.database_pool, observer)
             .await
             .with_context(|| format!("cannot open the database {}", config.database))?;
@@ -55,15 +61,25 @@ impl App {
         let ids = Arc::new(Ids::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
         let services = Arc::new(Services { store, auth, clock, ids });
-        let schema = graphql::schema(config.introspection);
-        let api = Api::new(schema, Arc::clone(&services), config.limits.clone());
+        let schema = schema.unwrap_or_else(graphql::schema);
+        let trusted = config.trusted_documents.as_deref();
+        let documents =
+            Documents::new(schema.sdl(), config.introspection, trusted, &config.limits)?;
+        let api = Api::new(schema, documents, Arc::clone(&services), config.limits.clone());
 
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let drain_timeout = config.limits.drain_timeout;
-        let router = http::router(Server { services: Arc::clone(&services), api, config });
-        Ok(Self { router, listener, services, drain_timeout })
+        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
+        let router = http::router(Server {
+            services: Arc::clone(&services),
+            api,
+            config,
+            stopping: stopping.clone(),
+            tasks: tasks.clone(),
+        });
+        Ok(Self { router, listener, services, drain_timeout, stopping, tasks })
     }
 
     /// The routes, for whoever calls them without a socket.
@@ -87,20 +103,28 @@ impl App {
         self,
         stop: impl Future<Output = ()> + Send + 'static,
     ) -> anyhow::Result<()> {
-        let (stopping, stopped) = oneshot::channel();
-        let stop = async move {
-            stop.await;
-            tracing::info!("stopping");
-            let _ = stopping.send(());
-        };
-        let too_late = async {
-            if stopped.await.is_ok() {
-                sleep(self.drain_timeout).await;
+        let Self { router, listener, services, drain_timeout, stopping, tasks } = self;
+        let stop = {
+            let stopping = stopping.clone();
+            async move {
+                stop.await;
+                tracing::info!("stopping");
+                stopping.cancel();
             }
         };
-        let purge = tokio::spawn(purge(self.services));
+        let purge = tokio::spawn(purge(services));
+        let serve = async {
+            axum::serve(listener, router).with_graceful_shutdown(stop).await?;
+            tasks.close();
+            tasks.wait().await;
+            anyhow::Ok(())
+        };
+        let too_late = async {
+            stopping.cancelled().await;
+            sleep(drain_timeout).await;
+        };
         tokio::select! {
-            served = axum::serve(self.listener, self.router).with_graceful_shutdown(stop) => served?,
+            served = serve => served?,
             () = too_late => tracing::warn!("some requests did not end in time"),
         }
         purge.abort();

@@ -104,6 +104,33 @@ impl Auth {
         })
     }
 
+    /// Waits until this viewer's token is good for nothing any more, and tells why.
+    pub(crate) async fn rejection(&self, viewer: Viewer) -> Result<Rejection, StoreError> {
+        let mut ending = self.store.events().session(viewer.session);
+        // It may have ended, on any copy of the server, just before we listened.
+        if self.store.sessions().user_of(viewer.session, self.clock.now()).await?.is_none() {
+            return Ok(Rejection::SessionEnded);
+        }
+        tokio::select! {
+            _ = ending.next() => Ok(Rejection::SessionEnded),
+            () = self.clock.sleep_until(viewer.until) => Ok(Rejection::TokenExpired),
+        }
+    }
+
+    /// Whether this viewer's session has not ended. Costs no statement most of the time.
+    pub(crate) async fn is_live(&self, viewer: Viewer) -> Result<bool, StoreError> {
+        let now = self.clock.now();
+        if let Some(user) = self.live_sessions.find(viewer.session, now) {
+            return Ok(user == viewer.user);
+        }
+        let asked = self.live_sessions.ask();
+        let user = self.store.sessions().user_of(viewer.session, now).await?;
+        if let Some(user) = user {
+            self.live_sessions.remember(asked, viewer.session, user, now);
+        }
+        Ok(user == Some(viewer.user))
+    }
+
     /// Makes an account, and signs its owner in.
     pub(crate) async fn register(
         &self,
@@ -196,19 +223,6 @@ impl Auth {
         Ok(ended.is_some())
     }
 
-    async fn is_live(&self, viewer: Viewer) -> Result<bool, StoreError> {
-        let now = self.clock.now();
-        if let Some(user) = self.live_sessions.find(viewer.session, now) {
-            return Ok(user == viewer.user);
-        }
-        let asked = self.live_sessions.ask();
-        let user = self.store.sessions().user_of(viewer.session, now).await?;
-        if let Some(user) = user {
-            self.live_sessions.remember(asked, viewer.session, user, now);
-        }
-        Ok(user == Some(viewer.user))
-    }
-
     fn new_session(&self, user_agent: Option<&str>) -> (RefreshToken, NewSession) {
         let now = self.clock.now();
         let (refresh_token, token) = self.new_refresh_token(now);
@@ -234,10 +248,9 @@ impl Auth {
         refresh_token_expires_at: Timestamp,
         now: Timestamp,
     ) -> SignedIn {
-        let viewer = Viewer { user: user.id, session };
         let token_id: uuid::Uuid = self.ids.next();
         let (access_token, access_token_expires_at) =
-            self.access_tokens.issue(viewer, token_id, now);
+            self.access_tokens.issue(user.id, session, token_id, now);
         SignedIn {
             access_token,
             access_token_expires_at,

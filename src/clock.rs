@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use sea_orm::DeriveValueType;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 use time::macros::format_description;
+use tokio::sync::watch;
 
 /// An instant in UTC, in whole milliseconds since the Unix epoch.
 ///
@@ -85,7 +85,7 @@ pub struct Clock(Source);
 enum Source {
     #[default]
     System,
-    Manual(Arc<AtomicI64>),
+    Manual(Arc<watch::Sender<Timestamp>>),
 }
 
 impl Clock {
@@ -96,7 +96,7 @@ impl Clock {
 
     /// A clock that shows `start` until [`Clock::advance`] moves it.
     pub fn manual(start: Timestamp) -> Self {
-        Self(Source::Manual(Arc::new(AtomicI64::new(start.as_millis()))))
+        Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
     /// The present instant.
@@ -107,17 +107,44 @@ impl Clock {
                 let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
                 Timestamp(0) + since_epoch
             }
-            Source::Manual(millis) => Timestamp(millis.load(Ordering::SeqCst)),
+            Source::Manual(now) => *now.borrow(),
         }
     }
 
     /// Moves a manual clock and every clone of it; the system's clock stays as it is.
     pub fn advance(&self, duration: Duration) {
-        if let Source::Manual(millis) = &self.0 {
-            millis.store((self.now() + duration).as_millis(), Ordering::SeqCst);
+        if let Source::Manual(now) = &self.0 {
+            now.send_modify(|now| *now = *now + duration);
         }
     }
+
+    /// Waits until an instant by this clock.
+    pub(crate) async fn sleep_until(&self, instant: Timestamp) {
+        match &self.0 {
+            // The system's clock may be set while we wait: look again from time to time.
+            Source::System => loop {
+                let now = self.now();
+                if now >= instant {
+                    return;
+                }
+                let left = u64::try_from(instant.0.saturating_sub(now.0)).unwrap_or(0);
+                tokio::time::sleep(Duration::from_millis(left).min(LOOK_AGAIN)).await;
+            },
+            Source::Manual(now) => {
+                // The sender lives in `self`.
+                let _ = now.subscribe().wait_for(|now| *now >= instant).await;
+            }
+        }
+    }
+
+    /// Waits for some time by this clock.
+    pub(crate) async fn sleep(&self, duration: Duration) {
+        self.sleep_until(self.now() + duration).await;
+    }
 }
+
+/// How long a wait trusts that the system's clock goes evenly.
+const LOOK_AGAIN: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {
@@ -130,6 +157,24 @@ mod tests {
             Timestamp::from_millis(1_774_602_900_007).to_string(),
             "2026-03-27T09:15:00.007Z"
         );
+    }
+
+    #[tokio::test]
+    async fn a_wait_ends_when_the_clock_is_there() {
+        let clock = Clock::manual(Timestamp::from_millis(0));
+        let wait = tokio::spawn({
+            let clock = clock.clone();
+            async move {
+                clock.sleep(Duration::from_secs(900)).await;
+                clock.now()
+            }
+        });
+        tokio::task::yield_now().await;
+        clock.advance(Duration::from_secs(899));
+        tokio::task::yield_now().await;
+        assert!(!wait.is_finished());
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(wait.await.expect("an end"), Timestamp::from_secs(900));
     }
 
     #[test]

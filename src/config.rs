@@ -38,6 +38,11 @@ pub struct Config {
     pub graphiql: bool,
     /// Whether the schema may be asked for: by introspection, and at `/schema.graphql`.
     pub introspection: bool,
+    /// A list of documents, by their ids, outside of which nothing is run.
+    pub trusted_documents: Option<PathBuf>,
+    /// Whether an answer without data has the status of its error for clients of plain
+    /// `application/json` too.
+    pub strict_status: bool,
     /// How log lines are written.
     pub log_format: LogFormat,
     /// Which log lines are written, in the syntax of `tracing-subscriber`'s `EnvFilter`.
@@ -92,10 +97,21 @@ pub struct Limits {
     /// Selections of a document after its fragments are expanded. Guards the executor, which walks
     /// every one of them, from documents whose fragments double at each level.
     pub expanded_selections: u64,
+    /// Fields within fields. The introspection query of graphql-js, with every option on, has 15.
+    pub depth: u64,
+    /// Bytes of all documents together that are remembered, so that they need no validation the
+    /// second time. In memory a document takes some thirty times its length.
+    pub known_documents_bytes: usize,
     /// Time for a body to arrive.
     pub body_timeout: Duration,
     /// Time for one operation.
     pub operation_timeout: Duration,
+    /// Time from the handshake of a WebSocket to its `connection_init`.
+    pub websocket_init_timeout: Duration,
+    /// Bytes of one message over WebSocket.
+    pub websocket_message_bytes: usize,
+    /// Operations at once on one WebSocket.
+    pub websocket_operations: usize,
     /// Passwords that may wait for a free core before the answer is `SERVICE_UNAVAILABLE`.
     pub waiting_passwords: usize,
     /// Time for open requests to end after SIGTERM or SIGINT.
@@ -112,8 +128,13 @@ impl Default for Limits {
             body_bytes: 1 << 20,
             document_bytes: 32 << 10,
             expanded_selections: 2_000,
+            depth: 15,
+            known_documents_bytes: 1 << 20,
             body_timeout: Duration::from_secs(30),
             operation_timeout: Duration::from_secs(10),
+            websocket_init_timeout: Duration::from_secs(5),
+            websocket_message_bytes: 64 << 10,
+            websocket_operations: 50,
             waiting_passwords: 64,
             drain_timeout: Duration::from_secs(20),
             errors: 20,

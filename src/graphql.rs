@@ -2,8 +2,6 @@
 
 use std::sync::Arc;
 
-use async_graphql::{EmptySubscription, SDLExportOptions};
-
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::id::Ids;
@@ -14,19 +12,19 @@ pub(crate) mod context;
 mod cursor;
 pub(crate) mod document;
 pub(crate) mod error;
+mod executable;
 pub(crate) mod execute;
-mod guard;
 mod loaders;
 mod mutation;
 mod query;
 mod scalars;
+mod subscription;
 mod types;
 
+pub use executable::Executable;
 use mutation::Mutation;
 use query::Query;
-
-/// The executable schema.
-pub(crate) type Schema = async_graphql::Schema<Query, Mutation, EmptySubscription>;
+use subscription::Subscription;
 
 /// What resolvers work with, whoever is calling.
 #[derive(Debug)]
@@ -37,18 +35,12 @@ pub(crate) struct Services {
     pub(crate) ids: Arc<Ids>,
 }
 
-/// Builds the schema, with or without its introspection.
-pub(crate) fn schema(introspection: bool) -> Schema {
-    let builder = Schema::build(Query::default(), Mutation::default(), EmptySubscription);
-    if introspection { builder.finish() } else { builder.disable_introspection().finish() }
+/// The schema of the contract.
+pub(crate) fn schema() -> Executable {
+    Executable::new(Query::default(), Mutation::default(), Subscription)
 }
 
 /// The schema in the Schema Definition Language, sorted, as in `schema.graphql`.
 pub fn sdl() -> String {
-    let options = SDLExportOptions::new()
-        .sorted_fields()
-        .sorted_arguments()
-        .sorted_enum_items()
-        .use_space_ident();
-    schema(true).sdl_with_options(options)
+    schema().sdl().to_owned()
 }

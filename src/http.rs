@@ -7,6 +7,8 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
+use tokio_util::sync::CancellationToken;
+use tokio_util::task::TaskTracker;
 use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
@@ -15,21 +17,29 @@ use crate::graphql::Services;
 use crate::graphql::execute::Api;
 
 mod cookie;
+mod csrf;
 mod endpoint;
 mod envelope;
+mod events;
 mod graphiql;
 mod health;
+mod json;
 mod media_type;
 mod refusal;
 mod request;
 mod response;
 mod sdl;
+mod websocket;
 
 /// What the routes work with.
 pub(crate) struct Server {
     pub(crate) services: Arc<Services>,
     pub(crate) api: Api,
     pub(crate) config: Config,
+    /// Cancelled when the server is about to stop: streams end then.
+    pub(crate) stopping: CancellationToken,
+    /// The connections that have become something else than HTTP.
+    pub(crate) tasks: TaskTracker,
 }
 
 /// The routes, inside their layers: CORS answers preflights before anything else; the envelope

@@ -17,14 +17,19 @@ use sea_orm::{
 use secrecy::ExposeSecret;
 
 use crate::config::Database;
+use crate::id::SessionId;
 
 pub(crate) mod books;
 pub(crate) mod error;
+pub(crate) mod events;
+mod outage;
 pub(crate) mod page;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
 pub(crate) use error::StoreError;
+use events::{Event, Events};
+use outage::Outage;
 
 /// Called with the SQL of every statement, for whoever counts them.
 pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
@@ -55,6 +60,7 @@ const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
 pub(crate) struct Store {
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    events: Events,
 }
 
 impl Store {
@@ -65,7 +71,8 @@ impl Store {
         observer: Option<StatementObserver>,
     ) -> anyhow::Result<Self> {
         let connections = pool.map_or_else(connections_for_this_machine, NonZeroU32::get);
-        let mut store = match database {
+        let outage = Arc::new(Outage::default());
+        let (mut reader, mut writer) = match database {
             Database::Sqlite(path) => {
                 make_file(path)?;
                 // The writer comes first: it makes the file and sets its journal.
@@ -73,20 +80,26 @@ impl Store {
                 writer.acquire_timeout(WRITER_TIMEOUT);
                 let writer = Connector::connect(writer).await?;
                 let reader = Connector::connect(sqlite(path, connections, true)).await?;
-                Self { reader, writer }
+                (reader, writer)
             }
             Database::Postgres(url) => {
-                let pool = Connector::connect(postgres(url.expose_secret(), connections)).await?;
-                Self { reader: pool.clone(), writer: pool }
+                let options = postgres(url.expose_secret(), connections, Arc::clone(&outage));
+                let pool = Connector::connect(options).await?;
+                (pool.clone(), pool)
             }
         };
         if let Some(observer) = observer {
-            for connection in [&mut store.reader, &mut store.writer] {
+            for connection in [&mut reader, &mut writer] {
                 let observer = Arc::clone(&observer);
                 connection.set_metric_callback(move |info| observer(&info.statement.sql));
             }
         }
-        Ok(store)
+        Ok(Self { reader, writer, events: Events::connect(database, outage).await? })
+    }
+
+    /// What happens, on any copy of the server.
+    pub(crate) fn events(&self) -> &Events {
+        &self.events
     }
 
     /// Brings the tables up to date, all steps or none. Of several servers that start at once, one
@@ -102,6 +115,11 @@ impl Store {
         let transaction = self.begin_migration().await?;
         Migrator::down(&transaction, Some(steps)).await?;
         transaction.commit().await
+    }
+
+    /// Tells that sessions have ended.
+    fn tell_ended(&self, sessions: &[SessionId]) {
+        sessions.iter().for_each(|session| self.events.tell(Event::SessionEnded(*session)));
     }
 
     /// The name of every migration, and whether it was applied.
@@ -172,10 +190,14 @@ fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
     options
 }
 
-fn postgres(url: &str, connections: u32) -> ConnectOptions {
+fn postgres(url: &str, connections: u32, outage: Arc<Outage>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     common(&mut options, connections)
         .test_before_acquire_if_idle_for(TRUSTED_IDLE)
+        .map_sqlx_postgres_before_acquire(move |_, connection| {
+            let trusted = outage.is_over_for(connection.age);
+            Box::pin(async move { Ok(trusted) })
+        })
         .statement_timeout(STATEMENT_TIMEOUT)
         .set_application_name("bookshelf");
     options

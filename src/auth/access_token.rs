@@ -68,15 +68,21 @@ impl AccessTokens {
         })
     }
 
-    /// A token for this viewer, and when it expires.
-    pub(super) fn issue(&self, viewer: Viewer, id: Uuid, now: Timestamp) -> (String, Timestamp) {
+    /// A token for this session, and when it expires.
+    pub(super) fn issue(
+        &self,
+        user: UserId,
+        session: SessionId,
+        id: Uuid,
+        now: Timestamp,
+    ) -> (String, Timestamp) {
         let issued_at = now.as_secs();
         let expires_at = Timestamp::from_secs(issued_at) + self.ttl;
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
-            sub: viewer.user.to_string(),
-            sid: viewer.session.to_string(),
+            sub: user.to_string(),
+            sid: session.to_string(),
             iat: issued_at,
             nbf: issued_at,
             exp: expires_at.as_secs(),
@@ -112,7 +118,9 @@ impl AccessTokens {
             return Err(Rejection::TokenInvalid);
         }
         match (UserId::parse(&claims.sub), SessionId::parse(&claims.sid)) {
-            (Some(user), Some(session)) => Ok(Viewer { user, session }),
+            (Some(user), Some(session)) => {
+                Ok(Viewer { user, session, until: Timestamp::from_secs(claims.exp) })
+            }
             _ => Err(Rejection::TokenInvalid),
         }
     }
@@ -151,13 +159,18 @@ mod tests {
 
     fn viewer() -> Viewer {
         let ids = Ids::new(Clock::manual(NOW));
-        Viewer { user: ids.next(), session: ids.next() }
+        let until = NOW + Duration::from_secs(900);
+        Viewer { user: ids.next(), session: ids.next(), until }
+    }
+
+    fn issue(tokens: &AccessTokens, viewer: Viewer) -> (String, Timestamp) {
+        tokens.issue(viewer.user, viewer.session, Uuid::nil(), NOW)
     }
 
     #[test]
     fn a_token_is_good_until_it_expires() {
         let (tokens, viewer) = (tokens(&["0123456789abcdef0123456789abcdef"]), viewer());
-        let (token, expires_at) = tokens.issue(viewer, Uuid::nil(), NOW);
+        let (token, expires_at) = issue(&tokens, viewer);
         assert_eq!(expires_at, NOW + Duration::from_secs(900));
         assert_eq!(tokens.verify(&token, NOW), Ok(viewer));
         assert_eq!(tokens.verify(&token, NOW + Duration::from_secs(899)), Ok(viewer));
@@ -173,7 +186,7 @@ mod tests {
         let (old, new) =
             ("old-old-old-old-old-old-old-old-old", "new-new-new-new-new-new-new-new-new");
         let viewer = viewer();
-        let (token, _) = tokens(&[old]).issue(viewer, Uuid::nil(), NOW);
+        let (token, _) = issue(&tokens(&[old]), viewer);
         assert_eq!(tokens(&[new, old]).verify(&token, NOW), Ok(viewer));
         assert_eq!(tokens(&[new]).verify(&token, NOW), Err(Rejection::TokenInvalid));
     }
@@ -181,7 +194,7 @@ mod tests {
     #[test]
     fn a_changed_token_is_no_token() {
         let tokens = tokens(&["0123456789abcdef0123456789abcdef"]);
-        let (token, _) = tokens.issue(viewer(), Uuid::nil(), NOW);
+        let (token, _) = issue(&tokens, viewer());
         for position in 0..token.len() - 1 {
             let mut changed = token.clone().into_bytes();
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };

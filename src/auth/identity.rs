@@ -1,5 +1,6 @@
 //! The caller of a request.
 
+use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::store::books::Book;
 use crate::store::sessions::Session;
@@ -30,6 +31,8 @@ pub(crate) enum Rejection {
 pub(crate) struct Viewer {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
+    /// When the access token expires.
+    pub(crate) until: Timestamp,
 }
 
 impl Viewer {

@@ -1,5 +1,7 @@
 //! From options and variables, all of them texts, to a [`Config`] whose values are checked.
 
+use std::path::PathBuf;
+
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
@@ -95,6 +97,21 @@ pub struct Options {
     #[arg(long, env = "INTROSPECTION", value_name = "SWITCH", global = true, default_value = "on")]
     introspection: String,
 
+    /// JSON file of documents by their ids, outside of which nothing is run [default: none]
+    #[arg(long, env = "TRUSTED_DOCUMENTS", value_name = "FILE", global = true)]
+    trusted_documents: Option<String>,
+
+    /// Whether an answer without data has the status of its error for clients of plain
+    /// application/json too: on or off
+    #[arg(
+        long,
+        env = "STRICT_STATUS",
+        value_name = "SWITCH",
+        global = true,
+        default_value = "off"
+    )]
+    strict_status: String,
+
     /// How log lines are written: json or pretty [default: pretty on a terminal, else json]
     #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", global = true)]
     log_format: Option<String>,
@@ -140,6 +157,8 @@ impl Options {
         let cors_origins = wrong.note("CORS_ORIGINS", cors_origins, origins);
         let graphiql = wrong.note("GRAPHIQL", &self.graphiql, switch);
         let introspection = wrong.note("INTROSPECTION", &self.introspection, switch);
+        let trusted_documents = self.trusted_documents.filter(|path| !path.is_empty());
+        let strict_status = wrong.note("STRICT_STATUS", &self.strict_status, switch);
         let log_format_text = self.log_format.as_deref().unwrap_or_default();
         let log_format = wrong.note("LOG_FORMAT", log_format_text, log_format);
         let log_filter = wrong.note("RUST_LOG", &self.rust_log, log_filter);
@@ -156,6 +175,8 @@ impl Options {
                 cors_origins: cors_origins?,
                 graphiql: graphiql?,
                 introspection: introspection?,
+                trusted_documents: trusted_documents.map(PathBuf::from),
+                strict_status: strict_status?,
                 log_format: log_format?,
                 log_filter: log_filter?,
                 limits: Limits::default(),

@@ -1,6 +1,7 @@
 //! The configuration as people read it, without its secrets.
 
 use std::fmt;
+use std::path::Path;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
@@ -28,6 +29,9 @@ impl fmt::Display for Config {
         writeln!(f, "CORS_ORIGINS={}", self.cors_origins.join(","))?;
         writeln!(f, "GRAPHIQL={}", switch(self.graphiql))?;
         writeln!(f, "INTROSPECTION={}", switch(self.introspection))?;
+        let trusted = self.trusted_documents.as_deref().unwrap_or(Path::new(""));
+        writeln!(f, "TRUSTED_DOCUMENTS={}", trusted.display())?;
+        writeln!(f, "STRICT_STATUS={}", switch(self.strict_status))?;
         writeln!(f, "LOG_FORMAT={}", self.log_format)?;
         writeln!(f, "RUST_LOG={}", self.log_filter)
     }

@@ -1,90 +1,319 @@
-//! A request, from its text to an operation that may run.
+//! Documents: each is parsed, guarded and validated once, and known by the hash of its text from
+//! then on, whatever transport it comes by.
 
-use async_graphql::parser::{self, types::ExecutableDocument, types::OperationType};
-use async_graphql::{ServerError, Variables};
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use apollo_compiler::Schema;
+use apollo_compiler::ast::Definition;
+use apollo_compiler::executable;
+use apollo_compiler::validation::Valid;
+use async_graphql::parser::types::{ExecutableDocument, OperationType};
+use async_graphql::{ServerError, UploadValue, Variables};
+use quick_cache::Weighter;
+use quick_cache::sync::Cache;
+use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 use super::error::{ErrorCode, server_error};
-use super::guard;
+use super::execute;
 use crate::config::Limits;
 
+mod checks;
+mod convert;
+mod guard;
+mod positions;
+mod trusted;
+mod validate;
+
+use convert::Converter;
+use trusted::Trusted;
+
 /// What a client asks for, on any transport.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(crate) struct GraphqlRequest {
-    /// The document.
-    pub(crate) query: String,
+    /// The text of the document.
+    pub(crate) query: Option<String>,
+    /// Names a document that the server knows: its SHA-256 in hexadecimal digits, or its id in the
+    /// list of trusted documents, with or without `sha256:` in front.
+    pub(crate) document_id: Option<String>,
     /// Which of its operations to run.
     pub(crate) operation_name: Option<String>,
-    pub(crate) variables: Variables,
+    pub(crate) variables: Map<String, Value>,
+    /// The files that variables stand for, by the number in them.
+    pub(crate) uploads: Vec<UploadValue>,
     /// Whether it came in a way in which nothing may be changed.
     pub(crate) read_only: bool,
 }
 
-/// The operation that a request means, for logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Operation {
-    pub(crate) name: Option<String>,
-    pub(crate) kind: OperationType,
-}
+/// SHA-256 of a document's text.
+type DocumentHash = [u8; 32];
 
-/// A document that may be executed.
+/// The documents that may be run.
 #[derive(Debug)]
-pub(super) struct Prepared {
-    pub(super) document: ExecutableDocument,
-    pub(super) operation: Operation,
+pub(crate) struct Documents {
+    schema: Valid<Schema>,
+    introspection: bool,
+    limits: Limits,
+    known: Cache<DocumentHash, Arc<Document>, ByLength>,
+    trusted: Option<Trusted>,
 }
 
-/// Parses the document, guards against what would cost too much to look at, and finds the
-/// operation.
-pub(super) fn prepare(request: &GraphqlRequest, limits: &Limits) -> Result<Prepared, ServerError> {
-    if request.query.len() > limits.document_bytes {
-        let message = format!("A document has at most {} bytes.", limits.document_bytes);
-        return Err(server_error(ErrorCode::PayloadTooLarge, message));
-    }
-    let document = parser::parse_query(&request.query).map_err(|error| syntax_error(&error))?;
-    guard::check(&document, limits.expanded_selections)?;
-    let operation = find_operation(&document, request.operation_name.as_deref())?;
-    if request.read_only && operation.kind == OperationType::Mutation {
-        return Err(server_error(ErrorCode::MethodNotAllowed, "Send mutations by POST."));
-    }
-    Ok(Prepared { document, operation })
+/// A valid document.
+#[derive(Debug)]
+pub(super) struct Document {
+    hash: DocumentHash,
+    /// Its length in bytes.
+    length: usize,
+    operations: Vec<Operation>,
 }
 
-/// Where the syntax is wrong; not what stands there, since nobody is sent their document back.
-fn syntax_error(error: &parser::Error) -> ServerError {
-    let position = error.positions().next();
-    let message = match position {
-        Some(position) => {
-            format!("Syntax error in line {}, column {}.", position.line, position.column)
+/// An operation of a valid document.
+#[derive(Debug)]
+struct Operation {
+    its: execute::Operation,
+    /// What its variables are checked against, without its selections; none if it has none.
+    typed: Option<executable::Operation>,
+    /// As it is executed, with no other operation beside it.
+    executable: ExecutableDocument,
+}
+
+/// An operation that may be executed, with its variables.
+pub(crate) struct Prepared {
+    document: Arc<Document>,
+    /// Its place among the document's.
+    operation: usize,
+    variables: Variables,
+    uploads: Vec<UploadValue>,
+}
+
+#[derive(Clone, Debug)]
+struct ByLength;
+
+impl Weighter<DocumentHash, Arc<Document>> for ByLength {
+    fn weight(&self, _: &DocumentHash, document: &Arc<Document>) -> u64 {
+        document.length as u64
+    }
+}
+
+impl Documents {
+    /// For a schema in the Schema Definition Language.
+    ///
+    /// # Errors
+    /// If that schema, or a document of the list at `trusted`, is not valid.
+    pub(crate) fn new(
+        sdl: &str,
+        introspection: bool,
+        trusted: Option<&Path>,
+        limits: &Limits,
+    ) -> anyhow::Result<Self> {
+        // As many as there are when each has a kilobyte.
+        let estimated = limits.known_documents_bytes / 1_024;
+        let mut documents = Self {
+            schema: validate::schema(sdl)?,
+            introspection,
+            limits: limits.clone(),
+            known: Cache::with_weighter(estimated, limits.known_documents_bytes as u64, ByLength),
+            trusted: None,
+        };
+        if let Some(path) = trusted {
+            let read = Trusted::read(path, &documents);
+            let read = read.with_context(|| format!("TRUSTED_DOCUMENTS={}", path.display()))?;
+            documents.trusted = Some(read);
         }
-        None => "Syntax error.".to_owned(),
-    };
-    let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
-    error.locations.extend(position);
-    error
+        Ok(documents)
+    }
+
+    /// Finds the document and the operation that a request means, and checks its variables.
+    pub(super) fn find(&self, request: GraphqlRequest) -> Result<Prepared, Vec<ServerError>> {
+        let document = self.document(request.query.as_deref(), request.document_id.as_deref())?;
+        let operation = document.find(request.operation_name.as_deref()).map_err(only)?;
+        let Operation { its, typed, .. } = &document.operations[operation];
+        if request.read_only && its.kind == OperationType::Mutation {
+            let message = "Send mutations by POST.";
+            return Err(only(server_error(ErrorCode::MethodNotAllowed, message)));
+        }
+        let variables = match typed {
+            Some(typed) => {
+                let variables = with_whole_numbers(request.variables);
+                validate::check_variables(&self.schema, typed, &variables).map_err(only)?;
+                Variables::from_json(Value::Object(variables))
+            }
+            None => Variables::default(),
+        };
+        Ok(Prepared { document, operation, variables, uploads: request.uploads })
+    }
+
+    fn document(
+        &self,
+        text: Option<&str>,
+        id: Option<&str>,
+    ) -> Result<Arc<Document>, Vec<ServerError>> {
+        let refused = |code, message: &str| Err(only(server_error(code, message)));
+        let hash = text.map(hash);
+        if let Some(trusted) = &self.trusted {
+            let found = match (id, hash) {
+                (Some(id), _) => trusted.by_id(id),
+                (None, Some(hash)) => trusted.by_hash(hash),
+                (None, None) => None,
+            };
+            return match found {
+                Some(document) if hash.is_none_or(|hash| hash == document.hash) => Ok(document),
+                Some(_) => refused(ErrorCode::BadRequest, HASH_MISMATCH),
+                None => {
+                    let message = "Only documents on this server's list are run.";
+                    refused(ErrorCode::DocumentNotTrusted, message)
+                }
+            };
+        }
+        let shown = id.and_then(parse_hash);
+        let Some((text, hash)) = text.zip(hash) else {
+            // The message is part of the protocol: clients send the text next.
+            return shown.and_then(|hash| self.known.get(&hash)).map_or_else(
+                || refused(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound"),
+                Ok,
+            );
+        };
+        if id.is_some() && shown != Some(hash) {
+            return refused(ErrorCode::BadRequest, HASH_MISMATCH);
+        }
+        if let Some(known) = self.known.get(&hash) {
+            return Ok(known);
+        }
+        let document = Arc::new(self.prepare(text)?);
+        self.known.insert(hash, Arc::clone(&document));
+        Ok(document)
+    }
+
+    /// Parses the document, guards against what would cost too much to look at, and validates it.
+    fn prepare(&self, text: &str) -> Result<Document, Vec<ServerError>> {
+        if text.len() > self.limits.document_bytes {
+            let message = format!("A document has at most {} bytes.", self.limits.document_bytes);
+            return Err(only(server_error(ErrorCode::PayloadTooLarge, message)));
+        }
+        let parsed = validate::parse(text).map_err(only)?;
+        guard::check(&parsed, &self.limits).map_err(only)?;
+        let valid = validate::validate(text, &parsed, &self.schema)?;
+        if !self.introspection && asks_for_the_schema(&valid) {
+            let message = "This server does not tell its schema.";
+            return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
+        }
+        let converter = Converter::new(text, &parsed);
+        let operations = parsed.definitions.iter().filter_map(|definition| {
+            let Definition::OperationDefinition(operation) = definition else { return None };
+            let name = operation.name.as_ref().map(ToString::to_string);
+            Some(Operation {
+                typed: with_variables_only(&valid, name.as_deref()),
+                executable: converter.operation(operation),
+                its: execute::Operation { kind: convert::kind(operation.operation_type), name },
+            })
+        });
+        let operations = operations.collect();
+        Ok(Document { hash: hash(text), length: text.len(), operations })
+    }
 }
 
-/// Section 6.1 of the GraphQL specification: `GetOperation`.
-fn find_operation(
-    document: &ExecutableDocument,
-    name: Option<&str>,
-) -> Result<Operation, ServerError> {
-    let refused = |message: &str| server_error(ErrorCode::OperationResolutionFailure, message);
-    let mut operations = document.operations.iter();
-    let found = match name {
-        Some(name) => operations
-            .find(|(its, _)| its.is_some_and(|its| its == name))
-            .ok_or_else(|| refused("The document has no operation with this operationName."))?,
-        None => match (operations.next(), operations.next()) {
-            (Some(only), None) => only,
-            (None, _) => return Err(refused("The document has no operation.")),
-            (Some(_), Some(_)) => {
-                return Err(refused("operationName must say which of the operations to run."));
+const HASH_MISMATCH: &str = "The hash is not that of the document.";
+
+impl Document {
+    /// Section 6.1 of the GraphQL specification: `GetOperation`.
+    fn find(&self, name: Option<&str>) -> Result<usize, ServerError> {
+        let refused = |message| Err(server_error(ErrorCode::OperationResolutionFailure, message));
+        match (name, self.operations.len()) {
+            (Some(name), _) => {
+                let its = |operation: &Operation| operation.its.name.as_deref() == Some(name);
+                let found = self.operations.iter().position(its);
+                found.map_or_else(
+                    || refused("The document has no operation with this operationName."),
+                    Ok,
+                )
             }
-        },
-    };
-    let (name, operation) = found;
-    if operation.node.ty == OperationType::Subscription {
-        return Err(refused("Subscriptions are not served on this transport."));
+            (None, 0) => refused("The document has no operation."),
+            (None, 1) => Ok(0),
+            (None, _) => refused("operationName must say which of the operations to run."),
+        }
     }
-    Ok(Operation { name: name.map(ToString::to_string), kind: operation.node.ty })
+}
+
+impl Prepared {
+    pub(crate) fn operation(&self) -> execute::Operation {
+        self.document.operations[self.operation].its.clone()
+    }
+
+    /// The operation as async-graphql takes it.
+    pub(super) fn into_request(self) -> async_graphql::Request {
+        let executable = self.document.operations[self.operation].executable.clone();
+        let mut request = async_graphql::Request::new("").variables(self.variables);
+        request.uploads = self.uploads;
+        request.set_parsed_query(executable);
+        request
+    }
+}
+
+fn with_variables_only(
+    document: &apollo_compiler::ExecutableDocument,
+    name: Option<&str>,
+) -> Option<executable::Operation> {
+    let operation = document.operations.get(name).ok().filter(|it| !it.variables.is_empty())?;
+    Some(executable::Operation {
+        description: None,
+        operation_type: operation.operation_type,
+        name: operation.name.clone(),
+        variables: operation.variables.clone(),
+        directives: executable::DirectiveList::default(),
+        selection_set: executable::SelectionSet::new(operation.selection_set.ty.clone()),
+    })
+}
+
+fn asks_for_the_schema(document: &apollo_compiler::ExecutableDocument) -> bool {
+    document.operations.iter().any(|operation| {
+        operation.root_fields(document).any(|field| matches!(&*field.name, "__schema" | "__type"))
+    })
+}
+
+fn only(error: ServerError) -> Vec<ServerError> {
+    vec![error]
+}
+
+fn hash(text: &str) -> DocumentHash {
+    Sha256::digest(text).into()
+}
+
+/// An id without the prefix that names how it was made.
+fn bare(id: &str) -> &str {
+    id.strip_prefix("sha256:").unwrap_or(id)
+}
+
+/// 64 hexadecimal digits.
+fn parse_hash(id: &str) -> Option<DocumentHash> {
+    let digits = bare(id).as_bytes();
+    let mut hash = DocumentHash::default();
+    if digits.len() != 2 * hash.len() {
+        return None;
+    }
+    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
+        let digit = |digit: u8| char::from(digit).to_digit(16);
+        *byte = u8::try_from(16 * digit(pair[0])? + digit(pair[1])?).ok()?;
+    }
+    Some(hash)
+}
+
+/// JSON knows one kind of number: `1.0` is 1, wherever it stands.
+fn with_whole_numbers(variables: Map<String, Value>) -> Map<String, Value> {
+    fn whole(value: Value) -> Value {
+        match value {
+            Value::Number(number) if number.is_f64() => match number.as_f64() {
+                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+                Some(float) if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
+                    Value::from(float as i64)
+                }
+                _ => Value::Number(number),
+            },
+            Value::Array(items) => Value::Array(items.into_iter().map(whole).collect()),
+            Value::Object(fields) => Value::Object(with_whole_numbers(fields)),
+            other => other,
+        }
+    }
+    variables.into_iter().map(|(name, value)| (name, whole(value))).collect()
 }

@@ -25,14 +25,20 @@ pub(crate) enum ErrorCode {
     GraphqlValidationFailed,
     BadUserInput,
     OperationResolutionFailure,
+    PersistedQueryNotFound,
+    DocumentNotTrusted,
     BadRequest,
+    CsrfBlocked,
     UnsupportedMediaType,
     NotAcceptable,
     MethodNotAllowed,
     PayloadTooLarge,
     Unauthenticated,
+    QueryTooDeep,
     QueryTooComplex,
     BatchNotAllowed,
+    RateLimited,
+    SubscriberTooSlow,
     Timeout,
     ServiceUnavailable,
     InternalServerError,
@@ -45,14 +51,20 @@ impl ErrorCode {
             Self::GraphqlValidationFailed => "GRAPHQL_VALIDATION_FAILED",
             Self::BadUserInput => "BAD_USER_INPUT",
             Self::OperationResolutionFailure => "OPERATION_RESOLUTION_FAILURE",
+            Self::PersistedQueryNotFound => "PERSISTED_QUERY_NOT_FOUND",
+            Self::DocumentNotTrusted => "DOCUMENT_NOT_TRUSTED",
             Self::BadRequest => "BAD_REQUEST",
+            Self::CsrfBlocked => "CSRF_BLOCKED",
             Self::UnsupportedMediaType => "UNSUPPORTED_MEDIA_TYPE",
             Self::NotAcceptable => "NOT_ACCEPTABLE",
             Self::MethodNotAllowed => "METHOD_NOT_ALLOWED",
             Self::PayloadTooLarge => "PAYLOAD_TOO_LARGE",
             Self::Unauthenticated => "UNAUTHENTICATED",
+            Self::QueryTooDeep => "QUERY_TOO_DEEP",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
             Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
+            Self::RateLimited => "RATE_LIMITED",
+            Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
             Self::Timeout => "TIMEOUT",
             Self::ServiceUnavailable => "SERVICE_UNAVAILABLE",
             Self::InternalServerError => "INTERNAL_SERVER_ERROR",
@@ -62,18 +74,24 @@ impl ErrorCode {
     /// The HTTP status of an answer that has nothing but this error.
     pub(crate) const fn status(self) -> u16 {
         match self {
+            // Not an error: the client has more to say.
+            Self::PersistedQueryNotFound => 200,
             Self::Unauthenticated => 401,
             Self::MethodNotAllowed => 405,
             Self::NotAcceptable => 406,
             Self::PayloadTooLarge => 413,
             Self::UnsupportedMediaType => 415,
+            Self::RateLimited => 429,
             Self::InternalServerError => 500,
-            Self::Timeout | Self::ServiceUnavailable => 503,
+            Self::SubscriberTooSlow | Self::Timeout | Self::ServiceUnavailable => 503,
             Self::GraphqlParseFailed
             | Self::GraphqlValidationFailed
             | Self::BadUserInput
             | Self::OperationResolutionFailure
+            | Self::DocumentNotTrusted
             | Self::BadRequest
+            | Self::CsrfBlocked
+            | Self::QueryTooDeep
             | Self::QueryTooComplex
             | Self::BatchNotAllowed => 400,
         }
@@ -95,6 +113,12 @@ pub(crate) enum Failure {
     Panicked,
     #[error("The operation took too long.")]
     TimedOut,
+    #[error(
+        "Events were not read in time and some are lost; please load anew and subscribe again."
+    )]
+    TooSlow,
+    #[error("At most {0} operations run at once on one connection.")]
+    TooManyOperations(usize),
 }
 
 fn sentence(rejection: Rejection) -> &'static str {
@@ -118,6 +142,8 @@ impl Failure {
             Self::Unavailable(_) => ErrorCode::ServiceUnavailable,
             Self::Internal(_) | Self::Panicked => ErrorCode::InternalServerError,
             Self::TimedOut => ErrorCode::Timeout,
+            Self::TooSlow => ErrorCode::SubscriberTooSlow,
+            Self::TooManyOperations(_) => ErrorCode::RateLimited,
         }
     }
 }
@@ -156,10 +182,11 @@ pub(super) fn let_out(
 
 fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
     let failure = error.source::<Failure>().cloned();
-    let code = match (&failure, coded(error)) {
+    let code = match (&failure, error.source::<ErrorCode>()) {
         (Some(failure), _) => failure.code(),
-        (None, Some(code)) => code,
-        (None, None) => of_async_graphql(error),
+        (None, Some(code)) => *code,
+        // async-graphql itself refuses arguments: values of our own scalars.
+        (None, None) => ErrorCode::BadUserInput,
     };
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     extensions.set("code", code.as_str());
@@ -178,7 +205,13 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
         Some(Failure::Unavailable(cause)) => {
             tracing::warn!(request_id, cause = %chain(&**cause), "unavailable");
         }
-        Some(Failure::BadUserInput(_) | Failure::TimedOut) | None => {}
+        Some(
+            Failure::BadUserInput(_)
+            | Failure::TimedOut
+            | Failure::TooSlow
+            | Failure::TooManyOperations(_),
+        )
+        | None => {}
     }
     if failure.is_none() {
         cut_echo(&mut error.message);
@@ -202,35 +235,8 @@ fn cut_echo(message: &mut String) {
 /// An error of our own making, from before the resolvers.
 pub(super) fn server_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
     let mut error = ServerError::new(message, None);
-    let mut extensions = ErrorExtensionValues::default();
-    extensions.set("code", code.as_str());
-    error.extensions = Some(extensions);
+    error.source = Some(Arc::new(code));
     error
-}
-
-/// The code that [`server_error`] gave.
-fn coded(error: &ServerError) -> Option<ErrorCode> {
-    use ErrorCode::*;
-
-    let code = error.extensions.as_ref()?.get("code")?;
-    let ours = [
-        GraphqlParseFailed,
-        GraphqlValidationFailed,
-        OperationResolutionFailure,
-        PayloadTooLarge,
-        QueryTooComplex,
-        MethodNotAllowed,
-    ];
-    ours.into_iter().find(|ours| *code == async_graphql::Value::from(ours.as_str()))
-}
-
-/// async-graphql itself refuses documents, before it executes them, and arguments.
-fn of_async_graphql(error: &ServerError) -> ErrorCode {
-    if error.path.is_empty() && !error.message.starts_with("Invalid value for argument") {
-        ErrorCode::GraphqlValidationFailed
-    } else {
-        ErrorCode::BadUserInput
-    }
 }
 
 fn reason(rejection: Rejection) -> &'static str {

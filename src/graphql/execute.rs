@@ -1,34 +1,46 @@
-//! From a request to its answer.
+//! From a request to its answer, or to its answers.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 
-use async_graphql::{Pos, Request, Response, ServerError, Variables};
-use futures_util::FutureExt;
+use async_graphql::parser::types::OperationType;
+use async_graphql::{Pos, Request, Response, ServerError};
+use futures_util::future::ready;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
 
+use super::Services;
 use super::context::{Client, RequestContext};
-use super::document::{self, GraphqlRequest, Operation, Prepared};
+use super::document::{Documents, GraphqlRequest, Prepared};
 use super::error::{ErrorCode, Failure, let_out};
-use super::{Schema, Services};
-use crate::auth::identity::Identity;
+use super::executable::Executable;
+use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
-use crate::id::UserId;
 
 /// The schema with all that its resolvers need.
+#[derive(Debug)]
 pub(crate) struct Api {
-    schema: Schema,
+    schema: Executable,
+    documents: Documents,
     services: Arc<Services>,
     limits: Limits,
 }
 
 /// Who asks, from where, and under which number.
-#[derive(Debug)]
-pub(crate) struct Caller<'a> {
-    /// The value of the `Authorization` header.
-    pub(crate) authorization: Option<&'a [u8]>,
+#[derive(Clone, Debug)]
+pub(crate) struct Caller {
+    /// The value of the `Authorization` header, or of what stands for it.
+    pub(crate) authorization: Option<Vec<u8>>,
     pub(crate) client: Arc<Client>,
-    pub(crate) request_id: &'a str,
+    pub(crate) request_id: Arc<str>,
+}
+
+/// The operation that a request means, for logs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Operation {
+    pub(crate) name: Option<String>,
+    pub(crate) kind: OperationType,
 }
 
 /// An answer, and what the log says of it.
@@ -38,71 +50,163 @@ pub(crate) struct Executed {
     /// None if the request did not get as far as an operation.
     pub(crate) operation: Option<Operation>,
     /// Who it was, if it was somebody.
-    pub(crate) viewer: Option<UserId>,
+    pub(crate) viewer: Option<Viewer>,
     /// The code of its first error.
     pub(crate) code: Option<ErrorCode>,
     /// Whether the operation ran; without it the answer has no `data`.
     pub(crate) ran: bool,
 }
 
+/// A subscription that has begun.
+pub(crate) struct Subscribed {
+    /// One answer for each event.
+    pub(crate) responses: BoxStream<'static, Executed>,
+    pub(crate) operation: Operation,
+    pub(crate) viewer: Option<Viewer>,
+}
+
 impl Api {
-    pub(crate) fn new(schema: Schema, services: Arc<Services>, limits: Limits) -> Self {
-        Self { schema, services, limits }
+    pub(crate) fn new(
+        schema: Executable,
+        documents: Documents,
+        services: Arc<Services>,
+        limits: Limits,
+    ) -> Self {
+        Self { schema, documents, services, limits }
     }
 
-    pub(crate) async fn execute(&self, request: GraphqlRequest, caller: Caller<'_>) -> Executed {
-        let mut executed = match document::prepare(&request, &self.limits) {
-            Err(error) => Executed::refused(error),
-            Ok(prepared) => self.execute_prepared(prepared, request.variables, &caller).await,
-        };
-        executed.code = let_out(&mut executed.response, caller.request_id, &self.limits);
-        executed
-    }
-
-    /// Recognises the caller and runs the operation, for so long and no longer, whatever the
-    /// resolvers do.
-    async fn execute_prepared(
+    /// Finds the operation that a request means. The refusal is an answer already.
+    pub(crate) fn prepare(
         &self,
-        prepared: Prepared,
-        variables: Variables,
-        caller: &Caller<'_>,
-    ) -> Executed {
+        request: GraphqlRequest,
+        request_id: &str,
+    ) -> Result<Prepared, Box<Executed>> {
+        self.documents.find(request).map_err(|errors| {
+            let executed = Executed::refused(errors);
+            Box::new(executed.let_out(request_id, &self.limits))
+        })
+    }
+
+    /// Recognises the caller and runs a query or a mutation, for so long and no longer, whatever the
+    /// resolvers do.
+    pub(crate) async fn execute(&self, prepared: Prepared, caller: &Caller) -> Executed {
+        let operation = prepared.operation();
         let mut viewer = None;
         let work = async {
-            let identity = self.services.auth.identify(caller.authorization).await?;
-            if let Identity::User(its) = identity {
-                viewer = Some(its.user);
-            }
-            let mut request = Request::new("").variables(variables);
-            request.operation_name = prepared.operation.name.clone();
-            request.set_parsed_query(prepared.document);
-            let services = Arc::clone(&self.services);
-            let client = Arc::clone(&caller.client);
-            let context = RequestContext::new(services, identity, client);
-            Ok::<_, Failure>(self.schema.execute(request.data(context)).await)
+            let request = self.request(prepared, caller, &mut viewer).await?;
+            Ok::<_, Failure>(self.schema.execute(request).await)
         };
         let work = AssertUnwindSafe(work).catch_unwind();
         let response = match timeout(self.limits.operation_timeout, work).await {
             Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(failure))) => failed(async_graphql::Error::from(failure)),
-            Ok(Err(_)) => failed(async_graphql::Error::from(Failure::Panicked)),
-            Err(_) => failed(async_graphql::Error::from(Failure::TimedOut)),
+            Ok(Ok(Err(failure))) => failed(failure),
+            Ok(Err(_)) => failed(Failure::Panicked),
+            Err(_) => failed(Failure::TimedOut),
         };
-        let ran = !is_request_error(&response);
-        Executed { response, operation: Some(prepared.operation), viewer, code: None, ran }
+        let executed = Executed::of(response, operation, viewer);
+        executed.let_out(&caller.request_id, &self.limits)
+    }
+
+    /// Recognises the caller and begins a subscription: from here on no event is missed. One that is
+    /// refused has a single answer.
+    pub(crate) async fn subscribe(
+        &self,
+        prepared: Prepared,
+        caller: &Caller,
+    ) -> Result<Subscribed, Box<Executed>> {
+        let operation = prepared.operation();
+        let mut viewer = None;
+        let responses = match self.request(prepared, caller, &mut viewer).await {
+            Ok(request) => self.schema.subscribe(request),
+            Err(failure) => stream::once(ready(failed(failure))).boxed(),
+        };
+        let (request_id, limits) = (Arc::clone(&caller.request_id), self.limits.clone());
+        let its = operation.clone();
+        let responses = AssertUnwindSafe(responses).catch_unwind();
+        let mut responses = responses
+            .map(move |response| {
+                let response = response.unwrap_or_else(|_| failed(Failure::Panicked));
+                let executed = Executed::of(response, its.clone(), viewer);
+                executed.let_out(&request_id, &limits)
+            })
+            .boxed();
+        // The first look makes async-graphql call the resolver, which listens or refuses at once.
+        match responses.next().now_or_never() {
+            None => Ok(Subscribed { responses, operation, viewer }),
+            // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
+            // and no `data`.
+            Some(Some(refused)) if refused.came_to_nothing() => {
+                Err(Box::new(Executed { ran: false, ..refused }))
+            }
+            Some(first) => {
+                let responses = stream::iter(first).chain(responses).boxed();
+                Ok(Subscribed { responses, operation, viewer })
+            }
+        }
+    }
+
+    /// Waits until somebody may do nothing more, and tells why. Nobody in particular may go on.
+    pub(crate) async fn rejection(&self, viewer: Option<Viewer>) -> Failure {
+        let Some(viewer) = viewer else { return std::future::pending().await };
+        let rejection = self.services.auth.rejection(viewer).await;
+        rejection.map_or_else(Failure::from, Failure::Unauthenticated)
+    }
+
+    /// The answer to an operation that is not run, or no longer.
+    pub(crate) fn refuse(&self, failure: Failure, request_id: &str) -> Executed {
+        let executed = Executed::refused(failed(failure).errors);
+        executed.let_out(request_id, &self.limits)
+    }
+
+    async fn request(
+        &self,
+        prepared: Prepared,
+        caller: &Caller,
+        viewer: &mut Option<Viewer>,
+    ) -> Result<Request, Failure> {
+        let identity = self.services.auth.identify(caller.authorization.as_deref()).await?;
+        if let Identity::User(its) = identity {
+            *viewer = Some(its);
+        }
+        let (services, client) = (Arc::clone(&self.services), Arc::clone(&caller.client));
+        Ok(prepared.into_request().data(RequestContext::new(services, identity, client)))
     }
 }
 
 impl Executed {
-    fn refused(error: ServerError) -> Self {
-        let response = Response::from_errors(vec![error]);
+    fn of(response: Response, operation: Operation, viewer: Option<Viewer>) -> Self {
+        let ran = !is_request_error(&response);
+        Self { response, operation: Some(operation), viewer, code: None, ran }
+    }
+
+    fn refused(errors: Vec<ServerError>) -> Self {
+        let response = Response::from_errors(errors);
         Self { response, operation: None, viewer: None, code: None, ran: false }
+    }
+
+    fn let_out(mut self, request_id: &str, limits: &Limits) -> Self {
+        self.code = let_out(&mut self.response, request_id, limits);
+        self
+    }
+
+    fn came_to_nothing(&self) -> bool {
+        self.response.is_err() && self.response.data == async_graphql::Value::Null
+    }
+
+    /// The answer as JSON: the error of a request has no `data` at all.
+    pub(crate) fn json(&self) -> String {
+        let json = if self.ran || !self.response.is_err() {
+            serde_json::to_string(&self.response)
+        } else {
+            Ok(serde_json::json!({ "errors": self.response.errors }).to_string())
+        };
+        json.unwrap_or_default()
     }
 }
 
 /// The answer to an operation that came to nothing as a whole.
-fn failed(error: async_graphql::Error) -> Response {
-    let mut error = error.into_server_error(Pos::default());
+fn failed(failure: Failure) -> Response {
+    let mut error = async_graphql::Error::from(failure).into_server_error(Pos::default());
     error.locations.clear();
     Response::from_errors(vec![error])
 }

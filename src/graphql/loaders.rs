@@ -85,7 +85,8 @@ impl<R: Row> BatchFn<R::Id, Found<R>> for Batch<R> {
     }
 }
 
-/// The loaders of one request. Each asks once for a row, and remembers it.
+/// The loaders of one request. Each asks once for a row, and remembers it; a subscription's forget
+/// between two events.
 pub(crate) struct Loaders {
     users: Loader<UserId, Found<User>, Batch<User>>,
     books: Loader<BookId, Found<Book>, Batch<Book>>,
@@ -102,6 +103,13 @@ impl Loaders {
 
     pub(super) async fn user(&self, id: UserId) -> Found<User> {
         self.users.load(id).await
+    }
+
+    /// Forgets all rows: what was read for one event is old when the next one comes.
+    pub(super) async fn forget(&self) {
+        self.users.clear_all().await;
+        self.books.clear_all().await;
+        self.sessions.clear_all().await;
     }
 
     /// Remembers an account that is known already, so that nobody asks for it.

@@ -1,8 +1,9 @@
-//! `/graphql` (GraphQL over HTTP).
+//! `/graphql`: GraphQL over HTTP, and the door to subscriptions.
 
 use std::sync::Arc;
 use std::time::Instant;
 
+use async_graphql::parser::types::OperationType;
 use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
@@ -11,14 +12,14 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::envelope::RequestId;
-use super::media_type::MediaType;
+use super::media_type::{Accepted, MediaType};
 use super::refusal::Refusal;
 use super::request::read;
-use super::response::respond;
-use super::{Server, cookie};
+use super::response::{respond, respond_in_events};
+use super::{Server, cookie, csrf, events, websocket};
 use crate::graphql::context::Client;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::execute::Caller;
+use crate::graphql::execute::{Caller, Executed, Operation, Subscribed};
 
 /// Answers an operation, and logs a line about it: no variable, no token, no address.
 pub(super) async fn serve(
@@ -28,27 +29,20 @@ pub(super) async fn serve(
 ) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    let media_type = MediaType::accepted(&parts.headers);
-    let (mut response, line) = match answer(&server, &id, &parts, body, media_type).await {
+    if websocket::is_wanted(&parts.headers) {
+        return websocket::upgrade(server, parts).await;
+    }
+    let accepted = Accepted::by(&parts.headers);
+    let (mut response, line) = match answer(&server, &id, &parts, body, accepted).await {
         Ok(answered) => answered,
         Err(refusal) => {
             let line = Line { code: Some(refusal.code), ..Line::default() };
-            let media_type = media_type.unwrap_or(MediaType::Json);
+            let media_type = accepted.one.unwrap_or(MediaType::Json);
             (refusal.in_type(media_type).into_response(), line)
         }
     };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
-    tracing::info!(
-        target: "bookshelf::operation",
-        request_id = %id.0,
-        operation = line.operation,
-        kind = line.kind,
-        viewer = line.viewer,
-        code = line.code.map(ErrorCode::as_str),
-        status = response.status().as_u16(),
-        duration_ms = started.elapsed().as_secs_f64() * 1_000.0,
-        "operation"
-    );
+    line.log(&id, "http", Some(response.status().as_u16()), started);
     response
 }
 
@@ -59,43 +53,95 @@ pub(super) async fn method_not_allowed() -> Response {
     response
 }
 
-/// What the log says of a request.
+/// What the log says of an operation.
 #[derive(Debug, Default)]
-struct Line {
-    operation: Option<String>,
-    kind: Option<String>,
+pub(super) struct Line {
+    operation: Option<Operation>,
     viewer: Option<String>,
     code: Option<ErrorCode>,
 }
 
+impl Line {
+    pub(super) fn of(executed: &Executed) -> Self {
+        Self {
+            operation: executed.operation.clone(),
+            viewer: executed.viewer.map(|viewer| viewer.user.to_string()),
+            code: executed.code,
+        }
+    }
+
+    pub(super) fn begun(subscribed: &Subscribed) -> Self {
+        Self {
+            operation: Some(subscribed.operation.clone()),
+            viewer: subscribed.viewer.map(|viewer| viewer.user.to_string()),
+            code: None,
+        }
+    }
+
+    pub(super) fn log(
+        &self,
+        id: &RequestId,
+        transport: &'static str,
+        status: Option<u16>,
+        started: Instant,
+    ) {
+        let operation = self.operation.as_ref();
+        tracing::info!(
+            target: "bookshelf::operation",
+            request_id = %id.0,
+            transport,
+            operation = operation.and_then(|it| it.name.as_deref()),
+            kind = operation.map(|it| it.kind.to_string()),
+            viewer = self.viewer,
+            code = self.code.map(ErrorCode::as_str),
+            status,
+            duration_ms = started.elapsed().as_secs_f64() * 1_000.0,
+            "operation"
+        );
+    }
+}
+
 async fn answer(
-    server: &Server,
+    server: &Arc<Server>,
     id: &RequestId,
     parts: &Parts,
     body: Body,
-    media_type: Option<MediaType>,
+    accepted: Accepted,
 ) -> Result<(Response, Line), Refusal> {
-    let Some(media_type) = media_type else {
-        let message = "Accept application/graphql-response+json or application/json.";
-        return Err(Refusal::new(ErrorCode::NotAcceptable, message));
-    };
+    if accepted.one.is_none() && accepted.many.is_none() {
+        return Err(not_acceptable());
+    }
+    csrf::check(&parts.method, &parts.headers)?;
     let limits = &server.config.limits;
     let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
     let client = Arc::new(client(&parts.headers));
     let caller = Caller {
-        authorization: parts.headers.get(header::AUTHORIZATION).map(HeaderValue::as_bytes),
+        authorization: parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec()),
         client: Arc::clone(&client),
-        request_id: &id.0,
+        request_id: Arc::clone(&id.0),
     };
-    let executed = server.api.execute(request, caller).await;
-
-    let line = Line {
-        operation: executed.operation.as_ref().and_then(|operation| operation.name.clone()),
-        kind: executed.operation.as_ref().map(|operation| operation.kind.to_string()),
-        viewer: executed.viewer.map(|viewer| viewer.to_string()),
-        code: executed.code,
+    let executed = match server.api.prepare(request, &id.0) {
+        Err(refused) => *refused,
+        Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
+            let media_type = accepted.many.ok_or_else(not_acceptable)?;
+            match server.api.subscribe(prepared, &caller).await {
+                Err(refused) => *refused,
+                Ok(subscribed) => {
+                    let line = Line::begun(&subscribed);
+                    return Ok((
+                        events::respond(server, subscribed, media_type, Arc::clone(&id.0)),
+                        line,
+                    ));
+                }
+            }
+        }
+        Ok(prepared) => server.api.execute(prepared, &caller).await,
     };
-    let mut response = respond(executed, media_type);
+    let line = Line::of(&executed);
+    let mut response = match accepted.one {
+        Some(media_type) => respond(executed, media_type, server.config.strict_status),
+        None => respond_in_events(executed, accepted.many).ok_or_else(not_acceptable)?,
+    };
     if let Some(change) = client.cookie_change()
         && let Some(set) = cookie::set(&parts.headers, &change)
     {
@@ -104,7 +150,14 @@ async fn answer(
     Ok((response, line))
 }
 
-fn client(headers: &HeaderMap) -> Client {
+fn not_acceptable() -> Refusal {
+    let message = "Accept application/graphql-response+json or application/json; for a \
+                   subscription text/event-stream or multipart/mixed, or use WebSocket.";
+    Refusal::new(ErrorCode::NotAcceptable, message)
+}
+
+/// The program that sent these headers.
+pub(super) fn client(headers: &HeaderMap) -> Client {
     let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
     let cookie_mode = headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
     Client::new(headers.get(header::USER_AGENT).and_then(text), cookie_mode, cookie::shown(headers))

@@ -12,20 +12,26 @@ use futures_util::FutureExt;
 use super::Server;
 use super::refusal::Refusal;
 use crate::graphql::error::ErrorCode;
+use crate::id::Ids;
 
 /// Names one request, in the header `X-Request-Id` and in log lines.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) Arc<str>);
+
+impl RequestId {
+    pub(super) fn new(ids: &Ids) -> Self {
+        let id: uuid::Uuid = ids.next();
+        Self(id.simple().to_string().into())
+    }
+}
 
 pub(super) async fn wrap(
     State(server): State<Arc<Server>>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id: uuid::Uuid = server.services.ids.next();
-    let id = id.simple().to_string();
-    let header_value = HeaderValue::from_str(&id);
-    let id = RequestId(id.into());
+    let id = RequestId::new(&server.services.ids);
+    let header_value = HeaderValue::from_str(&id.0);
     request.extensions_mut().insert(id.clone());
 
     let handled = AssertUnwindSafe(next.run(request)).catch_unwind().await;

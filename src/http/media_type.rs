@@ -9,45 +9,72 @@ pub(super) enum MediaType {
     GraphqlResponse,
     /// `application/json`: every well-formed request is answered with 200.
     Json,
+    /// `text/event-stream`: Server-Sent Events, one for each answer.
+    EventStream,
+    /// `multipart/mixed`: one part for each answer, as Apollo Client reads them.
+    Multipart,
 }
 
-impl MediaType {
-    /// The type that a client likes best. Without a wish, or with one for anything, it is plain JSON,
-    /// as clients expect that know no other; none where the client takes neither.
-    pub(super) fn accepted(headers: &HeaderMap) -> Option<Self> {
+/// What a client takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Accepted {
+    /// For one answer. Without a wish, or with one for anything, it is plain JSON, as clients expect
+    /// that know no other.
+    pub(super) one: Option<MediaType>,
+    /// For the many of a subscription.
+    pub(super) many: Option<MediaType>,
+}
+
+impl Accepted {
+    pub(super) fn by(headers: &HeaderMap) -> Self {
         let ranges: Vec<Range> = headers
             .get_all(header::ACCEPT)
             .iter()
             .flat_map(|value| value.to_str().unwrap_or_default().split(','))
             .filter_map(Range::parse)
             .collect();
-        if ranges.is_empty() {
-            return Some(Self::Json);
-        }
-        let [json, response] = [Self::Json, Self::GraphqlResponse].map(|it| it.quality(&ranges));
-        let asked_for = |it: Self| ranges.iter().any(|range| range.specificity(it) == Some(2));
-        match (json, response) {
-            (0, 0) => None,
-            // Of two that are liked alike, the one that was named.
-            _ if response > json => Some(Self::GraphqlResponse),
-            _ if response == json && asked_for(Self::GraphqlResponse) => {
-                Some(Self::GraphqlResponse)
-            }
-            _ => Some(Self::Json),
+        Self {
+            one: better(&ranges, MediaType::Json, MediaType::GraphqlResponse),
+            many: better(&ranges, MediaType::EventStream, MediaType::Multipart),
         }
     }
+}
 
+/// The one of two types that a client likes better; none where it takes neither. Of two that are
+/// liked alike it is the usual one, unless only the other was named, or, of JSON, the other was
+/// named at all: who names that knows it.
+fn better(ranges: &[Range], usual: MediaType, other: MediaType) -> Option<MediaType> {
+    if ranges.is_empty() {
+        return Some(usual);
+    }
+    let named = |it: MediaType| ranges.iter().any(|range| range.specificity(it) == Some(2));
+    match (usual.quality(ranges), other.quality(ranges)) {
+        (0, 0) => None,
+        (quality, others) if others > quality => Some(other),
+        (quality, others) if others == quality && named(other) => {
+            let first = usual == MediaType::Json || !named(usual);
+            Some(if first { other } else { usual })
+        }
+        _ => Some(usual),
+    }
+}
+
+impl MediaType {
     pub(super) fn header(self) -> HeaderValue {
         HeaderValue::from_static(match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
+            Self::EventStream => "text/event-stream; charset=utf-8",
+            Self::Multipart => "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=1.0",
         })
     }
 
-    fn subtype(self) -> &'static str {
+    fn name(self) -> (&'static str, &'static str) {
         match self {
-            Self::GraphqlResponse => "graphql-response+json",
-            Self::Json => "json",
+            Self::GraphqlResponse => ("application", "graphql-response+json"),
+            Self::Json => ("application", "json"),
+            Self::EventStream => ("text", "event-stream"),
+            Self::Multipart => ("multipart", "mixed"),
         }
     }
 
@@ -84,11 +111,12 @@ impl Range {
         Some(Self { main: main.to_ascii_lowercase(), sub: sub.to_ascii_lowercase(), quality })
     }
 
-    /// How closely this range means the type: 2 by name, 1 by `application/*`, 0 by `*/*`.
+    /// How closely this range means the type: 2 by name, 1 by its first half and `*`, 0 by `*/*`.
     fn specificity(&self, it: MediaType) -> Option<u8> {
+        let (main, sub) = it.name();
         match (self.main.as_str(), self.sub.as_str()) {
-            ("application", sub) if sub == it.subtype() => Some(2),
-            ("application", "*") => Some(1),
+            (its_main, its_sub) if its_main == main && its_sub == sub => Some(2),
+            (its_main, "*") if its_main == main => Some(1),
             ("*", "*") => Some(0),
             _ => None,
         }
@@ -116,18 +144,20 @@ fn thousandths(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn accepted(accept: &'static str) -> Option<MediaType> {
+    fn accepted(accept: &'static str) -> Accepted {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        MediaType::accepted(&headers)
+        Accepted::by(&headers)
     }
 
     #[test]
-    fn without_a_wish_it_is_plain_json() {
-        assert_eq!(MediaType::accepted(&HeaderMap::new()), Some(MediaType::Json));
-        for anything in ["*/*", "application/*", "text/html, */*;q=0.8", "", "nonsense"] {
-            assert_eq!(accepted(anything), Some(MediaType::Json), "{anything}");
+    fn without_a_wish_it_is_plain_json_or_events() {
+        let (one, many) = (Some(MediaType::Json), Some(MediaType::EventStream));
+        assert_eq!(Accepted::by(&HeaderMap::new()), Accepted { one, many });
+        for anything in ["*/*", "text/html, */*;q=0.8", "", "nonsense"] {
+            assert_eq!(accepted(anything), Accepted { one, many }, "{anything}");
         }
+        assert_eq!(accepted("application/*"), Accepted { one, many: None });
     }
 
     #[test]
@@ -141,7 +171,7 @@ mod tests {
             "application/json;q=0, */*",
             "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
         ] {
-            assert_eq!(accepted(response), Some(MediaType::GraphqlResponse), "{response}");
+            assert_eq!(accepted(response).one, Some(MediaType::GraphqlResponse), "{response}");
         }
         for json in [
             "application/json",
@@ -150,8 +180,28 @@ mod tests {
             "application/graphql-response+json;q=0, application/*",
             "application/graphql-response+json;q=0.1, */*;q=0.2",
         ] {
-            assert_eq!(accepted(json), Some(MediaType::Json), "{json}");
+            assert_eq!(accepted(json).one, Some(MediaType::Json), "{json}");
         }
+    }
+
+    #[test]
+    fn subscriptions_are_events_unless_parts_are_asked_for() {
+        for events in [
+            "text/event-stream",
+            "text/event-stream, multipart/mixed",
+            "multipart/mixed, text/event-stream",
+            "application/json, text/*",
+        ] {
+            assert_eq!(accepted(events).many, Some(MediaType::EventStream), "{events}");
+        }
+        for parts in [
+            "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json;q=0.9",
+            "multipart/mixed, */*",
+            "multipart/mixed, text/event-stream;q=0.5",
+        ] {
+            assert_eq!(accepted(parts).many, Some(MediaType::Multipart), "{parts}");
+        }
+        assert_eq!(accepted("application/json").many, None);
     }
 
     #[test]
@@ -164,7 +214,8 @@ mod tests {
             "application/json;q=0",
             "application/json; charset=iso-8859-1",
         ] {
-            assert_eq!(accepted(other), None, "{other}");
+            assert_eq!(accepted(other), Accepted { one: None, many: None }, "{other}");
         }
+        assert_eq!(accepted("text/event-stream").one, None);
     }
 }

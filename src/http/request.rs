@@ -1,11 +1,13 @@
 //! What a client asks, out of a POST or a GET (GraphQL over HTTP, section 5).
 
-use async_graphql::Variables;
+use std::borrow::Cow;
+
 use axum::body::{Body, to_bytes};
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use super::json;
 use super::media_type::is_utf8;
 use super::refusal::Refusal;
 use crate::config::Limits;
@@ -23,10 +25,10 @@ pub(super) async fn read(
     if method == Method::POST {
         check_content_type(headers)?;
         let members = members(&bytes(body, limits).await?)?;
-        parameters(members, false)
+        parameters(members)
     } else {
         let members = query_string(uri.query().unwrap_or_default())?;
-        parameters(members, true)
+        Ok(GraphqlRequest { read_only: true, ..parameters(members)? })
     }
 }
 
@@ -63,14 +65,14 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 fn members(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
-    match serde_json::from_slice(body) {
-        Ok(Value::Object(members)) => Ok(members),
-        Ok(Value::Array(_)) => {
+    match json::parse(body) {
+        Some(Value::Object(members)) => Ok(members),
+        Some(Value::Array(_)) => {
             let message = "Batches are not served; send one operation a request.";
             Err(Refusal::new(ErrorCode::BatchNotAllowed, message))
         }
-        Ok(_) => Err(bad("The body is not a JSON object.")),
-        Err(_) => Err(bad("The body is not JSON.")),
+        Some(_) => Err(bad("The body is not a JSON object.")),
+        None => Err(bad("The body is not JSON in UTF-8, or has a member twice.")),
     }
 }
 
@@ -81,9 +83,9 @@ fn query_string(query: &str) -> Result<Map<String, Value>, Refusal> {
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
             _ if value.is_empty() => continue,
-            "query" | "operationName" => Value::String(value.into_owned()),
-            "variables" | "extensions" => serde_json::from_str(&value)
-                .map_err(|_| bad("variables and extensions must be JSON objects."))?,
+            "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
+            "variables" | "extensions" => json::parse(value.as_bytes())
+                .ok_or_else(|| bad("variables and extensions must be JSON objects."))?,
             _ => continue,
         };
         if members.insert(name.into_owned(), value).is_some() {
@@ -93,29 +95,53 @@ fn query_string(query: &str) -> Result<Map<String, Value>, Refusal> {
     Ok(members)
 }
 
-/// The members of a request, each of its type and nothing else.
-fn parameters(mut members: Map<String, Value>, read_only: bool) -> Result<GraphqlRequest, Refusal> {
-    let Some(Value::String(query)) = members.remove("query") else {
+/// The members of a request, each of its type and nothing else. They name a document by its text, by
+/// its id (`documentId`), or by its hash (Apollo's automatic persisted queries).
+pub(super) fn parameters(mut members: Map<String, Value>) -> Result<GraphqlRequest, Refusal> {
+    let query = string(&mut members, "query")?;
+    let operation_name = string(&mut members, "operationName")?;
+    let document_id = string(&mut members, "documentId")?;
+    let variables = object(&mut members, "variables")?;
+    let persisted = object(&mut members, "extensions")?.remove("persistedQuery");
+    let document_id = match persisted {
+        Some(persisted) => Some(persisted_query(&persisted)?),
+        None => document_id,
+    };
+    if query.is_none() && document_id.is_none() {
         return Err(bad("query must be a string."));
-    };
-    let operation_name = match members.remove("operationName") {
-        None | Some(Value::Null) => None,
-        Some(Value::String(name)) => Some(name),
-        Some(_) => return Err(bad("operationName must be a string or null.")),
-    };
-    let variables = match members.remove("variables") {
-        None | Some(Value::Null) => Variables::default(),
-        Some(variables @ Value::Object(_)) => Variables::from_json(variables),
-        Some(_) => return Err(bad("variables must be an object or null.")),
-    };
-    match members.remove("extensions") {
-        None | Some(Value::Null | Value::Object(_)) => {
-            Ok(GraphqlRequest { query, operation_name, variables, read_only })
-        }
-        Some(_) => Err(bad("extensions must be an object or null.")),
+    }
+    Ok(GraphqlRequest { query, document_id, operation_name, variables, ..Default::default() })
+}
+
+fn string(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, Refusal> {
+    match members.remove(name) {
+        None | Some(Value::Null) => Ok(None),
+        Some(Value::String(text)) => Ok(Some(text)),
+        Some(_) => Err(bad(format!("{name} must be a string or null."))),
     }
 }
 
-fn bad(message: &'static str) -> Refusal {
+fn object(
+    members: &mut Map<String, Value>,
+    name: &'static str,
+) -> Result<Map<String, Value>, Refusal> {
+    match members.remove(name) {
+        None | Some(Value::Null) => Ok(Map::new()),
+        Some(Value::Object(object)) => Ok(object),
+        Some(_) => Err(bad(format!("{name} must be an object or null."))),
+    }
+}
+
+/// The hash in the extension `persistedQuery`, whatever else a client keeps there.
+fn persisted_query(persisted: &Value) -> Result<String, Refusal> {
+    match (&persisted["version"], &persisted["sha256Hash"]) {
+        (Value::Number(version), Value::String(hash)) if version.as_u64() == Some(1) => {
+            Ok(hash.clone())
+        }
+        _ => Err(bad("persistedQuery must have version 1 and a sha256Hash.")),
+    }
+}
+
+fn bad(message: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::new(ErrorCode::BadRequest, message)
 }

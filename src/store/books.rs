@@ -8,6 +8,7 @@ use sea_orm::{
 
 use super::Store;
 use super::error::{StoreError, Unique};
+use super::events::{BookChange, ChangeKind, Event};
 use super::page::{End, Slice, Sliced};
 use crate::clock::Timestamp;
 use crate::entity::book::{ActiveModel, Column, Entity};
@@ -245,6 +246,7 @@ impl Books<'_> {
             updated_at: Set(now),
         };
         let Err(error) = Entity::insert(row).exec_without_returning(&self.0.writer).await else {
+            self.tell(owner, id, ChangeKind::Created);
             return Ok(Created::New(book));
         };
         let Some(broken) = Unique::broken_by(&error) else {
@@ -287,7 +289,11 @@ impl Books<'_> {
             // All rows, though there is one at most: SQLite commits when the statement has run to its
             // end, and only then tells whether it could.
             match self.0.writer.query_all(&update).await.as_deref() {
-                Ok([row, ..]) => return Ok(Updated::Done(Book::from_query_result(row, "")?)),
+                Ok([row, ..]) => {
+                    let book = Book::from_query_result(row, "")?;
+                    self.tell(owner, id, ChangeKind::Updated(book.version));
+                    return Ok(Updated::Done(book));
+                }
                 Ok([]) => {}
                 Err(error) => {
                     return match (Unique::broken_by(error), isbn) {
@@ -313,6 +319,9 @@ impl Books<'_> {
     pub(crate) async fn delete(&self, owner: UserId, id: BookId) -> Result<bool, StoreError> {
         let it = owned_by(owner).add(Column::Id.eq(id));
         let deleted = Entity::delete_many().filter(it).exec(&self.0.writer).await?;
+        if deleted.rows_affected > 0 {
+            self.tell(owner, id, ChangeKind::Deleted);
+        }
         Ok(deleted.rows_affected > 0)
     }
 
@@ -323,6 +332,10 @@ impl Books<'_> {
         isbn: &Isbn,
     ) -> Result<Option<Book>, StoreError> {
         self.one(owned_by(owner).add(Column::Isbn.eq(isbn.as_str()))).await
+    }
+
+    fn tell(&self, owner: UserId, book: BookId, kind: ChangeKind) {
+        self.0.events.tell(Event::BookChanged(BookChange { owner, book, kind }));
     }
 
     async fn one(&self, condition: Condition) -> Result<Option<Book>, StoreError> {

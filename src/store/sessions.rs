@@ -169,6 +169,9 @@ impl Sessions<'_> {
             return Ok(Rotation::Unknown);
         };
         transaction.commit().await?;
+        if let Rotation::Reused { session, .. } = rotation {
+            self.0.tell_ended(&[session]);
+        }
         Ok(rotation)
     }
 
@@ -179,12 +182,17 @@ impl Sessions<'_> {
             .filter(session::Column::UserId.eq(user))
             .exec(&self.0.writer)
             .await?;
+        if ended.rows_affected > 0 {
+            self.0.tell_ended(&[id]);
+        }
         Ok(ended.rows_affected > 0)
     }
 
     /// Ends all sessions of an account, and tells which.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
-        end_all(&self.0.writer, user).await
+        let ended = end_all(&self.0.writer, user).await?;
+        self.0.tell_ended(&ended);
+        Ok(ended)
     }
 
     /// Removes the sessions that have expired, and their tokens with them; some at a time, so that

@@ -158,6 +158,7 @@ impl Users<'_> {
         let ended = sessions::end_all(&transaction, user.id).await?;
         sessions::insert(&transaction, user.id, session).await?;
         transaction.commit().await?;
+        self.0.tell_ended(&ended);
         Ok(Some(ended))
     }
 
@@ -184,6 +185,7 @@ impl Users<'_> {
         let ended = sessions::end_all(&transaction, user.id).await?;
         Entity::delete_by_id(user.id).exec(&transaction).await?;
         transaction.commit().await?;
+        self.0.tell_ended(&ended);
         Ok(Some(ended))
     }
 

@@ -14,3 +14,4 @@ mod books;
 mod http;
 mod program;
 mod schema;
+mod subscriptions;

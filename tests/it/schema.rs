@@ -57,7 +57,10 @@ fn walk(element: &Value, path: &str, seen: &mut usize, bare: &mut Vec<String>) {
 #[tokio::test]
 async fn without_introspection_the_schema_is_nowhere() {
     let app = TestApp::with(|config| config.introspection = false).await;
-    assert_eq!(app.anon().ask(INTROSPECTION).await.data(), json!(null));
+    assert_eq!(app.anon().ask(INTROSPECTION).await.code(), "GRAPHQL_VALIDATION_FAILED");
+    let hidden = "{ ...F } fragment F on Query { __type(name: \"Book\") { name } }";
+    assert_eq!(app.anon().ask(hidden).await.code(), "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(app.anon().ask("{ __typename }").await.data(), "Query");
     assert_eq!(app.anon().get("/schema.graphql").await.status, 404);
     assert_eq!(app.anon().ask("{ viewer { id } }").await.data(), json!(null));
 }

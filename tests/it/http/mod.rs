@@ -1,2 +1,4 @@
 mod answers;
+mod csrf;
+mod documents;
 mod requests;

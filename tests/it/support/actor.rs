@@ -1,10 +1,11 @@
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
+use axum::response::Response;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Answer, PASSWORD};
+use super::{Answer, Frames, PASSWORD};
 
 /// A client, and what it has in its pockets.
 #[derive(Clone)]
@@ -166,7 +167,25 @@ impl Actor {
         self.send(Request::get(path), Body::empty()).await
     }
 
-    pub async fn send(&self, mut request: axum::http::request::Builder, body: Body) -> Answer {
+    /// Subscribes over plain HTTP.
+    pub async fn listen(&self, accept: &str, query: &str) -> Frames {
+        let request = Request::post("/graphql")
+            .header("content-type", "application/json")
+            .header("accept", accept);
+        Frames::of(self.call(request, json!({ "query": query }).to_string().into()).await)
+    }
+
+    pub async fn send(&self, request: axum::http::request::Builder, body: Body) -> Answer {
+        let (parts, body) = self.call(request, body).await.into_parts();
+        let text = to_bytes(body, usize::MAX).await.expect("a body");
+        Answer {
+            status: parts.status,
+            headers: parts.headers,
+            text: String::from_utf8(text.to_vec()).expect("UTF-8"),
+        }
+    }
+
+    async fn call(&self, mut request: axum::http::request::Builder, body: Body) -> Response {
         if !self.access_token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.access_token));
         }
@@ -174,12 +193,6 @@ impl Actor {
             request = request.header(name, value);
         }
         let request = request.body(body).expect("a request");
-        let (parts, body) = self.router.clone().oneshot(request).await.unwrap().into_parts();
-        let text = to_bytes(body, usize::MAX).await.expect("a body");
-        Answer {
-            status: parts.status,
-            headers: parts.headers,
-            text: String::from_utf8(text.to_vec()).expect("UTF-8"),
-        }
+        self.router.clone().oneshot(request).await.unwrap()
     }
 }

@@ -1,3 +1,4 @@
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -5,6 +6,9 @@ use axum::Router;
 use bookshelf::app::{App, Surroundings};
 use bookshelf::clock::{Clock, Timestamp};
 use bookshelf::config::{Config, JwtSecrets, Limits, LogFormat};
+use bookshelf::graphql::Executable;
+use tokio::sync::oneshot;
+use tokio::task::JoinHandle;
 
 use super::{Actor, TestDatabase};
 
@@ -17,6 +21,27 @@ pub struct TestApp {
     pub clock: Clock,
     pub database: Arc<TestDatabase>,
     statements: Arc<Mutex<Vec<String>>>,
+    /// Until somebody wants it to listen.
+    app: Mutex<Option<App>>,
+}
+
+/// A server that listens, until this is dropped or told to stop.
+pub struct Listening {
+    pub address: SocketAddr,
+    stop: Option<oneshot::Sender<()>>,
+    served: JoinHandle<()>,
+}
+
+impl Listening {
+    /// Asks the server to stop, as SIGTERM does.
+    pub fn stop(&mut self) {
+        self.stop.take().expect("a server that was not told yet").send(()).expect("a server");
+    }
+
+    /// Waits until the server has stopped.
+    pub async fn stopped(self) {
+        self.served.await.expect("an end in peace");
+    }
 }
 
 impl TestApp {
@@ -26,8 +51,13 @@ impl TestApp {
 
     /// A server with another configuration.
     pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+        Self::serving(None, configure).await
+    }
+
+    async fn serving(schema: Option<Executable>, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
-        Self::on(Arc::new(TestDatabase::create().await), clock, configure).await
+        let database = Arc::new(TestDatabase::create().await);
+        Self::on(database, clock, schema, configure).await
     }
 
     /// Another copy of the server, on the same database and by the same clock.
@@ -37,12 +67,13 @@ impl TestApp {
 
     /// Another copy of the server with another configuration.
     pub async fn copy_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
-        Self::on(Arc::clone(&self.database), self.clock.clone(), configure).await
+        Self::on(Arc::clone(&self.database), self.clock.clone(), None, configure).await
     }
 
     async fn on(
         database: Arc<TestDatabase>,
         clock: Clock,
+        schema: Option<Executable>,
         configure: impl FnOnce(&mut Config),
     ) -> Self {
         let mut config = Config {
@@ -56,6 +87,8 @@ impl TestApp {
             cors_origins: Vec::new(),
             graphiql: true,
             introspection: true,
+            trusted_documents: None,
+            strict_status: false,
             log_format: LogFormat::Json,
             log_filter: "off".to_owned(),
             // The machine may be busy with other tests.
@@ -69,9 +102,26 @@ impl TestApp {
             observer: Some(Arc::new(move |sql: &str| {
                 observed.lock().unwrap().push(sql.to_owned());
             })),
+            schema,
         };
         let app = App::build(config, surroundings).await.expect("a server");
-        Self { router: app.router(), clock, database, statements }
+        let router = app.router();
+        Self { router, clock, database, statements, app: Mutex::new(Some(app)) }
+    }
+
+    /// Opens its port, for what needs a socket.
+    pub fn listen(&self) -> Listening {
+        let app = self.app.lock().unwrap().take().expect("a server that does not listen yet");
+        let address = app.address().expect("an address");
+        let (stop, stopped) = oneshot::channel();
+        let stopped = async {
+            // Dropped without a word it goes on until the test ends.
+            if stopped.await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        };
+        let served = tokio::spawn(async { app.serve(stopped).await.expect("a server") });
+        Listening { address, stop: Some(stop), served }
     }
 
     /// Nobody in particular.

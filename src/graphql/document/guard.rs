@@ -1,0 +1,176 @@
+//! Looks a document over before anything walks it.
+//!
+//! A fragment that spreads another twice, which spreads another twice …: 25 levels take 833 bytes
+//! and half a minute to walk. So what each fragment expands to is computed once and remembered.
+
+use std::collections::HashMap;
+
+use apollo_compiler::ast::{Definition, Document, Selection};
+use async_graphql::ServerError;
+
+use crate::config::Limits;
+use crate::graphql::error::{ErrorCode, server_error};
+
+/// How deep selections may nest, fragments included: the executor walks them by recursion.
+const NESTING: u64 = 32;
+
+/// Refuses a document whose fragments contain themselves, that has too many selections once its
+/// fragments are expanded, or whose fields nest too deep.
+pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
+    let fragments = document.definitions.iter().filter_map(|definition| match definition {
+        Definition::FragmentDefinition(it) => Some((it.name.as_str(), &*it.selection_set)),
+        _ => None,
+    });
+    let mut expansion = Expansion { bodies: fragments.collect(), known: HashMap::new() };
+    let mut whole = Size::default();
+    for definition in &document.definitions {
+        let set = match definition {
+            Definition::OperationDefinition(operation) => &operation.selection_set,
+            // Also one that no operation spreads: validation walks it too.
+            Definition::FragmentDefinition(fragment) => &fragment.selection_set,
+            _ => continue,
+        };
+        whole = whole.and(expansion.of(set)?);
+    }
+    if whole.selections > limits.expanded_selections {
+        let message =
+            format!("The document selects more than {} fields.", limits.expanded_selections);
+        return Err(server_error(ErrorCode::QueryTooComplex, message));
+    }
+    if whole.depth > limits.depth || whole.nesting > NESTING {
+        let message = format!("Fields nest at most {} deep.", limits.depth);
+        return Err(server_error(ErrorCode::QueryTooDeep, message));
+    }
+    Ok(())
+}
+
+/// How large a selection set is.
+#[derive(Clone, Copy, Debug, Default)]
+struct Size {
+    selections: u64,
+    /// Fields within fields.
+    depth: u64,
+    /// Selections of any kind within each other.
+    nesting: u64,
+}
+
+impl Size {
+    /// The size of two sets side by side.
+    fn and(self, other: Self) -> Self {
+        Self {
+            selections: self.selections.saturating_add(other.selections),
+            depth: self.depth.max(other.depth),
+            nesting: self.nesting.max(other.nesting),
+        }
+    }
+
+    /// The size of a selection that holds this one.
+    fn within(self, fields: u64) -> Self {
+        Self {
+            selections: self.selections.saturating_add(1),
+            depth: self.depth + fields,
+            nesting: self.nesting + 1,
+        }
+    }
+}
+
+struct Expansion<'a> {
+    bodies: HashMap<&'a str, &'a [Selection]>,
+    /// What each fragment expands to; none while that is being found out.
+    known: HashMap<&'a str, Option<Size>>,
+}
+
+impl<'a> Expansion<'a> {
+    fn of(&mut self, set: &'a [Selection]) -> Result<Size, ServerError> {
+        let mut size = Size::default();
+        for selection in set {
+            size = size.and(match selection {
+                Selection::Field(field) => {
+                    self.of(field.selection_set.as_deref().unwrap_or(&[]))?.within(1)
+                }
+                Selection::InlineFragment(fragment) => self.of(&fragment.selection_set)?.within(0),
+                Selection::FragmentSpread(spread) => {
+                    self.of_fragment(&spread.fragment_name)?.within(0)
+                }
+            });
+        }
+        Ok(size)
+    }
+
+    fn of_fragment(&mut self, name: &'a str) -> Result<Size, ServerError> {
+        match self.known.get(name) {
+            Some(Some(known)) => return Ok(*known),
+            Some(None) => {
+                let message = "A fragment cannot contain itself.";
+                return Err(server_error(ErrorCode::GraphqlValidationFailed, message));
+            }
+            None => {}
+        }
+        // An unknown fragment is for validation to name.
+        let Some(body) = self.bodies.get(name).copied() else {
+            return Ok(Size::default());
+        };
+        self.known.insert(name, None);
+        let size = self.of(body)?;
+        self.known.insert(name, Some(size));
+        Ok(size)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use apollo_compiler::parser::Parser;
+
+    use super::*;
+
+    fn refusal(document: &str) -> Option<&'static str> {
+        let document = Parser::new().parse_ast(document, "document").expect("a document");
+        let error = check(&document, &Limits::default()).err()?;
+        error.source::<ErrorCode>().map(|code| code.as_str())
+    }
+
+    fn doubling(levels: usize) -> String {
+        let mut document = "{ ...F0 }".to_owned();
+        for level in 0..levels {
+            let next = level + 1;
+            document += &format!("fragment F{level} on Query {{ ...F{next} ...F{next} }}");
+        }
+        document + &format!("fragment F{levels} on Query {{ __typename }}")
+    }
+
+    #[test]
+    fn doubling_fragments_are_counted_not_walked() {
+        assert_eq!(refusal(&doubling(4)), None);
+        for levels in [12, 25, 60, 400] {
+            assert_eq!(refusal(&doubling(levels)), Some("QUERY_TOO_COMPLEX"), "{levels}");
+        }
+        let unused = doubling(25).replace("{ ...F0 }", "{ __typename }");
+        assert_eq!(refusal(&unused), Some("QUERY_TOO_COMPLEX"));
+    }
+
+    #[test]
+    fn a_fragment_that_contains_itself_is_refused() {
+        let circle = "{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A }";
+        assert_eq!(refusal(circle), Some("GRAPHQL_VALIDATION_FAILED"));
+        let apart = "{ __typename } fragment A on Query { ...A }";
+        assert_eq!(refusal(apart), Some("GRAPHQL_VALIDATION_FAILED"));
+    }
+
+    #[test]
+    fn fields_nest_so_deep_and_no_deeper() {
+        let nested = |open: &str, levels: usize| {
+            format!("{{ {} x {} }}", open.repeat(levels), "}".repeat(levels))
+        };
+        assert_eq!(refusal(&nested("a {", 14)), None);
+        assert_eq!(refusal(&nested("a {", 15)), Some("QUERY_TOO_DEEP"));
+        assert_eq!(refusal(&nested("... {", 30)), None);
+        assert_eq!(refusal(&nested("... {", 32)), Some("QUERY_TOO_DEEP"));
+    }
+
+    #[test]
+    fn the_limit_is_exact() {
+        let fields = |number: usize| format!("{{ {} }}", "__typename ".repeat(number));
+        assert_eq!(refusal(&fields(2_000)), None);
+        assert_eq!(refusal(&fields(2_001)), Some("QUERY_TOO_COMPLEX"));
+    }
+}

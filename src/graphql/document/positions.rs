@@ -1,0 +1,41 @@
+//! Lines and columns in a document (GraphQL specification, section 7.1.4: both count from 1).
+
+use async_graphql::Pos;
+
+pub(super) struct Positions<'a> {
+    text: &'a str,
+    /// Where each line starts, in bytes.
+    lines: Vec<usize>,
+}
+
+impl<'a> Positions<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
+        let lines = std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect();
+        Self { text, lines }
+    }
+
+    /// The position of a byte.
+    pub(super) fn at(&self, offset: usize) -> Pos {
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.lines.get(line)).copied();
+        let before = self.text.get(start.unwrap_or(0)..offset).unwrap_or_default();
+        Pos { line, column: before.chars().count() + 1 }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn lines_and_columns_count_characters_from_one() {
+        let positions = Positions::new("{\n  é x\r\n}");
+        let at = |offset| {
+            let pos = positions.at(offset);
+            (pos.line, pos.column)
+        };
+        assert_eq!((at(0), at(2), at(4), at(7)), ((1, 1), (2, 1), (2, 3), (2, 5)));
+        assert_eq!((at(10), at(11), at(99)), ((3, 1), (3, 2), (3, 1)));
+    }
+}

@@ -1,0 +1,122 @@
+//! What the specification asks of documents (section 5) and variables (section 6.1.2), as
+//! apollo-compiler checks it, which agrees with graphql-js where async-graphql does not.
+
+use apollo_compiler::ast;
+use apollo_compiler::diagnostic::ToCliReport;
+use apollo_compiler::executable::Operation;
+use apollo_compiler::parser::{Parser, SourceSpan};
+use apollo_compiler::request::coerce_variable_values;
+use apollo_compiler::response::JsonMap;
+use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::{ExecutableDocument, Schema};
+use async_graphql::ServerError;
+use serde_json::{Map, Value};
+
+use super::checks;
+use super::positions::Positions;
+use crate::graphql::error::{ErrorCode, server_error};
+
+/// The name of a source, as apollo-compiler wants one. Nobody sees it.
+const SOURCE: &str = "document";
+
+/// Reads a schema in the Schema Definition Language.
+pub(super) fn schema(sdl: &str) -> anyhow::Result<Valid<Schema>> {
+    Schema::parse_and_validate(sdl, SOURCE)
+        .map_err(|error| anyhow::anyhow!("the schema is not valid: {}", error.errors))
+}
+
+/// Parses a document. Its syntax error says where, but not what stands there, since nobody is sent
+/// their document back.
+pub(super) fn parse(text: &str) -> Result<ast::Document, ServerError> {
+    Parser::new().parse_ast(text, SOURCE).map_err(|failed| {
+        let place = failed.errors.iter().next().and_then(|first| first.error.location());
+        let Some(place) = place else {
+            return server_error(ErrorCode::GraphqlParseFailed, "Syntax error.");
+        };
+        let pos = Positions::new(text).at(place.offset());
+        let message = format!("Syntax error in line {}, column {}.", pos.line, pos.column);
+        let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
+        error.locations.push(pos);
+        error
+    })
+}
+
+/// Checks a document against the schema; all that is wrong with it comes together.
+pub(super) fn validate(
+    text: &str,
+    document: &ast::Document,
+    schema: &Valid<Schema>,
+) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
+    let valid = match document.to_executable_validate(schema) {
+        Ok(valid) => valid,
+        // It counts a field that is there twice as two; `checks` counts it once.
+        Err(failed)
+            if failed.errors.iter().all(|it| is_about_root_fields(&it.error.to_string())) =>
+        {
+            Valid::assume_valid(failed.partial)
+        }
+        Err(failed) => return Err(errors(text, &failed.errors)),
+    };
+    checks::check(text, document)?;
+    Ok(valid)
+}
+
+fn is_about_root_fields(message: &str) -> bool {
+    message.ends_with("can only have one root field")
+}
+
+fn errors(text: &str, diagnostics: &DiagnosticList) -> Vec<ServerError> {
+    let positions = Positions::new(text);
+    let error = |message: String, location: Option<SourceSpan>| {
+        let mut error = server_error(ErrorCode::GraphqlValidationFailed, sentence(&message));
+        error.locations.extend(location.map(|span| positions.at(span.offset())));
+        error
+    };
+    diagnostics.iter().map(|it| error(it.error.to_string(), it.error.location())).collect()
+}
+
+/// Checks the values of an operation's variables.
+pub(super) fn check_variables(
+    schema: &Valid<Schema>,
+    operation: &Operation,
+    variables: &Map<String, Value>,
+) -> Result<(), ServerError> {
+    let values: JsonMap = variables
+        .iter()
+        .map(|(name, value)| (name.as_str().into(), value.clone().into()))
+        .collect();
+    match coerce_variable_values(schema, operation, &values) {
+        Ok(_) => Ok(()),
+        Err(error) => {
+            let message = sentence(&without_value(&error.message().to_string()));
+            Err(server_error(ErrorCode::BadUserInput, message))
+        }
+    }
+}
+
+/// Takes the value out of "could not coerce variable v: VALUE to type T": it may be a secret.
+fn without_value(message: &str) -> String {
+    match (message.split_once(": "), message.rsplit_once(" to type ")) {
+        (Some((what, _)), Some((_, ty))) => format!("{what} to type {ty}"),
+        _ => message.to_owned(),
+    }
+}
+
+fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_refused_value_is_not_repeated() {
+        let message = "could not coerce variable v: {\"a\":\"x: y to type Z\"} to type Int";
+        assert_eq!(sentence(&without_value(message)), "Could not coerce variable v to type Int.");
+        let message = "missing value for non-null variable 'id'";
+        assert_eq!(without_value(message), message);
+    }
+}

@@ -1,0 +1,56 @@
+//! Root fields that go on: what happens, as it happens.
+
+use async_graphql::Context;
+use futures_util::{Stream, stream};
+
+use super::context::Doors;
+use super::error::{Failure, Result};
+use super::types::book_change::BookChange;
+use crate::auth::identity::Viewer;
+use crate::store::events::{Event, Listener};
+
+#[derive(Debug, Default)]
+pub(crate) struct Subscription;
+
+/// What can be listened to.
+#[async_graphql::Subscription]
+impl Subscription {
+    /// Every change to the viewer's books, from any device and any copy of the server, from now on.
+    #[expect(clippy::unused_async, reason = "async-graphql wants it so")]
+    async fn book_changed<'ctx>(
+        &self,
+        ctx: &Context<'ctx>,
+    ) -> Result<impl Stream<Item = Result<BookChange>> + use<'ctx>> {
+        let viewer = ctx.viewer()?;
+        let listener = ctx.store().events().books_of(viewer.user);
+        let ctx = ctx.clone();
+        Ok(stream::unfold(Some(listener), move |listener| {
+            let ctx = ctx.clone();
+            async move {
+                let mut listener = listener?;
+                match next_book_change(&ctx, viewer, &mut listener).await {
+                    Ok(change) => Some((Ok(change), Some(listener))),
+                    Err(failure) => Some((Err(failure), None)),
+                }
+            }
+        }))
+    }
+}
+
+/// The next change that the viewer may hear of. One whose session has ended hears of nothing more;
+/// the transport ends the subscription when it learns so.
+async fn next_book_change(
+    ctx: &Context<'_>,
+    viewer: Viewer,
+    listener: &mut Listener,
+) -> Result<BookChange> {
+    loop {
+        let event = listener.next().await.map_err(|_| Failure::TooSlow)?;
+        if let Event::BookChanged(change) = event
+            && ctx.auth().is_live(viewer).await?
+        {
+            ctx.loaders().forget().await;
+            return Ok(BookChange(change));
+        }
+    }
+}

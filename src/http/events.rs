@@ -1,0 +1,157 @@
+//! Subscriptions over plain HTTP: as Server-Sent Events (the protocol of graphql-sse, in its
+//! distinct connections mode) and in parts (Apollo's multipart subscriptions).
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::{Body, Bytes};
+use axum::http::{HeaderName, HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream, Stream};
+use futures_util::{FutureExt, StreamExt};
+
+use super::Server;
+use super::media_type::MediaType;
+use crate::graphql::error::Failure;
+use crate::graphql::execute::{Executed, Subscribed};
+
+/// How often a quiet stream says that it is alive, so that nothing on the way closes it.
+const KEEP_ALIVE: Duration = Duration::from_secs(12);
+
+/// How answers are framed.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Events,
+    Parts,
+}
+
+impl Format {
+    /// Sent at once, so that the client knows that it is heard.
+    fn start(self) -> &'static str {
+        match self {
+            Self::Events => ":\n\n",
+            Self::Parts => "\r\n--graphql",
+        }
+    }
+
+    fn keep_alive(self) -> String {
+        match self {
+            Self::Events => ":\n\n".to_owned(),
+            Self::Parts => part("{}"),
+        }
+    }
+
+    fn answer(self, executed: &Executed) -> String {
+        let json = executed.json();
+        match self {
+            Self::Events => format!("event: next\ndata: {json}\n\n"),
+            Self::Parts => part(&format!("{{\"payload\":{json}}}")),
+        }
+    }
+
+    /// Why there are no more answers, though there were some to come.
+    fn refusal(self, executed: &Executed) -> String {
+        match self {
+            Self::Events => self.answer(executed),
+            Self::Parts => {
+                let errors = serde_json::json!(executed.response.errors);
+                part(&format!("{{\"payload\":null,\"errors\":{errors}}}"))
+            }
+        }
+    }
+
+    /// There is nothing more to come. Written by hand: browsers drop an event without a `data` line.
+    fn end(self) -> &'static str {
+        match self {
+            Self::Events => "event: complete\ndata:\n\n",
+            Self::Parts => "--\r\n",
+        }
+    }
+}
+
+/// A part and, at once, the delimiter after it: clients take a part for complete when they see that.
+fn part(json: &str) -> String {
+    format!("\r\nContent-Type: application/json\r\n\r\n{json}\r\n--graphql")
+}
+
+/// Answers with every answer of a subscription, until it ends or its caller may hear no more.
+pub(super) fn respond(
+    server: &Arc<Server>,
+    subscribed: Subscribed,
+    media_type: MediaType,
+    request_id: Arc<str>,
+) -> Response {
+    let format = match media_type {
+        MediaType::Multipart => Format::Parts,
+        _ => Format::Events,
+    };
+    let rejection = {
+        let server = Arc::clone(server);
+        async move { server.api.rejection(subscribed.viewer).await }.boxed()
+    };
+    let state = Open {
+        server: Arc::clone(server),
+        format,
+        responses: subscribed.responses,
+        rejection,
+        request_id,
+    };
+    let frames = stream::once(std::future::ready(format.start().to_owned())).chain(frames(state));
+    response(media_type, Body::from_stream(frames.map(|it| Ok::<_, Infallible>(Bytes::from(it)))))
+}
+
+/// One answer, for a client that takes nothing but events.
+pub(super) fn respond_once(executed: &Executed) -> Response {
+    let format = Format::Events;
+    let frames = format!("{}{}", format.answer(executed), format.end());
+    response(MediaType::EventStream, Body::from(frames))
+}
+
+fn response(media_type: MediaType, body: Body) -> Response {
+    let headers = [
+        (header::CONTENT_TYPE, media_type.header()),
+        // nginx would keep the events until there are many.
+        (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
+    ];
+    (headers, body).into_response()
+}
+
+/// A stream that has not ended.
+struct Open {
+    server: Arc<Server>,
+    format: Format,
+    responses: BoxStream<'static, Executed>,
+    rejection: BoxFuture<'static, Failure>,
+    request_id: Arc<str>,
+}
+
+fn frames(open: Open) -> impl Stream<Item = String> {
+    stream::unfold(Some(open), |open| async {
+        let mut open = open?;
+        let (frame, goes_on) = open.next().await?;
+        Some((frame, goes_on.then_some(open)))
+    })
+}
+
+impl Open {
+    /// The next frame, and whether more may follow; none when the server stops. A stream that breaks
+    /// off without its end tells clients to come again.
+    async fn next(&mut self) -> Option<(String, bool)> {
+        let format = self.format;
+        tokio::select! {
+            biased;
+            () = self.server.stopping.cancelled() => None,
+            failure = &mut self.rejection => {
+                let refusal = self.server.api.refuse(failure, &self.request_id);
+                Some((format!("{}{}", format.refusal(&refusal), format.end()), false))
+            }
+            executed = self.responses.next() => Some(match executed {
+                Some(executed) => (format.answer(&executed), true),
+                None => (format.end().to_owned(), false),
+            }),
+            () = self.server.services.clock.sleep(KEEP_ALIVE) => Some((format.keep_alive(), true)),
+        }
+    }
+}

@@ -1,0 +1,299 @@
+//! Operations over WebSocket, by the protocol `graphql-transport-ws`.
+
+use std::ops::ControlFlow::{self, Break, Continue};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use async_graphql::parser::types::OperationType;
+use axum::body::Bytes;
+use axum::extract::FromRequestParts;
+use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::http::request::Parts;
+use axum::http::{HeaderMap, header};
+use axum::response::{IntoResponse, Response};
+use futures_util::future::BoxFuture;
+use futures_util::stream::{self, BoxStream};
+use futures_util::{FutureExt, StreamExt};
+use serde_json::{Map, Value};
+use tokio::time::timeout;
+use tokio_stream::StreamMap;
+
+use super::endpoint::Line;
+use super::envelope::RequestId;
+use super::refusal::Refusal;
+use super::{Server, csrf};
+use crate::auth::identity::{Identity, Viewer};
+use crate::clock::Timestamp;
+use crate::graphql::context::Client;
+use crate::graphql::document::GraphqlRequest;
+use crate::graphql::error::{ErrorCode, Failure};
+use crate::graphql::execute::Caller;
+
+mod message;
+
+use message::{Close, Incoming};
+
+const PROTOCOL: &str = "graphql-transport-ws";
+
+/// How often the other side is asked whether it is there. Twice this without a word, and it is gone.
+const PING_EVERY: Duration = Duration::from_secs(12);
+
+/// How long one message may take to be written.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
+
+/// How long the other side may take to say goodbye.
+const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// What an idle connection keeps for reading and writing, in bytes.
+const BUFFER: usize = 4 << 10;
+
+/// Whether a request wants to become a WebSocket (RFC 6455, section 4.2.1).
+pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+    headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"))
+}
+
+/// Makes a WebSocket of a request, if its origin may.
+pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Response {
+    if let Err(refusal) = csrf::check_origin(&parts.headers, &server.config.cors_origins) {
+        return refusal.into_response();
+    }
+    let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
+        let message = "This is no handshake of WebSocket, version 13.";
+        return Refusal::new(ErrorCode::BadRequest, message).into_response();
+    };
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|it| it.to_str().ok());
+    // Nothing can set a cookie here.
+    let client = Arc::new(Client::new(user_agent.map(str::to_owned), false, None));
+    let authorization = parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec());
+    let limit = server.config.limits.websocket_message_bytes;
+    upgrade
+        .protocols([PROTOCOL])
+        .read_buffer_size(BUFFER)
+        .write_buffer_size(BUFFER)
+        // Somewhat more is read, so that it can be refused in good form.
+        .max_message_size(4 * limit)
+        .max_frame_size(4 * limit)
+        .on_upgrade(move |socket| {
+            let connection = Connection::new(Arc::clone(&server), socket, client, authorization);
+            server.tasks.track_future(connection.serve())
+        })
+}
+
+struct Connection {
+    server: Arc<Server>,
+    socket: WebSocket,
+    client: Arc<Client>,
+    /// From the handshake, until `connection_init` brings another.
+    authorization: Option<Vec<u8>>,
+    acknowledged: bool,
+    /// When `connection_init` has to be there.
+    init_until: Timestamp,
+    /// Whether a ping has had no answer yet.
+    waiting_for_pong: bool,
+    /// What each has to say, by its id.
+    operations: StreamMap<String, BoxStream<'static, String>>,
+    /// Done when the caller may do nothing more here.
+    rejection: BoxFuture<'static, Failure>,
+}
+
+/// Whether the connection goes on; if not, with what it is closed. Nothing if nobody is there to be
+/// told.
+type Flow = ControlFlow<Option<Close>>;
+
+impl Connection {
+    fn new(
+        server: Arc<Server>,
+        socket: WebSocket,
+        client: Arc<Client>,
+        authorization: Option<Vec<u8>>,
+    ) -> Self {
+        let timeout = server.config.limits.websocket_init_timeout;
+        let init_until = server.services.clock.now() + timeout;
+        Self {
+            server,
+            socket,
+            client,
+            authorization,
+            acknowledged: false,
+            init_until,
+            waiting_for_pong: false,
+            operations: StreamMap::new(),
+            rejection: std::future::pending().boxed(),
+        }
+    }
+
+    async fn serve(mut self) {
+        let close = if self.socket.protocol().is_some() {
+            loop {
+                if let Break(close) = self.step().await {
+                    break close;
+                }
+            }
+        } else {
+            Some(Close::SUBPROTOCOL)
+        };
+        // What still runs has nobody to answer to.
+        self.operations.clear();
+        if let Some(close) = close
+            && self.write(Message::Close(Some(close.frame()))).await.is_continue()
+        {
+            let goodbye = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            let _ = timeout(GOODBYE_TIMEOUT, goodbye).await;
+        }
+    }
+
+    /// Waits for whatever comes first, and deals with it.
+    async fn step(&mut self) -> Flow {
+        let clock = self.server.services.clock.clone();
+        let until = if self.acknowledged { clock.now() + PING_EVERY } else { self.init_until };
+        tokio::select! {
+            biased;
+            () = self.server.stopping.cancelled() => Break(Some(Close::GOING_AWAY)),
+            failure = &mut self.rejection => Break(Some(match failure {
+                Failure::Unauthenticated(_) => Close::FORBIDDEN,
+                _ => Close::TRY_AGAIN_LATER,
+            })),
+            message = self.socket.recv() => match message {
+                Some(Ok(message)) => self.receive(message).await,
+                Some(Err(_)) | None => Break(None),
+            },
+            Some((_, text)) = self.operations.next() => self.say(text).await,
+            () = clock.sleep_until(until) => self.wait_no_longer().await,
+        }
+    }
+
+    async fn wait_no_longer(&mut self) -> Flow {
+        if !self.acknowledged {
+            return Break(Some(Close::NOT_INITIALISED));
+        }
+        if self.waiting_for_pong {
+            return Break(None);
+        }
+        self.waiting_for_pong = true;
+        self.write(Message::Ping(Bytes::new())).await
+    }
+
+    async fn receive(&mut self, message: Message) -> Flow {
+        self.waiting_for_pong = false;
+        let text = match message {
+            Message::Text(text) => Bytes::from(text),
+            Message::Binary(bytes) => bytes,
+            Message::Ping(_) | Message::Pong(_) => return Continue(()),
+            Message::Close(_) => return Break(None),
+        };
+        if text.len() > self.server.config.limits.websocket_message_bytes {
+            return Break(Some(Close::TOO_BIG));
+        }
+        match Incoming::parse(&text) {
+            Ok(Incoming::Init(payload)) => self.init(&payload).await,
+            Ok(Incoming::Ping(payload)) => self.say(message::pong(payload)).await,
+            Ok(Incoming::Pong) => Continue(()),
+            Ok(Incoming::Subscribe(id, request)) => self.subscribe(id, *request).await,
+            Ok(Incoming::Complete(id)) => {
+                self.operations.remove(&id);
+                Continue(())
+            }
+            Err(close) => Break(Some(close)),
+        }
+    }
+
+    async fn init(&mut self, payload: &Map<String, Value>) -> Flow {
+        if self.acknowledged {
+            return Break(Some(Close::INITIALISED_TWICE));
+        }
+        self.authorization = authorization(payload).or(self.authorization.take());
+        match self.server.services.auth.identify(self.authorization.as_deref()).await {
+            Ok(Identity::Anonymous) => {}
+            Ok(Identity::User(viewer)) => self.rejection = self.rejection_of(viewer),
+            Ok(Identity::Rejected(_)) => return Break(Some(Close::FORBIDDEN)),
+            Err(_) => return Break(Some(Close::TRY_AGAIN_LATER)),
+        }
+        self.acknowledged = true;
+        self.say(message::ack()).await
+    }
+
+    fn rejection_of(&self, viewer: Viewer) -> BoxFuture<'static, Failure> {
+        let server = Arc::clone(&self.server);
+        async move { server.api.rejection(Some(viewer)).await }.boxed()
+    }
+
+    async fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Flow {
+        if !self.acknowledged {
+            return Break(Some(Close::UNAUTHORIZED));
+        }
+        if self.operations.contains_key(&id) {
+            return Break(Some(Close::duplicate(&id)));
+        }
+        let started = Instant::now();
+        let request_id = RequestId::new(&self.server.services.ids);
+        let most = self.server.config.limits.websocket_operations;
+        let prepared = if self.operations.len() < most {
+            self.server.api.prepare(request, &request_id.0)
+        } else {
+            let failure = Failure::TooManyOperations(most);
+            Err(Box::new(self.server.api.refuse(failure, &request_id.0)))
+        };
+        let prepared = match prepared {
+            Ok(prepared) => prepared,
+            Err(refused) => {
+                Line::of(&refused).log(&request_id, PROTOCOL, None, started);
+                return self.say(message::error(&id, &refused)).await;
+            }
+        };
+        let caller = Caller {
+            authorization: self.authorization.clone(),
+            client: Arc::clone(&self.client),
+            request_id: Arc::clone(&request_id.0),
+        };
+        let server = Arc::clone(&self.server);
+        let answers = if prepared.operation().kind == OperationType::Subscription {
+            match server.api.subscribe(prepared, &caller).await {
+                Ok(subscribed) => {
+                    Line::begun(&subscribed).log(&request_id, PROTOCOL, None, started);
+                    subscribed.responses
+                }
+                Err(refused) => {
+                    Line::of(&refused).log(&request_id, PROTOCOL, None, started);
+                    stream::once(std::future::ready(*refused)).boxed()
+                }
+            }
+        } else {
+            let answer = async move {
+                let executed = server.api.execute(prepared, &caller).await;
+                Line::of(&executed).log(&request_id, PROTOCOL, None, started);
+                executed
+            };
+            stream::once(answer).boxed()
+        };
+        let complete = stream::once(std::future::ready(message::complete(&id)));
+        let its = id.clone();
+        let messages = answers.map(move |executed| message::next(&its, &executed)).chain(complete);
+        self.operations.insert(id, messages.boxed());
+        Continue(())
+    }
+
+    async fn say(&mut self, text: String) -> Flow {
+        self.write(Message::Text(text.into())).await
+    }
+
+    /// Writes a message. A reader who does not take it in time is gone.
+    async fn write(&mut self, message: Message) -> Flow {
+        match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
+            Ok(Ok(())) => Continue(()),
+            Ok(Err(_)) | Err(_) => Break(None),
+        }
+    }
+}
+
+/// The token in the payload of `connection_init`, wherever clients keep it, as an `Authorization`
+/// header has it.
+fn authorization(payload: &Map<String, Value>) -> Option<Vec<u8>> {
+    let headers = payload.get("headers").and_then(Value::as_object);
+    let places = [Some(payload), headers];
+    let shown = places.into_iter().flatten().find_map(|place| {
+        ["Authorization", "authorization", "token"].iter().find_map(|name| place.get(*name))
+    });
+    let shown = shown?.as_str().filter(|shown| !shown.is_empty())?;
+    let scheme = if shown.contains(' ') { "" } else { "Bearer " };
+    Some(format!("{scheme}{shown}").into_bytes())
+}

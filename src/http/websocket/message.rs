@@ -1,0 +1,113 @@
+//! The messages of `graphql-transport-ws` (the protocol of graphql-ws), and what ends a connection.
+
+use std::borrow::Cow;
+
+use axum::extract::ws::CloseFrame;
+use serde_json::{Map, Value, json};
+
+use crate::graphql::document::GraphqlRequest;
+use crate::graphql::execute::Executed;
+use crate::http::json;
+use crate::http::request::parameters;
+
+/// What a client says.
+pub(super) enum Incoming {
+    Init(Map<String, Value>),
+    Ping(Option<Value>),
+    Pong,
+    Subscribe(String, Box<GraphqlRequest>),
+    Complete(String),
+}
+
+impl Incoming {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, Close> {
+        let Some(Value::Object(mut message)) = json::parse(text) else {
+            return Err(Close::INVALID);
+        };
+        let payload = message.remove("payload").filter(|payload| !payload.is_null());
+        let id = match message.remove("id") {
+            Some(Value::String(id)) if !id.is_empty() => Ok(id),
+            _ => Err(Close::INVALID),
+        };
+        let object = |payload| match payload {
+            None => Ok(Map::new()),
+            Some(Value::Object(members)) => Ok(members),
+            Some(_) => Err(Close::INVALID),
+        };
+        match message.get("type").and_then(Value::as_str) {
+            Some("connection_init") => Ok(Self::Init(object(payload)?)),
+            Some("ping") => object(payload.clone()).map(|_| Self::Ping(payload)),
+            Some("pong") => object(payload).map(|_| Self::Pong),
+            Some("subscribe") => {
+                let request = parameters(object(payload)?).map_err(|_| Close::INVALID)?;
+                Ok(Self::Subscribe(id?, Box::new(request)))
+            }
+            Some("complete") => Ok(Self::Complete(id?)),
+            _ => Err(Close::INVALID),
+        }
+    }
+}
+
+pub(super) fn ack() -> String {
+    json!({ "type": "connection_ack" }).to_string()
+}
+
+pub(super) fn pong(payload: Option<Value>) -> String {
+    match payload {
+        Some(payload) => json!({ "type": "pong", "payload": payload }).to_string(),
+        None => json!({ "type": "pong" }).to_string(),
+    }
+}
+
+pub(super) fn next(id: &str, executed: &Executed) -> String {
+    // The answer is JSON already.
+    format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), executed.json())
+}
+
+/// The operation was refused before it ran. Nothing follows, not even `complete`.
+pub(super) fn error(id: &str, executed: &Executed) -> String {
+    json!({ "id": id, "type": "error", "payload": executed.response.errors }).to_string()
+}
+
+pub(super) fn complete(id: &str) -> String {
+    json!({ "id": id, "type": "complete" }).to_string()
+}
+
+/// Why the server ends a connection.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Close {
+    code: u16,
+    reason: Cow<'static, str>,
+}
+
+impl Close {
+    /// The server stops. Clients come again, to another copy perhaps.
+    pub(super) const GOING_AWAY: Self = Self::new(1001, "Going away");
+    pub(super) const TOO_BIG: Self = Self::new(1009, "Message too big");
+    /// Clients come again.
+    pub(super) const TRY_AGAIN_LATER: Self = Self::new(1013, "Try again later");
+    pub(super) const INVALID: Self = Self::new(4400, "Invalid message received");
+    pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
+    /// The token is not, or no longer, good: clients come again with another.
+    pub(super) const FORBIDDEN: Self = Self::new(4403, "Forbidden");
+    pub(super) const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
+    pub(super) const NOT_INITIALISED: Self = Self::new(4408, "Connection initialisation timeout");
+    pub(super) const INITIALISED_TWICE: Self = Self::new(4429, "Too many initialisation requests");
+
+    const fn new(code: u16, reason: &'static str) -> Self {
+        Self { code, reason: Cow::Borrowed(reason) }
+    }
+
+    pub(super) fn duplicate(id: &str) -> Self {
+        let mut reason = format!("Subscriber for {id} already exists");
+        reason.truncate(reason.floor_char_boundary(REASON_BYTES));
+        Self { code: 4409, reason: reason.into() }
+    }
+
+    pub(super) fn frame(self) -> CloseFrame {
+        CloseFrame { code: self.code, reason: self.reason.into_owned().into() }
+    }
+}
+
+/// A control frame has at most 125 bytes, two of them for the code (RFC 6455, section 5.5).
+const REASON_BYTES: usize = 123;

@@ -1,0 +1,321 @@
+//! What has happened, told to whoever listens, on any copy of the server: within the process on
+//! SQLite, over `LISTEN` and `NOTIFY` on PostgreSQL.
+//!
+//! Events are told after their change is committed, and are not kept: who listens hears of what
+//! happens from then on.
+
+use std::collections::HashMap;
+use std::str::FromStr;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use quick_cache::sync::Cache;
+use secrecy::ExposeSecret;
+use tokio::sync::broadcast;
+use uuid::Uuid;
+
+use super::outage::Outage;
+use crate::config::Database;
+use crate::id::{BookId, SessionId, UserId};
+
+mod postgres;
+
+use postgres::Postgres;
+
+/// How many events a listener may be behind before it is cut off.
+const BACKLOG: usize = 64;
+
+/// How many books' latest versions are remembered, to tell an old event from a new one.
+const REMEMBERED_BOOKS: usize = 16_384;
+
+/// Something that has happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Event {
+    BookChanged(BookChange),
+    SessionEnded(SessionId),
+}
+
+/// A change of a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct BookChange {
+    pub(crate) owner: UserId,
+    pub(crate) book: BookId,
+    pub(crate) kind: ChangeKind,
+}
+
+/// What was done to a book.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ChangeKind {
+    Created,
+    /// The book has this version since.
+    Updated(i32),
+    Deleted,
+}
+
+impl ChangeKind {
+    /// Grows with every change of the same book.
+    fn order(self) -> i32 {
+        match self {
+            Self::Created => 1,
+            Self::Updated(version) => version,
+            Self::Deleted => i32::MAX,
+        }
+    }
+}
+
+/// What a listener listens to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Topic {
+    BooksOf(UserId),
+    Session(SessionId),
+}
+
+impl Event {
+    fn topic(self) -> Topic {
+        match self {
+            Self::BookChanged(change) => Topic::BooksOf(change.owner),
+            Self::SessionEnded(session) => Topic::Session(session),
+        }
+    }
+}
+
+/// Tells events, and those who listen.
+#[derive(Clone, Debug)]
+pub(crate) struct Events {
+    hub: Arc<Hub>,
+    /// The way to the other copies, and back to this one.
+    postgres: Option<Arc<Postgres>>,
+}
+
+impl Events {
+    /// Outages are noticed here first.
+    pub(super) async fn connect(database: &Database, outage: Arc<Outage>) -> anyhow::Result<Self> {
+        let hub = Arc::new(Hub::default());
+        let postgres = match database {
+            Database::Sqlite(_) => None,
+            Database::Postgres(url) => {
+                let hub = Arc::clone(&hub);
+                Some(Arc::new(Postgres::connect(url.expose_secret(), hub, outage).await?))
+            }
+        };
+        Ok(Self { hub, postgres })
+    }
+
+    /// Tells what has been committed.
+    pub(super) fn tell(&self, event: Event) {
+        match &self.postgres {
+            Some(postgres) => postgres.tell(event),
+            None => self.hub.deliver(event),
+        }
+    }
+
+    /// Listens to the changes of an account's books.
+    pub(crate) fn books_of(&self, owner: UserId) -> Listener {
+        self.hub.listen(Topic::BooksOf(owner))
+    }
+
+    /// Listens for the end of a session.
+    pub(crate) fn session(&self, session: SessionId) -> Listener {
+        self.hub.listen(Topic::Session(session))
+    }
+}
+
+/// Who listens to what in this process.
+#[derive(Debug)]
+struct Hub {
+    topics: Mutex<HashMap<Topic, broadcast::Sender<Event>>>,
+    /// The order of the last change that was told of a book. Two copies of the server may tell two
+    /// changes in another order than that in which they were made; the older one is dropped then,
+    /// since whoever heard of the newer one has read the book after both.
+    told: Cache<BookId, i32>,
+}
+
+impl Default for Hub {
+    fn default() -> Self {
+        Self { topics: Mutex::default(), told: Cache::new(REMEMBERED_BOOKS) }
+    }
+}
+
+impl Hub {
+    fn listen(self: &Arc<Self>, topic: Topic) -> Listener {
+        let mut topics = self.topics();
+        let sender = topics.entry(topic).or_insert_with(|| broadcast::Sender::new(BACKLOG));
+        Listener { events: sender.subscribe(), topic, hub: Arc::clone(self) }
+    }
+
+    fn deliver(&self, event: Event) {
+        let topics = self.topics();
+        let Some(sender) = topics.get(&event.topic()) else { return };
+        if let Event::BookChanged(change) = event {
+            let order = change.kind.order();
+            if self.told.get(&change.book).is_some_and(|told| told >= order) {
+                return;
+            }
+            self.told.insert(change.book, order);
+        }
+        // Without a receiver there is nobody to tell.
+        let _ = sender.send(event);
+    }
+
+    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, broadcast::Sender<Event>>> {
+        self.topics.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Hears of everything in a topic from the moment it was made.
+#[derive(Debug)]
+pub(crate) struct Listener {
+    events: broadcast::Receiver<Event>,
+    topic: Topic,
+    hub: Arc<Hub>,
+}
+
+/// The listener did not keep up, and has missed events.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("events were missed")]
+pub(crate) struct Behind;
+
+impl Listener {
+    /// The next event. Waits for as long as there is none.
+    pub(crate) async fn next(&mut self) -> Result<Event, Behind> {
+        match self.events.recv().await {
+            Ok(event) => Ok(event),
+            Err(broadcast::error::RecvError::Lagged(_)) => Err(Behind),
+            // The sender lives as long as anybody listens.
+            Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
+        }
+    }
+}
+
+impl Drop for Listener {
+    /// The last one turns off the light.
+    fn drop(&mut self) {
+        let mut topics = self.hub.topics();
+        if topics.get(&self.topic).is_some_and(|sender| sender.receiver_count() <= 1) {
+            topics.remove(&self.topic);
+        }
+    }
+}
+
+/// One line, as it goes over the wire.
+impl std::fmt::Display for Event {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::BookChanged(BookChange { owner, book, kind }) => {
+                let (owner, book) = (Uuid::from(*owner).simple(), Uuid::from(*book).simple());
+                match kind {
+                    ChangeKind::Created => write!(f, "created {owner} {book}"),
+                    ChangeKind::Updated(version) => write!(f, "updated {owner} {book} {version}"),
+                    ChangeKind::Deleted => write!(f, "deleted {owner} {book}"),
+                }
+            }
+            Self::SessionEnded(session) => write!(f, "ended {}", Uuid::from(*session).simple()),
+        }
+    }
+}
+
+/// A line that is no event, perhaps of a newer server.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("this is no event")]
+pub(crate) struct NoEvent;
+
+impl FromStr for Event {
+    type Err = NoEvent;
+
+    fn from_str(line: &str) -> Result<Self, NoEvent> {
+        fn id<Id: From<Uuid>>(text: &str) -> Result<Id, NoEvent> {
+            Uuid::try_parse(text).map(Id::from).map_err(|_| NoEvent)
+        }
+        let words: Vec<&str> = line.split(' ').collect();
+        let (owner, book, kind) = match words[..] {
+            ["ended", session] => return Ok(Self::SessionEnded(id(session)?)),
+            ["created", owner, book] => (owner, book, ChangeKind::Created),
+            ["updated", owner, book, version] => {
+                (owner, book, ChangeKind::Updated(version.parse().map_err(|_| NoEvent)?))
+            }
+            ["deleted", owner, book] => (owner, book, ChangeKind::Deleted),
+            _ => return Err(NoEvent),
+        };
+        Ok(Self::BookChanged(BookChange { owner: id(owner)?, book: id(book)?, kind }))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use futures_util::FutureExt;
+
+    use super::*;
+    use crate::clock::Clock;
+    use crate::id::Ids;
+
+    fn change(owner: UserId, book: BookId, kind: ChangeKind) -> Event {
+        Event::BookChanged(BookChange { owner, book, kind })
+    }
+
+    fn heard(listener: &mut Listener) -> Vec<Event> {
+        std::iter::from_fn(|| listener.next().now_or_never().and_then(Result::ok)).collect()
+    }
+
+    #[test]
+    fn an_event_reads_back_as_itself() {
+        let ids = Ids::new(Clock::system());
+        let (owner, book) = (ids.next(), ids.next());
+        for event in [
+            change(owner, book, ChangeKind::Created),
+            change(owner, book, ChangeKind::Updated(i32::MAX)),
+            change(owner, book, ChangeKind::Deleted),
+            Event::SessionEnded(ids.next()),
+        ] {
+            let line = event.to_string();
+            assert_eq!(line.parse(), Ok(event));
+            assert!(line.len() < 90, "{line}");
+        }
+        for nonsense in ["", "created", "ended 1", "renamed a b"] {
+            assert_eq!(nonsense.parse::<Event>(), Err(NoEvent));
+        }
+    }
+
+    #[test]
+    fn each_owner_hears_of_their_own_books_in_order_and_once() {
+        let ids = Ids::new(Clock::system());
+        let (alice, bob, book): (UserId, UserId, BookId) = (ids.next(), ids.next(), ids.next());
+        let hub = Arc::new(Hub::default());
+        hub.deliver(change(alice, ids.next(), ChangeKind::Created));
+        let mut listener = hub.listen(Topic::BooksOf(alice));
+        let made = [
+            change(alice, book, ChangeKind::Created),
+            change(alice, book, ChangeKind::Updated(2)),
+            change(alice, book, ChangeKind::Updated(4)),
+            change(alice, book, ChangeKind::Deleted),
+        ];
+        hub.deliver(change(bob, ids.next(), ChangeKind::Created));
+        for event in made {
+            hub.deliver(event);
+            hub.deliver(event);
+            hub.deliver(change(alice, book, ChangeKind::Updated(2)));
+        }
+        assert_eq!(heard(&mut listener), made);
+    }
+
+    #[test]
+    fn who_does_not_keep_up_is_told_so() {
+        let ids = Ids::new(Clock::system());
+        let alice = ids.next();
+        let hub = Arc::new(Hub::default());
+        let mut listener = hub.listen(Topic::BooksOf(alice));
+        for _ in 0..=BACKLOG {
+            hub.deliver(change(alice, ids.next(), ChangeKind::Created));
+        }
+        assert_eq!(listener.next().now_or_never(), Some(Err(Behind)));
+    }
+
+    #[test]
+    fn a_topic_without_listeners_is_forgotten() {
+        let hub = Arc::new(Hub::default());
+        let topic = Topic::BooksOf(Ids::new(Clock::system()).next());
+        let (first, second) = (hub.listen(topic), hub.listen(topic));
+        drop(first);
+        assert_eq!(hub.topics().len(), 1);
+        drop(second);
+        assert_eq!(hub.topics().len(), 0);
+    }
+}

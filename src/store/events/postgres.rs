@@ -1,0 +1,110 @@
+//! Events over PostgreSQL's `NOTIFY`, from every copy of the server to every copy, this one
+//! included: so all hear the same, in the same order.
+//!
+//! A `NOTIFY` inside of a transaction makes its commit wait for every other such commit. So it has
+//! no part in the transactions that change something: it follows them, many events at a time, from a
+//! connection of its own.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use super::{Event, Hub};
+use crate::store::outage::Outage;
+
+const CHANNEL: &str = "bookshelf_events";
+
+/// How many events may wait to be told while the database is away. More are dropped: who listens
+/// then has missed something anyway.
+const OUTBOX: usize = 10_000;
+
+/// How many events go into one notification, whose text has less than 8,000 bytes.
+const AT_ONCE: usize = 80;
+
+/// The pause between two notifications, in which events gather.
+const PAUSE: Duration = Duration::from_millis(5);
+
+/// How long to wait before the database is tried again.
+const RETRY: Duration = Duration::from_millis(200);
+
+#[derive(Debug)]
+pub(super) struct Postgres {
+    outbox: mpsc::Sender<Event>,
+    /// Sends and listens until this is dropped.
+    _tasks: JoinSet<()>,
+}
+
+impl Postgres {
+    pub(super) async fn connect(
+        url: &str,
+        hub: Arc<Hub>,
+        outage: Arc<Outage>,
+    ) -> anyhow::Result<Self> {
+        let options: PgConnectOptions = url.parse()?;
+        let options = options.application_name("bookshelf events");
+        // One that listens and one that tells.
+        let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await?;
+        let mut listener = PgListener::connect_with(&pool).await?;
+        listener.listen(CHANNEL).await?;
+        let (outbox, waiting) = mpsc::channel(OUTBOX);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(listen(listener, hub, outage));
+        tasks.spawn(send(pool, waiting));
+        Ok(Self { outbox, _tasks: tasks })
+    }
+
+    pub(super) fn tell(&self, event: Event) {
+        if self.outbox.try_send(event).is_err() {
+            tracing::warn!("an event is dropped: the database does not take any");
+        }
+    }
+}
+
+async fn listen(mut listener: PgListener, hub: Arc<Hub>, outage: Arc<Outage>) {
+    loop {
+        match listener.try_recv().await {
+            Ok(Some(notification)) => {
+                let events = notification.payload().lines().filter_map(|line| line.parse().ok());
+                events.for_each(|event| hub.deliver(event));
+            }
+            Ok(None) => {
+                outage.noticed();
+                tracing::warn!("the connection for events was lost; some may have been missed");
+            }
+            Err(error) => {
+                outage.noticed();
+                tracing::warn!(%error, "no connection for events");
+                sleep(RETRY).await;
+            }
+        }
+    }
+}
+
+async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Event>) {
+    let mut events = Vec::with_capacity(AT_ONCE);
+    while waiting.recv_many(&mut events, AT_ONCE).await > 0 {
+        let lines: Vec<String> = events.drain(..).map(|event| event.to_string()).collect();
+        let lines = lines.join("\n");
+        // Whatever arrives twice because an answer was lost is noticed where it arrives.
+        while let Err(error) = notify(&pool, &lines).await {
+            tracing::warn!(%error, "events wait");
+            sleep(RETRY).await;
+        }
+        sleep(PAUSE).await;
+    }
+}
+
+/// Nothing is lost with the notification that is not lost with the server, so it waits for no disk.
+async fn notify(pool: &PgPool, lines: &str) -> Result<(), sqlx::Error> {
+    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(lines)
+        .execute(pool)
+        .await
+        .map(drop)
+}

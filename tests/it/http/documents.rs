@@ -1,0 +1,246 @@
+//! Documents: validated as the specification asks, known by their hash, or trusted by their id.
+
+use axum::body::Body;
+use axum::http::Request;
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::support::{Actor, Answer, TestApp};
+
+fn sha256(text: &str) -> String {
+    Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+async fn send(actor: &Actor, request: Value) -> Answer {
+    actor.post("application/json", request.to_string()).await
+}
+
+fn persisted(hash: &str) -> Value {
+    json!({ "persistedQuery": { "version": 1, "sha256Hash": hash, "miss": true }, "clientLibrary": {} })
+}
+
+#[tokio::test]
+async fn documents_that_async_graphql_alone_gets_wrong_are_judged_as_the_specification_asks() {
+    let app = TestApp::start().await;
+    for (document, variables) in [
+        // A nullable variable where null is not allowed.
+        ("query($id: ID) { node(id: $id) { id } }", json!({})),
+        ("query($id: ID!) { books(after: $id) { totalCount } }", json!({ "id": "x" })),
+        ("{ books(first: 3000000000) { totalCount } }", json!({})),
+        ("{ books(filter: 7) { totalCount } }", json!({})),
+        ("{ books(filter: { minRating: 1, minRating: 2 }) { totalCount } }", json!({})),
+        ("query($o: BookOrder) { books(orderBy: { field: \"TITLE\" }) { totalCount } }", json!({})),
+        ("{ __typename @nonsense }", json!({})),
+        ("{ __typename(a: 1) }", json!({})),
+        (
+            "{ ...A ...B } fragment A on Query { x: __typename } fragment B on Query { x: viewer { id } }",
+            json!({}),
+        ),
+        ("subscription { a: bookChanged { kind } b: bookChanged { kind } }", json!({})),
+        ("query($n: Int! = null) { books(first: $n) { totalCount } }", json!({})),
+    ] {
+        let request = json!({ "query": document, "variables": variables });
+        assert_eq!(
+            send(&app.anon(), request).await.json()["errors"][0]["extensions"]["code"],
+            "GRAPHQL_VALIDATION_FAILED",
+            "{document}"
+        );
+    }
+    for (document, variables) in [
+        ("query($yes: Boolean!) { __typename @include(if: $yes) }", json!({ "yes": true })),
+        (r#"{ __typename @skip(if: false) node(id: "\uD83D\uDE00 \u{1F600}") { id } }"#, json!({})),
+        ("{ ...F } fragment F on Query { __typename }", json!({})),
+    ] {
+        let request = json!({ "query": document, "variables": variables });
+        let answer = send(&app.anon(), request).await.json();
+        assert_eq!(answer["data"]["__typename"], "Query", "{document}: {answer}");
+    }
+}
+
+#[tokio::test]
+async fn values_of_variables_are_checked_before_anything_runs() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let list = "query($first: Int!) { books(first: $first) { totalCount } }";
+    for wrong in [
+        json!({}),
+        json!({ "first": null }),
+        json!({ "first": "hunter2" }),
+        json!({ "first": 1.5 }),
+    ] {
+        let answer = send(&alice, json!({ "query": list, "variables": wrong })).await;
+        assert_eq!(answer.code(), "BAD_USER_INPUT", "{wrong}");
+        assert_eq!(answer.json().get("data"), None, "{wrong}");
+        assert!(!answer.text.contains("hunter2"), "{answer:?}");
+    }
+    // JSON has one kind of number.
+    let answer = send(&alice, json!({ "query": list, "variables": { "first": 1.0 } })).await;
+    assert_eq!(answer.data(), json!({ "totalCount": 0 }));
+}
+
+#[tokio::test]
+async fn errors_say_where() {
+    let app = TestApp::start().await;
+    let error = app.anon().ask("{\n  viewer { id }\n  é: nothing\n}").await.error();
+    assert_eq!(error["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
+    assert_eq!(error["locations"], json!([{ "line": 3, "column": 3 }]));
+    let error = app.anon().ask("{\n  viewer { id }\n  nothing\n}").await.error();
+    assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(error["locations"], json!([{ "line": 3, "column": 3 }]));
+    let error = app.anon().ask("{\n  __typename\n  books { totalCount }\n}").await.error();
+    assert_eq!(error["extensions"]["code"], "UNAUTHENTICATED");
+    assert_eq!(error["locations"], json!([{ "line": 3, "column": 3 }]));
+}
+
+#[tokio::test]
+async fn a_document_is_known_by_its_hash_once_it_was_valid() {
+    let app = TestApp::start().await;
+    let (query, modern) =
+        ("query A { __typename }", app.anon().with("accept", "application/graphql-response+json"));
+    let extensions = persisted(&sha256(query));
+    let first = send(&modern, json!({ "extensions": extensions })).await;
+    assert_eq!((first.status.as_u16(), first.code()), (200, "PERSISTED_QUERY_NOT_FOUND".into()));
+    assert_eq!(first.error()["message"], "PersistedQueryNotFound");
+    assert_eq!(first.json().get("data"), None);
+
+    let full = send(&modern, json!({ "query": query, "extensions": extensions })).await;
+    assert_eq!(full.data(), "Query");
+    for request in [
+        json!({ "extensions": extensions, "operationName": "A", "variables": {} }),
+        json!({ "documentId": sha256(query) }),
+        json!({ "documentId": format!("sha256:{}", sha256(query).to_uppercase()) }),
+    ] {
+        assert_eq!(send(&modern, request).await.data(), "Query");
+    }
+    let by_get = format!("/graphql?extensions={}", percent(&extensions.to_string()));
+    assert_eq!(modern.get(&by_get).await.data(), "Query");
+    // Another copy has not heard of it.
+    let elsewhere = app.copy().await;
+    assert_eq!(elsewhere.anon().get(&by_get).await.code(), "PERSISTED_QUERY_NOT_FOUND");
+    let with_text = format!("{by_get}&query={}", percent(query));
+    assert_eq!(elsewhere.anon().get(&with_text).await.data(), "Query");
+    assert_eq!(elsewhere.anon().get(&by_get).await.data(), "Query");
+}
+
+#[tokio::test]
+async fn a_hash_of_something_else_is_refused_and_teaches_nothing() {
+    let app = TestApp::start().await;
+    let (harmless, other) = ("{ __typename }", "{ viewer { id } }");
+    let mismatch =
+        send(&app.anon(), json!({ "query": other, "extensions": persisted(&sha256(harmless)) }))
+            .await;
+    assert_eq!((mismatch.status.as_u16(), mismatch.code()), (200, "BAD_REQUEST".into()));
+    let invalid = "{ nothing }";
+    let refused =
+        send(&app.anon(), json!({ "query": invalid, "extensions": persisted(&sha256(invalid)) }))
+            .await;
+    assert_eq!(refused.code(), "GRAPHQL_VALIDATION_FAILED");
+    for unknown in [sha256(harmless), sha256(other), sha256(invalid), "x".repeat(64), String::new()]
+    {
+        let answer = send(&app.anon(), json!({ "extensions": persisted(&unknown) })).await;
+        assert_eq!(answer.code(), "PERSISTED_QUERY_NOT_FOUND", "{unknown}");
+    }
+}
+
+#[tokio::test]
+async fn a_mutation_is_not_run_by_get_whatever_it_is_called() {
+    let app = TestApp::start().await;
+    let query = "mutation { logout { revokedSessions } }";
+    let alice = app.alice().await;
+    let by_hash =
+        format!("/graphql?extensions={}", percent(&persisted(&sha256(query)).to_string()));
+    let with_text = format!("{by_hash}&query={}", percent(query));
+    for path in [with_text, by_hash] {
+        let answer = alice.get(&path).await;
+        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, Some("POST")));
+        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+    }
+    assert_eq!(app.db_count("sessions").await, 1);
+}
+
+#[tokio::test]
+async fn known_documents_take_a_bounded_amount_of_memory() {
+    let app = TestApp::with(|config| config.limits.known_documents_bytes = 2_000).await;
+    let document = |number: u32| format!("query Q{number} {{ {} }}", "__typename ".repeat(20));
+    for number in 0..50 {
+        assert_eq!(app.anon().ask(&document(number)).await.data(), "Query");
+    }
+    let mut known = 0;
+    for number in 0..50 {
+        let hash = sha256(&document(number));
+        let answer = send(&app.anon(), json!({ "extensions": persisted(&hash) })).await;
+        known += usize::from(answer.json().get("data").is_some());
+    }
+    assert!((1..=8).contains(&known), "{known} of 50");
+}
+
+#[tokio::test]
+async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let list = folder.path().join("documents.json");
+    let (a, b) = ("query A { __typename }\n", "query B { viewer { id } }");
+    let by_id = json!({ format!("sha256:{}", sha256(a)): a, "e1bd7f3c": b });
+    std::fs::write(&list, by_id.to_string()).expect("a file");
+    let app = TestApp::with(|config| config.trusted_documents = Some(list)).await;
+    for request in [
+        json!({ "documentId": format!("sha256:{}", sha256(a)) }),
+        json!({ "documentId": sha256(a) }),
+        json!({ "extensions": persisted(&sha256(a)) }),
+        json!({ "extensions": persisted(&sha256(a)), "query": a }),
+        json!({ "query": a }),
+    ] {
+        assert_eq!(send(&app.anon(), request).await.data(), "Query");
+    }
+    assert_eq!(send(&app.anon(), json!({ "documentId": "e1bd7f3c" })).await.data(), json!(null));
+    let query = "{ __typename }";
+    for request in [
+        json!({ "query": query }),
+        json!({ "query": query, "extensions": persisted(&sha256(query)) }),
+        json!({ "documentId": "unknown" }),
+        json!({ "extensions": persisted(&sha256(query)) }),
+    ] {
+        let modern = app.anon().with("accept", "application/graphql-response+json");
+        let answer = send(&modern, request).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, "DOCUMENT_NOT_TRUSTED".into()));
+    }
+    let smuggled = json!({ "documentId": "e1bd7f3c", "query": query });
+    assert_eq!(send(&app.anon(), smuggled).await.code(), "BAD_REQUEST");
+    let by_get = app.anon().get("/graphql?documentId=e1bd7f3c").await;
+    assert_eq!(by_get.data(), json!(null));
+}
+
+#[tokio::test]
+async fn a_strict_status_is_there_for_plain_json_too() {
+    let app = TestApp::with(|config| config.strict_status = true).await;
+    for (query, status) in [
+        ("{", 400),
+        ("{ nothing }", 400),
+        ("{ books { totalCount } }", 401),
+        ("{ __typename }", 200),
+    ] {
+        assert_eq!(app.anon().ask(query).await.status, status, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn a_server_that_takes_nothing_but_events_is_answered_in_one() {
+    let app = TestApp::start().await;
+    let events = app.anon().with("accept", "text/event-stream");
+    let answer = events.ask("{ __typename }").await;
+    assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    let expected =
+        "event: next\ndata: {\"data\":{\"__typename\":\"Query\"}}\n\nevent: complete\ndata:\n\n";
+    assert_eq!(answer.text, expected);
+    let answer = events.ask("{ nothing }").await;
+    assert_eq!(answer.status, 200);
+    assert!(answer.text.contains("GRAPHQL_VALIDATION_FAILED"), "{answer:?}");
+    let answer = events.ask("{ books { totalCount } }").await;
+    assert!(answer.text.starts_with("event: next\ndata: {\"errors\""), "{answer:?}");
+    let request = Request::post("/graphql").header("content-type", "application/json");
+    let half = events.send(request, Body::from("{")).await;
+    assert_eq!((half.status.as_u16(), half.code()), (400, "BAD_REQUEST".into()));
+}
+
+fn percent(text: &str) -> String {
+    text.bytes().map(|byte| format!("%{byte:02X}")).collect()
+}

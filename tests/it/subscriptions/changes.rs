@@ -1,0 +1,141 @@
+//! What subscribers hear, whatever the transport.
+
+use std::time::Duration;
+
+use serde_json::{Value, json};
+use tokio::time::timeout;
+
+use crate::support::{Actor, Frames, TestApp};
+
+const CHANGES: &str =
+    "subscription { bookChanged { kind bookId book { title owner { username } } } }";
+
+async fn listen(actor: &Actor) -> Frames {
+    let mut frames = actor.listen("text/event-stream", CHANGES).await;
+    assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
+    frames
+}
+
+fn change(kind: &str, id: &str, title: Option<&str>) -> Value {
+    let owner = json!({ "username": "alice" });
+    let book = title.map(|title| json!({ "title": title, "owner": owner }));
+    json!({ "data": { "bookChanged": { "kind": kind, "bookId": id, "book": book } } })
+}
+
+async fn silence(frames: &mut Frames) {
+    let heard = timeout(Duration::from_millis(300), frames.frame()).await;
+    assert!(heard.is_err(), "{heard:?}");
+}
+
+#[tokio::test]
+async fn nobody_in_particular_has_no_books_to_hear_of() {
+    let app = TestApp::start().await;
+    let mut frames = app.anon().listen("text/event-stream", CHANGES).await;
+    assert_eq!(frames.status, 401);
+    let refusal: Value = serde_json::from_str(&frames.frame().await.unwrap()).unwrap();
+    assert_eq!(refusal["errors"][0]["extensions"]["reason"], "TOKEN_MISSING");
+}
+
+#[tokio::test]
+async fn the_owner_hears_of_every_change_in_order_and_once() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let (mut frames, mut second) =
+        (listen(&alice).await, listen(&alice.again("alice").await).await);
+    let mut of_bob = listen(&bob).await;
+
+    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    for frames in [&mut frames, &mut second] {
+        assert_eq!(frames.next().await, change("CREATED", &id, Some("Dune")));
+    }
+    alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
+    assert_eq!(frames.next().await, change("UPDATED", &id, Some("Dune Messiah")));
+    // What changes nothing is no change, and what is refused neither.
+    alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
+    alice.update(&id, json!({ "title": "" })).await.refusals();
+    bob.delete(&id).await.refusals();
+    alice.delete(&id).await.payload();
+    assert_eq!(frames.next().await, change("DELETED", &id, None));
+    alice.delete(&id).await.refusals();
+
+    silence(&mut frames).await;
+    silence(&mut of_bob).await;
+}
+
+#[tokio::test]
+async fn a_repeated_creation_is_no_second_change() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let mut frames = listen(&alice).await;
+    let create = "mutation { createBook(input: { title: \"Emma\", author: \"Jane Austen\" }, idempotencyKey: \"k\") {
+        book { id } userErrors { code } } }";
+    let id = alice.ask(create).await.payload()["book"]["id"].as_str().unwrap().to_owned();
+    assert_eq!(alice.ask(create).await.payload()["book"]["id"], json!(id));
+    assert_eq!(frames.next().await, change("CREATED", &id, Some("Emma")));
+    silence(&mut frames).await;
+}
+
+#[tokio::test]
+async fn a_change_is_read_afresh_for_every_event() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let mut frames = listen(&alice).await;
+    let id = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    assert_eq!(frames.next().await, change("CREATED", &id, Some("Emma")));
+    alice
+        .ask("mutation { updateProfile(input: { username: \"alicia\" }) { userErrors { code } } }")
+        .await
+        .payload();
+    alice.update(&id, json!({ "rating": 5 })).await.payload();
+    let event = frames.next().await;
+    assert_eq!(event["data"]["bookChanged"]["book"]["owner"]["username"], "alicia");
+}
+
+#[tokio::test]
+async fn a_change_made_through_one_copy_is_heard_at_another() {
+    let app = TestApp::start().await;
+    if !app.database.is_postgres() {
+        return; // An SQLite file has one server.
+    }
+    let alice = app.alice().await;
+    let copy = app.copy().await;
+    let mut frames = listen(&alice.clone().at(&copy.router)).await;
+    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    assert_eq!(frames.next().await, change("CREATED", &id, Some("Dune")));
+
+    // All connections are cut, those of the servers included.
+    let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND pid <> pg_backend_pid()";
+    assert!(app.database.number(cut).await >= 4);
+    let mut heard = None;
+    for attempt in 0..100 {
+        // Whoever gets a connection that was cut is told to try again.
+        let update = alice.update(&id, json!({ "notes": attempt.to_string() })).await;
+        if update.json().get("errors").is_some() {
+            continue;
+        }
+        heard = timeout(Duration::from_millis(500), frames.next()).await.ok();
+        if heard.is_some() {
+            break;
+        }
+    }
+    assert_eq!(heard, Some(change("UPDATED", &id, Some("Dune"))));
+}
+
+#[tokio::test]
+async fn who_does_not_read_is_cut_off() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let mut frames = listen(&alice).await;
+    for number in 0..70 {
+        alice.has(json!({ "title": format!("Book {number}"), "author": "Somebody" })).await;
+    }
+    // On PostgreSQL the events take their way through the database first.
+    let mut last = frames.next().await;
+    while last.get("errors").is_none() {
+        last = frames.next().await;
+    }
+    assert_eq!(last["errors"][0]["extensions"]["code"], "SUBSCRIBER_TOO_SLOW");
+    assert_eq!(frames.frame().await.as_deref(), Some("event: complete\ndata:\n\n"));
+    assert_eq!(frames.frame().await, None);
+}

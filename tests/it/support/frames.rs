@@ -1,0 +1,36 @@
+use std::time::Duration;
+
+use axum::body::BodyDataStream;
+use axum::http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use futures_util::StreamExt;
+use serde_json::Value;
+use tokio::time::timeout;
+
+/// An answer that goes on.
+pub struct Frames {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    body: BodyDataStream,
+}
+
+impl Frames {
+    pub fn of(response: Response) -> Self {
+        let (parts, body) = response.into_parts();
+        Self { status: parts.status, headers: parts.headers, body: body.into_data_stream() }
+    }
+
+    /// The next frame as it is written; none at the end.
+    pub async fn frame(&mut self) -> Option<String> {
+        let frame = timeout(Duration::from_secs(10), self.body.next()).await.expect("a frame");
+        let frame = frame?.expect("a body that does not break off");
+        Some(String::from_utf8(frame.to_vec()).expect("UTF-8"))
+    }
+
+    /// The data of the next Server-Sent Event, which is a `next`.
+    pub async fn next(&mut self) -> Value {
+        let frame = self.frame().await.expect("an event");
+        let data = frame.strip_prefix("event: next\ndata: ").and_then(|it| it.strip_suffix("\n\n"));
+        serde_json::from_str(data.unwrap_or_else(|| panic!("no event: {frame}"))).expect("JSON")
+    }
+}

@@ -1,0 +1,84 @@
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt, StreamExt};
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_tungstenite::tungstenite::client::IntoClientRequest;
+use tokio_tungstenite::tungstenite::{Error, Message};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+/// The client's end of a WebSocket.
+pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
+
+impl Socket {
+    /// Shakes hands, with these headers.
+    pub async fn connect(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, Error> {
+        let mut request = format!("ws://{address}/graphql").into_client_request()?;
+        for (name, value) in headers {
+            let name: axum::http::HeaderName = name.parse().expect("a name");
+            request.headers_mut().insert(name, value.parse().expect("a value"));
+        }
+        Ok(Self(connect_async(request).await?.0))
+    }
+
+    pub async fn open(address: SocketAddr) -> Self {
+        let protocol = [("sec-websocket-protocol", "graphql-transport-ws")];
+        Self::connect(address, &protocol).await.expect("a WebSocket")
+    }
+
+    /// A connection of somebody who is signed in.
+    pub async fn of(address: SocketAddr, token: &str) -> Self {
+        let mut socket = Self::open(address).await;
+        let payload = json!({ "Authorization": format!("Bearer {token}") });
+        socket.say(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
+        socket
+    }
+
+    pub async fn say(&mut self, message: Value) {
+        self.write(Message::text(message.to_string())).await;
+    }
+
+    pub async fn write(&mut self, message: Message) {
+        self.0.send(message).await.expect("an open WebSocket");
+    }
+
+    /// Begins an operation; it has begun when this returns.
+    pub async fn subscribe(&mut self, id: &str, query: &str) {
+        self.say(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+        self.say(json!({ "type": "ping", "payload": { "id": id } })).await;
+        let pong = json!({ "type": "pong", "payload": { "id": id } });
+        assert_eq!(self.hear().await, pong);
+    }
+
+    /// The next message of the protocol.
+    pub async fn hear(&mut self) -> Value {
+        loop {
+            match self.read().await {
+                Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
+                Message::Ping(_) => {}
+                other => panic!("no message: {other:?}"),
+            }
+        }
+    }
+
+    /// The code and the reason with which the server closes.
+    pub async fn closed(&mut self) -> (u16, String) {
+        match self.read().await {
+            Message::Close(Some(frame)) => {
+                // Reading on is what answers it.
+                while let Some(Ok(_)) = self.0.next().await {}
+                (frame.code.into(), frame.reason.to_string())
+            }
+            other => panic!("not closed: {other:?}"),
+        }
+    }
+
+    /// Whatever comes next, pings included.
+    pub async fn read(&mut self) -> Message {
+        let message = timeout(Duration::from_secs(10), self.0.next()).await.expect("a message");
+        message.expect("an open WebSocket").expect("a message")
+    }
+}
