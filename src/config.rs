@@ -92,6 +92,10 @@ impl fmt::Display for LogFormat {
 pub struct Limits {
     /// Bytes of a JSON request body.
     pub body_bytes: usize,
+    /// Bytes of a multipart request, with all its files.
+    pub upload_bytes: u64,
+    /// Files of a multipart request.
+    pub upload_files: usize,
     /// Bytes of a GraphQL document.
     pub document_bytes: usize,
     /// Selections of a document after its fragments are expanded. Guards the executor, which walks
@@ -126,6 +130,8 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             body_bytes: 1 << 20,
+            upload_bytes: 20 << 20,
+            upload_files: 5,
             document_bytes: 32 << 10,
             expanded_selections: 2_000,
             depth: 15,

@@ -29,6 +29,7 @@ mod refusal;
 mod request;
 mod response;
 mod sdl;
+mod upload;
 mod websocket;
 
 /// What the routes work with.

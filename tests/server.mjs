@@ -9,8 +9,11 @@ import { createInterface } from 'node:readline';
 
 const { BOOKSHELF_BIN = join(import.meta.dirname, '../target/debug/bookshelf') } = process.env;
 
-/** Starts the server on a free port with a database of its own, both gone after `t`. */
-export async function startServer(t) {
+/**
+ * Starts the server on a free port with a database of its own, both gone after `t`. Variables in
+ * `env` change its configuration.
+ */
+export async function startServer(t, env = {}) {
   const directory = await mkdtemp(join(tmpdir(), 'bookshelf-'));
   const server = spawn(resolve(BOOKSHELF_BIN), {
     cwd: directory,
@@ -20,6 +23,7 @@ export async function startServer(t) {
       BCRYPT_COST: '10',
       LOG_FORMAT: 'json',
       RUST_LOG: 'bookshelf=info',
+      ...env,
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });

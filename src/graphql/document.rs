@@ -25,10 +25,12 @@ mod convert;
 mod guard;
 mod positions;
 mod trusted;
+mod uploads;
 mod validate;
 
 use convert::Converter;
 use trusted::Trusted;
+pub(crate) use uploads::Uploaded;
 
 /// What a client asks for, on any transport.
 #[derive(Default)]
@@ -41,8 +43,7 @@ pub(crate) struct GraphqlRequest {
     /// Which of its operations to run.
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Map<String, Value>,
-    /// The files that variables stand for, by the number in them.
-    pub(crate) uploads: Vec<UploadValue>,
+    pub(crate) uploads: Vec<Uploaded>,
     /// Whether it came in a way in which nothing may be changed.
     pub(crate) read_only: bool,
 }
@@ -85,7 +86,8 @@ pub(crate) struct Prepared {
     /// Its place among the document's.
     operation: usize,
     variables: Variables,
-    uploads: Vec<UploadValue>,
+    /// The files for which variables stand, by the number in these.
+    files: Vec<UploadValue>,
 }
 
 #[derive(Clone, Debug)]
@@ -134,15 +136,16 @@ impl Documents {
             let message = "Send mutations by POST.";
             return Err(only(server_error(ErrorCode::MethodNotAllowed, message)));
         }
+        let mut variables = with_whole_numbers(request.variables);
+        let files = uploads::place(&mut variables, request.uploads).map_err(only)?;
         let variables = match typed {
             Some(typed) => {
-                let variables = with_whole_numbers(request.variables);
                 validate::check_variables(&self.schema, typed, &variables).map_err(only)?;
                 Variables::from_json(Value::Object(variables))
             }
             None => Variables::default(),
         };
-        Ok(Prepared { document, operation, variables, uploads: request.uploads })
+        Ok(Prepared { document, operation, variables, files })
     }
 
     fn document(
@@ -245,7 +248,7 @@ impl Prepared {
     pub(super) fn into_request(self) -> async_graphql::Request {
         let executable = self.document.operations[self.operation].executable.clone();
         let mut request = async_graphql::Request::new("").variables(self.variables);
-        request.uploads = self.uploads;
+        request.uploads = self.files;
         request.set_parsed_query(executable);
         request
     }

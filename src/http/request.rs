@@ -10,6 +10,7 @@ use tokio::time::timeout;
 use super::json;
 use super::media_type::is_utf8;
 use super::refusal::Refusal;
+use super::upload;
 use crate::config::Limits;
 use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::ErrorCode;
@@ -22,29 +23,47 @@ pub(super) async fn read(
     body: Body,
     limits: &Limits,
 ) -> Result<GraphqlRequest, Refusal> {
-    if method == Method::POST {
-        check_content_type(headers)?;
-        let members = members(&bytes(body, limits).await?)?;
-        parameters(members)
-    } else {
+    if method != Method::POST {
         let members = query_string(uri.query().unwrap_or_default())?;
-        Ok(GraphqlRequest { read_only: true, ..parameters(members)? })
+        return Ok(GraphqlRequest { read_only: true, ..parameters(members)? });
+    }
+    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    let content_type = content_type.unwrap_or_default();
+    match Format::of(content_type) {
+        Some(Format::Json) => parameters(members(&bytes(body, limits).await?)?),
+        Some(Format::Multipart) => {
+            let read = upload::read(content_type, body, limits);
+            timeout(limits.body_timeout, read).await.map_err(|_| late())?
+        }
+        None => {
+            let message = "Send the request as application/json, in UTF-8.";
+            Err(Refusal::new(ErrorCode::UnsupportedMediaType, message))
+        }
     }
 }
 
-/// Only JSON, in UTF-8: a page of another origin can send anything else without asking first.
-fn check_content_type(headers: &HeaderMap) -> Result<(), Refusal> {
-    let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
-    let mut parts = content_type.unwrap_or_default().split(';').map(str::trim);
-    let is_json = parts.next().is_some_and(|it| it.eq_ignore_ascii_case("application/json"));
-    let mut charsets = parts
-        .filter_map(|parameter| parameter.split_once('='))
-        .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
-    if is_json && charsets.all(|(_, charset)| is_utf8(charset.trim())) {
-        return Ok(());
+/// In what form an operation comes.
+#[derive(Clone, Copy, Debug)]
+enum Format {
+    Json,
+    /// With files.
+    Multipart,
+}
+
+impl Format {
+    fn of(content_type: &str) -> Option<Self> {
+        let mut parts = content_type.split(';').map(str::trim);
+        let essence = parts.next()?;
+        if essence.eq_ignore_ascii_case("multipart/form-data") {
+            return Some(Self::Multipart);
+        }
+        let mut charsets = parts
+            .filter_map(|parameter| parameter.split_once('='))
+            .filter(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+        let is_json = essence.eq_ignore_ascii_case("application/json");
+        let in_utf8 = charsets.all(|(_, charset)| is_utf8(charset.trim()));
+        (is_json && in_utf8).then_some(Self::Json)
     }
-    let message = "Send the request as application/json, in UTF-8.";
-    Err(Refusal::new(ErrorCode::UnsupportedMediaType, message))
 }
 
 async fn bytes(body: Body, limits: &Limits) -> Result<axum::body::Bytes, Refusal> {
@@ -55,8 +74,12 @@ async fn bytes(body: Body, limits: &Limits) -> Result<axum::body::Bytes, Refusal
             Err(Refusal::new(ErrorCode::PayloadTooLarge, message))
         }
         Ok(Err(_)) => Err(bad("The body ended too early.")),
-        Err(_) => Err(bad("The body did not arrive in time.")),
+        Err(_) => Err(late()),
     }
+}
+
+fn late() -> Refusal {
+    bad("The body did not arrive in time.")
 }
 
 fn is_too_long(error: &axum::Error) -> bool {
@@ -64,7 +87,8 @@ fn is_too_long(error: &axum::Error) -> bool {
         .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
 }
 
-fn members(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+/// The members of a JSON object.
+pub(super) fn members(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
     match json::parse(body) {
         Some(Value::Object(members)) => Ok(members),
         Some(Value::Array(_)) => {
@@ -142,6 +166,6 @@ fn persisted_query(persisted: &Value) -> Result<String, Refusal> {
     }
 }
 
-fn bad(message: impl Into<Cow<'static, str>>) -> Refusal {
+pub(super) fn bad(message: impl Into<Cow<'static, str>>) -> Refusal {
     Refusal::new(ErrorCode::BadRequest, message)
 }

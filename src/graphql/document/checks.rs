@@ -9,10 +9,12 @@ use apollo_compiler::parser::SourceSpan;
 use async_graphql::ServerError;
 
 use super::positions::Positions;
+use super::uploads;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// Refuses an input object that has a field twice (section 5.6.3), a null that is the default of what
-/// cannot be null (5.6.1), and a subscription to more than one field (5.2.4.1).
+/// cannot be null (5.6.1), a subscription to more than one field (5.2.4.1), and what looks like a file
+/// but is none.
 pub(super) fn check(text: &str, document: &Document) -> Result<(), Vec<ServerError>> {
     let mut faults = Faults::default();
     for definition in &document.definitions {
@@ -115,6 +117,9 @@ impl Faults {
                     }
                     self.in_value(field);
                 }
+            }
+            Value::String(text) if uploads::is_mark(text) => {
+                self.add("A file comes as a part of a multipart request.", value.location());
             }
             _ => {}
         }

@@ -2,3 +2,4 @@ mod answers;
 mod csrf;
 mod documents;
 mod requests;
+mod uploads;

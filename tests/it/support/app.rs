@@ -54,6 +54,11 @@ impl TestApp {
         Self::serving(None, configure).await
     }
 
+    /// A server with a schema of the test's own.
+    pub async fn with_schema(schema: Executable) -> Self {
+        Self::serving(Some(schema), |_| {}).await
+    }
+
     async fn serving(schema: Option<Executable>, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
         let database = Arc::new(TestDatabase::create().await);

@@ -1,0 +1,155 @@
+//! Files, by the GraphQL multipart request specification. No field of the contract takes one yet, so
+//! these tests have a schema of their own.
+
+use async_graphql::{Context, EmptySubscription, Object, Upload};
+use bookshelf::graphql::Executable;
+use serde_json::{Value, json};
+
+use crate::support::{Answer, TestApp};
+
+struct Query;
+
+#[Object]
+impl Query {
+    async fn nothing(&self) -> bool {
+        true
+    }
+}
+
+struct Mutation;
+
+#[Object]
+impl Mutation {
+    #[expect(clippy::unused_async, reason = "async-graphql wants it so")]
+    async fn upload(
+        &self,
+        ctx: &Context<'_>,
+        files: Vec<Upload>,
+    ) -> async_graphql::Result<Vec<String>> {
+        let described = files.iter().map(|file| {
+            let file = file.value(ctx)?;
+            let text = String::from_utf8_lossy(&file.content).into_owned();
+            Ok(format!("{} {} {text}", file.filename, file.content_type.unwrap_or_default()))
+        });
+        described.collect()
+    }
+}
+
+async fn app() -> TestApp {
+    TestApp::with_schema(Executable::new(Query, Mutation, EmptySubscription)).await
+}
+
+const MUTATION: &str = "mutation($files: [Upload!]!) { upload(files: $files) }";
+
+fn operations(files: &Value) -> Value {
+    json!({ "query": MUTATION, "variables": { "files": files } })
+}
+
+/// Parts of a form: name, headers after it, content.
+fn form(parts: &[(&str, &str, String)]) -> String {
+    let part = |(name, more, content): &(&str, &str, String)| {
+        format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{content}\r\n")
+    };
+    parts.iter().map(part).collect::<String>() + "--x--\r\n"
+}
+
+fn file(name: &'static str, content: &str) -> (&'static str, &'static str, String) {
+    (name, "; filename=\"a.txt\"\r\nContent-Type: text/plain", content.to_owned())
+}
+
+async fn send(app: &TestApp, body: String) -> Answer {
+    let client = app.anon().with("apollo-require-preflight", "true");
+    client.post("multipart/form-data; boundary=x", body).await
+}
+
+#[tokio::test]
+async fn files_come_to_their_places() {
+    let app = app().await;
+    let map =
+        json!({ "0": ["variables.files.0"], "1": ["variables.files.1", "variables.files.2"] });
+    let parts = [
+        ("operations", "", operations(&json!([null, null, null])).to_string()),
+        ("map", "", map.to_string()),
+        file("unasked", "x"),
+        file("1", "one"),
+        file("0", "zero"),
+    ];
+    let answer = send(&app, form(&parts)).await;
+    let expected = ["a.txt text/plain zero", "a.txt text/plain one", "a.txt text/plain one"];
+    assert_eq!(answer.data(), json!(expected));
+}
+
+#[tokio::test]
+async fn a_foreign_page_cannot_send_a_form() {
+    let app = app().await;
+    let body =
+        form(&[("operations", "", operations(&json!([])).to_string()), ("map", "", "{}".into())]);
+    let answer = app.anon().post("multipart/form-data; boundary=x", body.clone()).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, "CSRF_BLOCKED".into()));
+    assert_eq!(send(&app, body).await.data(), json!([]));
+}
+
+#[tokio::test]
+async fn what_is_no_multipart_request_is_told_so() {
+    let app = app().await;
+    let operation = ("operations", "", operations(&json!([null])).to_string());
+    let map = ("map", "", json!({ "0": ["variables.files.0"] }).to_string());
+    let elsewhere = |place: &str| ("map", "", json!({ "0": [place] }).to_string());
+    for (parts, code) in [
+        (vec![], "BAD_REQUEST"),
+        (vec![operation.clone()], "BAD_REQUEST"),
+        (vec![map.clone(), operation.clone()], "BAD_REQUEST"),
+        (vec![operation.clone(), map.clone()], "BAD_REQUEST"),
+        (vec![("operations", "", "{".into()), map.clone()], "BAD_REQUEST"),
+        (vec![("operations", "", "[]".into()), map.clone()], "BATCH_NOT_ALLOWED"),
+        (vec![operation.clone(), ("map", "", "[]".into()), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), ("map", "", r#"{"0":"x"}"#.into()), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), elsewhere("query"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), elsewhere("variables.files"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), elsewhere("variables.files.1"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), elsewhere("variables.nothing"), file("0", "")], "BAD_REQUEST"),
+    ] {
+        let answer = send(&app, form(&parts)).await;
+        assert_eq!(answer.code(), code, "{parts:?}");
+    }
+    for broken in ["", "--x", "--x\r\n\r\n", "--y\r\n"] {
+        assert_eq!(send(&app, broken.to_owned()).await.code(), "BAD_REQUEST", "{broken}");
+    }
+    let whole = form(&[operation, map, file("0", "a long text")]);
+    assert_eq!(send(&app, whole[..whole.len() - 20].to_owned()).await.code(), "BAD_REQUEST");
+    let client = app.anon().with("apollo-require-preflight", "true");
+    assert_eq!(client.post("multipart/form-data", whole).await.code(), "BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn files_have_limits() {
+    let app = app().await;
+    let map = json!({ "0": ["variables.files.0"] });
+    let parts = [
+        ("operations", "", operations(&json!([null])).to_string()),
+        ("map", "", map.to_string()),
+        file("0", &"x".repeat(21 << 20)),
+    ];
+    let answer = send(&app, form(&parts)).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    let map: Value = (0..6)
+        .map(|number| (number.to_string(), json!([])))
+        .collect::<serde_json::Map<_, _>>()
+        .into();
+    let parts =
+        [("operations", "", operations(&json!([])).to_string()), ("map", "", map.to_string())];
+    let answer = send(&app, form(&parts)).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+}
+
+#[tokio::test]
+async fn a_file_cannot_be_forged() {
+    let app = app().await;
+    for forged in ["#__graphql_file__:0", "#__graphql_file__:nonsense"] {
+        let request = operations(&json!([forged]));
+        let answer = app.anon().post("application/json", request.to_string()).await;
+        assert_eq!(answer.code(), "BAD_USER_INPUT");
+        let literal = format!("mutation {{ upload(files: [{forged:?}]) }}");
+        assert_eq!(app.anon().ask(&literal).await.code(), "GRAPHQL_VALIDATION_FAILED");
+    }
+}
