@@ -24,6 +24,7 @@ mod checks;
 mod convert;
 mod guard;
 mod positions;
+mod syntax;
 mod trusted;
 mod uploads;
 mod validate;
@@ -47,6 +48,9 @@ pub(crate) struct GraphqlRequest {
     /// Whether it came in a way in which nothing may be changed.
     pub(crate) read_only: bool,
 }
+
+/// The name of a source, as apollo-compiler wants one. Nobody sees it.
+const SOURCE: &str = "document";
 
 /// SHA-256 of a document's text.
 type DocumentHash = [u8; 32];
@@ -195,7 +199,7 @@ impl Documents {
             let message = format!("A document has at most {} bytes.", self.limits.document_bytes);
             return Err(only(server_error(ErrorCode::PayloadTooLarge, message)));
         }
-        let parsed = validate::parse(text).map_err(only)?;
+        let parsed = syntax::parse(text).map_err(only)?;
         guard::check(&parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema)?;
         if !self.introspection && asks_for_the_schema(&valid) {

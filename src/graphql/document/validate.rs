@@ -1,44 +1,28 @@
 //! What the specification asks of documents (section 5) and variables (section 6.1.2), as
 //! apollo-compiler checks it, which agrees with graphql-js where async-graphql does not.
 
-use apollo_compiler::ast;
+use std::borrow::Cow;
+
+use apollo_compiler::ast::{self, Definition};
 use apollo_compiler::diagnostic::ToCliReport;
 use apollo_compiler::executable::Operation;
-use apollo_compiler::parser::{Parser, SourceSpan};
+use apollo_compiler::introspection::check_max_depth;
+use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::{DiagnosticList, Valid};
-use apollo_compiler::{ExecutableDocument, Schema};
+use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::ServerError;
 use serde_json::{Map, Value};
 
-use super::checks;
 use super::positions::Positions;
+use super::{SOURCE, checks};
 use crate::graphql::error::{ErrorCode, server_error};
-
-/// The name of a source, as apollo-compiler wants one. Nobody sees it.
-const SOURCE: &str = "document";
 
 /// Reads a schema in the Schema Definition Language.
 pub(super) fn schema(sdl: &str) -> anyhow::Result<Valid<Schema>> {
     Schema::parse_and_validate(sdl, SOURCE)
         .map_err(|error| anyhow::anyhow!("the schema is not valid: {}", error.errors))
-}
-
-/// Parses a document. Its syntax error says where, but not what stands there, since nobody is sent
-/// their document back.
-pub(super) fn parse(text: &str) -> Result<ast::Document, ServerError> {
-    Parser::new().parse_ast(text, SOURCE).map_err(|failed| {
-        let place = failed.errors.iter().next().and_then(|first| first.error.location());
-        let Some(place) = place else {
-            return server_error(ErrorCode::GraphqlParseFailed, "Syntax error.");
-        };
-        let pos = Positions::new(text).at(place.offset());
-        let message = format!("Syntax error in line {}, column {}.", pos.line, pos.column);
-        let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
-        error.locations.push(pos);
-        error
-    })
 }
 
 /// Checks a document against the schema; all that is wrong with it comes together.
@@ -47,7 +31,7 @@ pub(super) fn validate(
     document: &ast::Document,
     schema: &Valid<Schema>,
 ) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
-    let valid = match document.to_executable_validate(schema) {
+    let valid = match without_null_defaults(document).to_executable_validate(schema) {
         Ok(valid) => valid,
         // It counts a field that is there twice as two; `checks` counts it once.
         Err(failed)
@@ -58,7 +42,38 @@ pub(super) fn validate(
         Err(failed) => return Err(errors(text, &failed.errors)),
     };
     checks::check(text, document)?;
+    for operation in valid.operations.iter() {
+        check_max_depth(&valid, operation).map_err(|_| {
+            let message = "The schema is told three lists deep.";
+            vec![server_error(ErrorCode::QueryTooDeep, message)]
+        })?;
+    }
     Ok(valid)
+}
+
+/// A variable whose default is null may stand nowhere else than one without a default may (section
+/// 5.8.5), but apollo-compiler lets it.
+fn without_null_defaults(document: &ast::Document) -> Cow<'_, ast::Document> {
+    let mut document = Cow::Borrowed(document);
+    for index in 0..document.definitions.len() {
+        let Definition::OperationDefinition(operation) = &document.definitions[index] else {
+            continue;
+        };
+        let has_null = |it: &Node<ast::VariableDefinition>| {
+            it.default_value.as_ref().is_some_and(|default| default.is_null())
+        };
+        if !operation.variables.iter().any(has_null) {
+            continue;
+        }
+        if let Definition::OperationDefinition(operation) =
+            &mut document.to_mut().definitions[index]
+        {
+            for variable in operation.make_mut().variables.iter_mut().filter(|it| has_null(it)) {
+                variable.make_mut().default_value = None;
+            }
+        }
+    }
+    document
 }
 
 fn is_about_root_fields(message: &str) -> bool {

@@ -1,0 +1,131 @@
+//! The syntax of documents (GraphQL specification, section 2), as strict as it is written.
+
+use apollo_compiler::ast::{Definition, Document, Selection};
+use apollo_compiler::parser::Parser;
+use apollo_parser::{Lexer, Token, TokenKind};
+use async_graphql::ServerError;
+
+use super::SOURCE;
+use super::positions::Positions;
+use crate::graphql::error::{ErrorCode, server_error};
+
+/// Parses a document. A syntax error says where, but not what stands there, since nobody is sent
+/// their document back.
+pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
+    let document = Parser::new().parse_ast(text, SOURCE).map_err(|failed| {
+        use apollo_compiler::diagnostic::ToCliReport;
+
+        let first = failed.errors.iter().next().and_then(|first| first.error.location());
+        error(text, first.map_or(text.len(), |place| place.offset()))
+    })?;
+    match first_unread(text, &document) {
+        Some(place) => Err(error(text, place)),
+        None => Ok(document),
+    }
+}
+
+fn error(text: &str, place: usize) -> ServerError {
+    let pos = Positions::new(text).at(place);
+    let message = format!("Syntax error in line {}, column {}.", pos.line, pos.column);
+    let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
+    error.locations.push(pos);
+    error
+}
+
+/// Where something stands that the parser has passed over: apollo-parser 0.9.0-beta.2 takes
+/// `(first first: 1)` for `(first: 1)`, and a selection set may be empty for it. What it has read,
+/// written out again, has the tokens of the text; where they part, there is the fault.
+fn first_unread(text: &str, document: &Document) -> Option<usize> {
+    let written = document.to_string();
+    let (mut its, mut read) = (tokens(text), tokens(&written));
+    loop {
+        let (token, expected) = match (its.next(), read.next()) {
+            (None, None) => break,
+            (Some(token), Some(expected)) => (token, expected),
+            (Some(token), None) => return Some(token.index()),
+            (None, Some(_)) => return Some(text.len()),
+        };
+        // `query { … }` and `{ … }` are the same.
+        let (token, expected) = match (token.data(), expected.data()) {
+            ("query", "{") => (its.next().unwrap_or(token), expected),
+            ("{", "query") => (token, read.next().unwrap_or(expected)),
+            _ => (token, expected),
+        };
+        let is_same = match token.kind() {
+            // Strings have more than one way to be written.
+            TokenKind::StringValue => expected.kind() == TokenKind::StringValue,
+            _ => token.data() == expected.data(),
+        };
+        if !is_same {
+            return Some(token.index());
+        }
+    }
+    first_empty_set(document)
+}
+
+fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
+    let passed_over = [TokenKind::Whitespace, TokenKind::Comment, TokenKind::Comma, TokenKind::Eof];
+    Lexer::new(text).filter_map(Result::ok).filter(move |it| !passed_over.contains(&it.kind()))
+}
+
+/// Where an operation, a fragment or a field has braces with nothing in them.
+fn first_empty_set(document: &Document) -> Option<usize> {
+    fn within(selections: &[Selection], place: usize) -> Option<usize> {
+        if selections.is_empty() {
+            return Some(place);
+        }
+        selections.iter().find_map(|selection| match selection {
+            Selection::Field(field) => {
+                within(field.selection_set.as_deref()?, field.location()?.offset())
+            }
+            Selection::InlineFragment(fragment) => {
+                within(&fragment.selection_set, fragment.location()?.offset())
+            }
+            Selection::FragmentSpread(_) => None,
+        })
+    }
+    document.definitions.iter().find_map(|definition| match definition {
+        Definition::OperationDefinition(it) => within(&it.selection_set, it.location()?.offset()),
+        Definition::FragmentDefinition(it) => within(&it.selection_set, it.location()?.offset()),
+        _ => None,
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn place(text: &str) -> Option<(usize, usize)> {
+        let error = parse(text).err()?;
+        error.locations.first().map(|pos| (pos.line, pos.column))
+    }
+
+    #[test]
+    fn what_the_parser_passes_over_is_an_error_where_it_stands() {
+        assert_eq!(place("{ books(first first: 1) { totalCount } }"), Some((1, 15)));
+        assert_eq!(place("{ books(first: null null) { totalCount } }"), Some((1, 21)));
+        assert_eq!(place("{ a @include(if true) }"), Some((1, 13)));
+        assert_eq!(place("{\n  viewer { }\n}"), Some((2, 3)));
+        assert_eq!(place("query A { }"), Some((1, 1)));
+        assert_eq!(place("{ a"), Some((1, 4)));
+        assert_eq!(place(""), Some((1, 1)));
+    }
+
+    #[test]
+    fn all_ways_to_write_a_document_are_read() {
+        for text in [
+            "query { a }",
+            "{ a } { b } query { c }",
+            "query{a}query B{b}",
+            "query @d { query }",
+            "\u{feff}{ a, b,,, c } # end",
+            "query Q($a: [Int!]! = [1, -2.5e3] @d, $b: B = { c: \"\\u0041\", d: \"\"\"block\"\"\" }) { a(b: $a) }",
+            "mutation { a } subscription { b } fragment F on A @d { ...F ... on B { c } ... @d { e } }",
+            "{ a(b: null, c: true, d: E, e: [], f: {}, g: [[1]]) }",
+            "{ __typename } type A { b: Int }",
+            "\"described\" query A(\"what it is\" $a: Int) { a }",
+        ] {
+            assert_eq!(place(text), None, "{text}");
+        }
+    }
+}
