@@ -1,0 +1,155 @@
+// Apollo Client 4, set up as docs/clients.md shows it.
+
+import assert from 'node:assert/strict';
+import { createHash } from 'node:crypto';
+import { test } from 'node:test';
+
+import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/client';
+import WebSocket from 'ws';
+
+import { startServer } from '../server.mjs';
+import { BOOKS, BOOK_CHANGED, CREATE_BOOK, DELETE_BOOK, addBook, removeBook } from './apollo/books.mjs';
+import { makeApolloClient } from './apollo/client.mjs';
+import { answered, noting, operationOf, queue, register } from './people.mjs';
+
+globalThis.WebSocket ??= WebSocket; // Node.js has one from 22 on
+const sha256 = (text) => createHash('sha256').update(text).digest('hex');
+
+async function setUp(t, { env, ...options } = {}) {
+  let made;
+  t.after(() => made.socket.dispose()); // before the server goes
+  const origin = await startServer(t, env);
+  const { session, ...person } = await register(origin);
+  const requests = [];
+  const url = `${origin}/graphql`;
+  made = makeApolloClient({ url, session, sha256, fetch: noting(requests), ...options });
+  return { url, session, requests, ...person, ...made };
+}
+
+test('a list is paged, added to and taken from in the cache', async (t) => {
+  const { client, addBook: add } = await setUp(t);
+  for (const title of ['a', 'b', 'c', 'd', 'e']) await add(title);
+  const list = client.watchQuery({ query: BOOKS, variables: { first: 2 } });
+  const results = queue();
+  const subscription = list.subscribe(({ data, loading }) => {
+    if (!loading) results.put(data.books.edges.map(({ node }) => node.title).join(''));
+  });
+  t.after(() => subscription.unsubscribe());
+
+  assert.equal(await results.take(), 'ed');
+  let { pageInfo } = list.getCurrentResult().data.books;
+  while (pageInfo.hasNextPage) {
+    const page = await list.fetchMore({ variables: { after: pageInfo.endCursor } });
+    ({ pageInfo } = page.data.books);
+  }
+  let titles;
+  do titles = await results.take(); while (titles.length < 5);
+  assert.equal(titles, 'edcba');
+
+  const input = { title: 'f', author: 'Somebody' };
+  const created = await client.mutate({ mutation: CREATE_BOOK, variables: { input }, update: addBook });
+  assert.deepEqual(created.data.createBook.userErrors, []);
+  assert.equal(await results.take(), 'fedcba');
+  const { id } = created.data.createBook.bookEdge.node;
+  await client.mutate({ mutation: DELETE_BOOK, variables: { id }, update: removeBook });
+  assert.equal(await results.take(), 'edcba');
+  const cached = client.readQuery({ query: BOOKS, variables: {} });
+  assert.equal(cached.books.totalCount, 5);
+});
+
+test('ten operations that are refused at once cost one refresh and are each sent once more', async (t) => {
+  const { client, session, requests } = await setUp(t);
+  const { refreshToken } = session;
+  session.accessToken = 'stale';
+  const query = gql`query Page($page: Int!) { booksPage(page: $page) { page total } }`;
+  const pages = Array.from({ length: 10 }, (_, index) => index + 1);
+  const answers = await Promise.all(pages.map((page) => client.query({ query, variables: { page } })));
+  assert.deepEqual(answers.map(({ data }) => data.booksPage.page), pages);
+  const names = requests.map(operationOf);
+  assert.equal(names.filter((name) => name === 'Refresh').length, 2, 'the hash, then the text, of one refresh');
+  assert.notEqual(session.refreshToken, refreshToken);
+  // Each is sent with its hash, perhaps with its text, and then with the new token.
+  assert.ok(names.filter((name) => name === 'Page').length <= 30, `${names.length} requests`);
+});
+
+test('a session that is over is an error and no loop', async (t) => {
+  const { client, session, requests, ask } = await setUp(t);
+  await ask('mutation { logout { revokedSessions } }');
+  const query = gql`query Viewer { viewer { id } }`;
+  await assert.rejects(client.query({ query }), ({ errors }) => {
+    assert.equal(errors[0].extensions.reason, 'SESSION_ENDED');
+    return true;
+  });
+  assert.ok(requests.length <= 6, `${requests.length} requests`);
+  assert.ok(session.refreshToken);
+});
+
+test('a document is sent once and then named by its hash, by GET', async (t) => {
+  const { client, requests } = await setUp(t);
+  const query = gql`query Viewer { viewer { id } }`;
+  for (let time = 0; time < 3; time += 1) await client.query({ query, fetchPolicy: 'network-only' });
+  assert.deepEqual(requests.map(({ method }) => method), ['GET', 'POST', 'GET', 'GET']);
+  assert.deepEqual(requests.map(({ status }) => status), [200, 200, 200, 200]);
+  const withText = requests.filter(({ url, body }) => url.searchParams.has('query') || body?.query);
+  assert.equal(withText.length, 1);
+});
+
+test('changes arrive over WebSocket', async (t) => {
+  const { client, socket, addBook: add, ask } = await setUp(t);
+  const changes = queue();
+  client.subscribe({ query: BOOK_CHANGED }).subscribe(changes.put);
+  await answered(socket);
+  const id = await add('Dune');
+  const created = await changes.take();
+  assert.equal(created.data.bookChanged.kind, 'CREATED');
+  assert.equal(created.data.bookChanged.book.title, 'Dune');
+  await ask('mutation($id: ID!) { updateBook(id: $id, input: { rating: 5 }) { book { id } } }', { id });
+  assert.equal((await changes.take()).data.bookChanged.book.rating, 5);
+  await ask('mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }', { id });
+  const { kind, bookId, book } = (await changes.take()).data.bookChanged;
+  assert.deepEqual({ kind, bookId, book }, { kind: 'DELETED', bookId: id, book: null });
+});
+
+test('a token that expires in mid-connection is refreshed and the subscription goes on', async (t) => {
+  const retryWait = () => Promise.resolve();
+  const { client, socket, session } = await setUp(t, {
+    env: { ACCESS_TOKEN_TTL: '2s' },
+    socket: { retryWait, retryAttempts: 10 },
+  });
+  const { accessToken } = session;
+  const changes = queue();
+  const connections = queue();
+  socket.on('connected', () => connections.put('connected'));
+  socket.on('closed', ({ code }) => connections.put(code));
+  client.subscribe({ query: BOOK_CHANGED }).subscribe(changes.put);
+  assert.equal(await connections.take(), 'connected');
+  assert.equal(await connections.take(), 4403);
+  assert.equal(await connections.take(), 'connected');
+  assert.notEqual(session.accessToken, accessToken);
+  await answered(socket);
+  await client.mutate({
+    mutation: CREATE_BOOK,
+    variables: { input: { title: 'Emma', author: 'Jane Austen' } },
+  });
+  assert.equal((await changes.take()).data.bookChanged.book.title, 'Emma');
+});
+
+test('changes arrive in the parts of one answer', async (t) => {
+  const { url, authenticate, refreshAndRetry, addBook: add } = await setUp(t);
+  const started = queue();
+  const noteStart = async (...request) => {
+    const response = await fetch(...request);
+    started.put(response.headers.get('content-type'));
+    return response;
+  };
+  const client = new ApolloClient({
+    link: ApolloLink.from([refreshAndRetry, authenticate, new HttpLink({ uri: url, fetch: noteStart })]),
+    cache: new InMemoryCache(),
+  });
+  const changes = queue();
+  const subscription = client.subscribe({ query: BOOK_CHANGED }).subscribe(changes.put);
+  assert.match(await started.take(), /^multipart\/mixed/);
+  await add('Dune');
+  assert.equal((await changes.take()).data.bookChanged.book.title, 'Dune');
+  subscription.unsubscribe();
+});

@@ -1,0 +1,95 @@
+import {
+  ApolloClient, ApolloLink, CombinedGraphQLErrors, CombinedProtocolErrors, HttpLink, InMemoryCache, gql,
+} from '@apollo/client';
+import { SetContextLink } from '@apollo/client/link/context';
+import { ErrorLink } from '@apollo/client/link/error';
+import { PersistedQueryLink } from '@apollo/client/link/persisted-queries';
+import { GraphQLWsLink } from '@apollo/client/link/subscriptions';
+import { relayStylePagination } from '@apollo/client/utilities';
+import { createClient } from 'graphql-ws';
+import { catchError, from, switchMap, throwError } from 'rxjs';
+
+const REFRESH = gql`
+  mutation Refresh($refreshToken: String!) {
+    refreshToken(input: { refreshToken: $refreshToken }) {
+      accessToken
+      accessTokenExpiresAt
+      refreshToken
+      userErrors { code message }
+    }
+  }
+`;
+
+/** `session` holds the tokens of a sign-in; it is kept up to date. */
+export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
+  let refreshing;
+  const refresh = () => (refreshing ??= client
+    .mutate({
+      mutation: REFRESH,
+      variables: { refreshToken: session.refreshToken },
+      fetchPolicy: 'no-cache',
+      context: { anonymous: true },
+    })
+    .then(({ data: { refreshToken: payload } }) => {
+      // Refused: the session is over. Ask for the password.
+      if (!payload.accessToken) throw new Error(payload.userErrors[0].code);
+      const { accessToken, accessTokenExpiresAt, refreshToken } = payload;
+      Object.assign(session, { accessToken, accessTokenExpiresAt, refreshToken });
+    })
+    .finally(() => { refreshing = undefined; }));
+
+  const authenticate = new SetContextLink(async ({ anonymous, headers }) => {
+    if (anonymous) return {};
+    await refreshing?.catch(() => {});
+    const { accessToken } = session;
+    return { accessToken, headers: { ...headers, authorization: `Bearer ${accessToken}` } };
+  });
+
+  // However many operations are refused at once, there is one refresh, and each is sent once more.
+  const refreshAndRetry = new ErrorLink(({ error, operation, forward }) => {
+    const errors = CombinedGraphQLErrors.is(error) || CombinedProtocolErrors.is(error) ? error.errors : [];
+    if (!errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) return;
+    const { anonymous, accessToken } = operation.getContext();
+    if (anonymous) return;
+    if (accessToken !== session.accessToken) return forward(operation); // refreshed meanwhile
+    return from(refresh()).pipe(
+      catchError(() => throwError(() => error)),
+      switchMap(() => forward(operation)),
+    );
+  });
+
+  let expired = false;
+  const socket = createClient({
+    url: url.replace(/^http/, 'ws'),
+    connectionParams: async () => {
+      if (expired) await refresh();
+      expired = false;
+      return { authorization: `Bearer ${session.accessToken}` };
+    },
+    shouldRetry: () => true, // also while the server restarts
+    // 4403: the token has expired or the session has ended. The client connects again by itself.
+    on: { closed: ({ code }) => { expired = code === 4403; } },
+    ...options.socket,
+  });
+
+  const http = ApolloLink.from([
+    refreshAndRetry,
+    authenticate,
+    new PersistedQueryLink({ sha256, useGETForHashedQueries: true }),
+    new HttpLink({ uri: url, fetch }),
+  ]);
+  const client = new ApolloClient({
+    link: ApolloLink.split(
+      ({ operationType }) => operationType === 'subscription',
+      options.subscriptions ?? new GraphQLWsLink(socket),
+      http,
+    ),
+    cache: new InMemoryCache({
+      typePolicies: {
+        Query: { fields: { books: relayStylePagination(['filter', 'orderBy']) } },
+        User: { fields: { books: relayStylePagination(['filter', 'orderBy']) } },
+      },
+    }),
+  });
+  return { client, socket, authenticate, refreshAndRetry };
+}

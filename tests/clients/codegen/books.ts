@@ -1,0 +1,24 @@
+import { graphql } from './gql';
+
+export const BookFields = graphql(`
+  fragment BookFields on Book { id title author rating version createdAt }
+`);
+
+export const Books = graphql(`
+  query Books($first: Int, $after: String, $filter: BookFilter) {
+    books(first: $first, after: $after, filter: $filter) {
+      totalCount
+      edges { cursor node { id ...BookFields } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`);
+
+export const CreateBook = graphql(`
+  mutation CreateBook($input: CreateBookInput!) {
+    createBook(input: $input) {
+      book { ...BookFields }
+      userErrors { code message field }
+    }
+  }
+`);

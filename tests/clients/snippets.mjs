@@ -1,0 +1,22 @@
+// The pages under docs show files that run. After the comment that names a file stands the file:
+// `npm run snippets` puts it there, and a test compares.
+
+import { readFile, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+const root = join(import.meta.dirname, '../..');
+export const page = join(root, 'docs/clients.md');
+
+const SNIPPET = /(<!-- (\S+) -->\n```\w+\n)(.*?)(```\n)/gs;
+
+/** The page as it should be, and the names of the files in it. */
+export async function renewed() {
+  const text = await readFile(page, 'utf8');
+  const names = [...text.matchAll(SNIPPET)].map(([, , name]) => name);
+  const files = Object.fromEntries(
+    await Promise.all(names.map(async (name) => [name, await readFile(join(root, name), 'utf8')])),
+  );
+  return { names, text: text.replace(SNIPPET, (_, open, name, old, close) => open + files[name] + close) };
+}
+
+if (process.argv[1] === import.meta.filename) await writeFile(page, (await renewed()).text);

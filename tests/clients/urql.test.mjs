@@ -1,0 +1,139 @@
+// urql, set up as docs/clients.md shows it.
+
+import assert from 'node:assert/strict';
+import { readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import { test } from 'node:test';
+
+import { gql } from '@urql/core';
+import { getIntrospectedSchema, minifyIntrospectionQuery } from '@urql/introspection';
+import {
+  buildClientSchema, buildSchema, getIntrospectionQuery, lexicographicSortSchema, printSchema,
+} from 'graphql';
+
+import { startServer } from '../server.mjs';
+import { noting, operationOf, queue, register } from './people.mjs';
+import { makeUrqlClient } from './urql/client.mjs';
+
+const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
+
+const BOOKS = gql`
+  query Books($first: Int!, $after: String) {
+    books(first: $first, after: $after) {
+      totalCount
+      edges { cursor node { id title } }
+      pageInfo { hasNextPage endCursor }
+    }
+  }
+`;
+const CREATE = gql`
+  mutation CreateBook($input: CreateBookInput!, $idempotencyKey: String) {
+    createBook(input: $input, idempotencyKey: $idempotencyKey) {
+      book { id title }
+      userErrors { code message }
+    }
+  }
+`;
+const DELETE = gql`
+  mutation DeleteBook($id: ID!) { deleteBook(id: $id) { deletedBookId userErrors { code } } }
+`;
+const CHANGES = gql`subscription { bookChanged { kind bookId book { id title } } }`;
+
+const sorted = (schema) => printSchema(lexicographicSortSchema(schema));
+
+async function setUp(t) {
+  const origin = await startServer(t);
+  const { session, ...person } = await register(origin);
+  const introspection = await person.ask(getIntrospectionQuery());
+  const schema = minifyIntrospectionQuery(getIntrospectedSchema(introspection));
+  assert.equal(sorted(buildClientSchema(introspection)), sorted(buildSchema(sdl)), 'schema.graphql says the same');
+  const requests = [];
+  const client = makeUrqlClient({ url: `${origin}/graphql`, session, schema, fetch: noting(requests) });
+  return { client, session, requests, ...person };
+}
+
+const titles = ({ data, error }) => {
+  assert.equal(error, undefined);
+  return data.books.edges.map(({ node }) => node.title).join('');
+};
+
+test('a list is paged, added to and taken from in the cache', async (t) => {
+  const { client, addBook } = await setUp(t);
+  for (const title of ['a', 'b', 'c', 'd']) await addBook(title);
+  const first = await client.query(BOOKS, { first: 2 });
+  assert.equal(titles(first), 'dc');
+  const second = await client.query(BOOKS, { first: 2, after: first.data.books.pageInfo.endCursor });
+  assert.equal(titles(second), 'dcba');
+  assert.equal(second.data.books.pageInfo.hasNextPage, false);
+  assert.equal(titles(client.readQuery(BOOKS, { first: 2 })), 'dcba');
+
+  const results = queue();
+  const { unsubscribe } = client.query(BOOKS, { first: 2 }).subscribe((result) => {
+    if (!result.stale) results.put(result);
+  });
+  assert.equal(titles(await results.take()), 'dcba');
+  const created = await client.mutation(CREATE, { input: { title: 'e', author: 'Somebody' } });
+  const { id } = created.data.createBook.book;
+  assert.match(titles(await results.take()), /^ed/);
+  assert.equal(client.readQuery(gql`query($id: ID!) { book(id: $id) { id title } }`, { id }).data.book.title, 'e');
+  await client.mutation(DELETE, { id });
+  assert.match(titles(await results.take()), /^dc/);
+  unsubscribe();
+});
+
+test('a token that is about to expire is refreshed before anything is sent with it', async (t) => {
+  const { client, session, requests } = await setUp(t);
+  session.accessTokenExpiresAt = new Date(Date.now() + 5_000).toISOString();
+  const query = gql`query Page($page: Int!) { booksPage(page: $page) { page } }`;
+  const pages = Array.from({ length: 10 }, (_, index) => index + 1);
+  const answers = await Promise.all(pages.map((page) => client.query(query, { page })));
+  assert.deepEqual(answers.map(({ data }) => data?.booksPage.page), pages);
+  const names = requests.map(operationOf);
+  assert.equal(names[0], 'Refresh');
+  assert.equal(names.filter((name) => name === 'Refresh').length, 1);
+});
+
+test('a token that is refused is refreshed and everything sent again', async (t) => {
+  const { client, session, requests } = await setUp(t);
+  session.accessToken = 'stale';
+  const query = gql`query Page($page: Int!) { booksPage(page: $page) { page } }`;
+  const pages = Array.from({ length: 10 }, (_, index) => index + 1);
+  const answers = await Promise.all(pages.map((page) => client.query(query, { page })));
+  assert.deepEqual(answers.map(({ data }) => data?.booksPage.page), pages);
+  // One for all, and one more if an answer to the old token was late.
+  const refreshes = requests.map(operationOf).filter((name) => name === 'Refresh');
+  assert.ok(refreshes.length >= 1 && refreshes.length <= 2, `${refreshes.length} refreshes`);
+});
+
+test('a document is sent once and then named by its hash', async (t) => {
+  const { client, requests } = await setUp(t);
+  const query = gql`query Viewer { viewer { id } }`;
+  for (let time = 0; time < 3; time += 1) {
+    const { error } = await client.query(query, {}, { requestPolicy: 'network-only' });
+    assert.equal(error, undefined);
+  }
+  assert.equal(requests.length, 4);
+  assert.ok(requests.every(({ status, method }) => status === 200 && method === 'GET'));
+  const withText = requests.filter(({ url }) => url.searchParams.has('query'));
+  assert.equal(withText.length, 1);
+  assert.ok(JSON.parse(withText[0].url.searchParams.get('extensions')).persistedQuery.miss);
+});
+
+test('changes arrive as Server-Sent Events and renew the cache', async (t) => {
+  const { client, requests, addBook, ask } = await setUp(t);
+  const id = await addBook('Dune');
+  await client.query(BOOKS, { first: 2 });
+  const results = queue();
+  const list = client.query(BOOKS, { first: 2 }).subscribe(results.put);
+  assert.equal(titles(await results.take()), 'Dune');
+  const changes = queue();
+  const subscription = client.subscription(CHANGES, {}).subscribe(changes.put);
+  while (requests.at(-1).method !== 'POST') await new Promise(setImmediate); // the answer has begun
+  await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "Dune Messiah" }) { book { id } } }', { id });
+  const { data, error } = await changes.take();
+  assert.equal(error, undefined);
+  assert.equal(data.bookChanged.book.title, 'Dune Messiah');
+  assert.equal(titles(await results.take()), 'Dune Messiah');
+  subscription.unsubscribe();
+  list.unsubscribe();
+});

@@ -1,0 +1,72 @@
+import { Client, fetchExchange, gql } from '@urql/core';
+import { authExchange } from '@urql/exchange-auth';
+import { cacheExchange } from '@urql/exchange-graphcache';
+import { relayPagination } from '@urql/exchange-graphcache/extras';
+import { persistedExchange } from '@urql/exchange-persisted';
+
+const REFRESH = gql`
+  mutation Refresh($refreshToken: String!) {
+    refreshToken(input: { refreshToken: $refreshToken }) {
+      accessToken
+      accessTokenExpiresAt
+      refreshToken
+      __typename
+    }
+  }
+`;
+
+/** Refreshes a little before the access token expires, and when the server refuses it. */
+const authentication = (session) => authExchange(async ({ appendHeaders, mutate }) => ({
+  addAuthToOperation: (operation) => (session.accessToken
+    ? appendHeaders(operation, { authorization: `Bearer ${session.accessToken}` })
+    : operation),
+  willAuthError: () => Date.parse(session.accessTokenExpiresAt) < Date.now() + 10_000,
+  didAuthError: ({ graphQLErrors }) =>
+    graphQLErrors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED'),
+  async refreshAuth() {
+    const { data } = await mutate(REFRESH, { refreshToken: session.refreshToken });
+    const { accessToken, accessTokenExpiresAt, refreshToken } = data?.refreshToken ?? {};
+    // Without a token the session is over. Ask for the password.
+    if (accessToken) Object.assign(session, { accessToken, accessTokenExpiresAt, refreshToken });
+  },
+}));
+
+/** The lists that show a new book are loaded anew; a book that is gone leaves every list. */
+const cache = (schema) => cacheExchange({
+  schema, // the introspection of this API: see @urql/introspection
+  keys: Object.fromEntries([
+    'AuthPayload', 'BookChange', 'BookPage', 'CreateBookPayload', 'DeleteBookPayload',
+    'UpdateBookPayload', 'UserError',
+  ].map((name) => [name, () => null])),
+  resolvers: {
+    Query: { books: relayPagination(), book: (_, { id }) => ({ __typename: 'Book', id }) },
+    User: { books: relayPagination() },
+  },
+  updates: {
+    Mutation: {
+      createBook({ createBook }, _, store) {
+        if (!createBook.book) return; // refused: show userErrors
+        for (const { fieldName, arguments: args } of store.inspectFields('Query')) {
+          if (fieldName === 'books') store.invalidate('Query', fieldName, args ?? undefined);
+        }
+      },
+      deleteBook({ deleteBook: { deletedBookId } }, _, store) {
+        if (deletedBookId) store.invalidate({ __typename: 'Book', id: deletedBookId });
+      },
+    },
+  },
+});
+
+/** `session` holds the tokens of a sign-in; it is kept up to date. */
+export const makeUrqlClient = ({ url, session, schema, fetch }) => new Client({
+  url,
+  fetch,
+  fetchSubscriptions: true, // as Server-Sent Events
+  preferGetMethod: false,
+  exchanges: [
+    cache(schema),
+    authentication(session),
+    persistedExchange({ preferGetForPersistedQueries: true }),
+    fetchExchange,
+  ],
+});
