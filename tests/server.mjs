@@ -11,9 +11,9 @@ const { BOOKSHELF_BIN = join(import.meta.dirname, '../target/debug/bookshelf') }
 
 /**
  * Starts the server on a free port with a database of its own, both gone after `t`. Variables in
- * `env` change its configuration.
+ * `env` change its configuration; `started` is told its process id.
  */
-export async function startServer(t, env = {}) {
+export async function startServer(t, env = {}, started = () => {}) {
   const directory = await mkdtemp(join(tmpdir(), 'bookshelf-'));
   const server = spawn(resolve(BOOKSHELF_BIN), {
     cwd: directory,
@@ -27,6 +27,7 @@ export async function startServer(t, env = {}) {
     },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
+  started(server.pid);
   const exited = once(server, 'exit');
   t.after(async () => {
     server.kill('SIGKILL');

@@ -138,7 +138,12 @@ impl Default for Hub {
 impl Hub {
     fn listen(self: &Arc<Self>, topic: Topic) -> Listener {
         let mut topics = self.topics();
-        let sender = topics.entry(topic).or_insert_with(|| broadcast::Sender::new(BACKLOG));
+        let backlog = match topic {
+            Topic::BooksOf(_) => BACKLOG,
+            // A session ends once.
+            Topic::Session(_) => 1,
+        };
+        let sender = topics.entry(topic).or_insert_with(|| broadcast::Sender::new(backlog));
         Listener { events: sender.subscribe(), topic, hub: Arc::clone(self) }
     }
 

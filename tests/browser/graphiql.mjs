@@ -30,6 +30,10 @@ const updateBook = `mutation UpdateBook($id: ID!, $input: UpdateBookInput!) {
   }
 }`;
 
+const bookChanged = `subscription BookChanged {
+  bookChanged { kind bookId book { rating } }
+}`;
+
 const deleteBook = `mutation DeleteBook($id: ID!) {
   deleteBook(id: $id) {
     deletedBookId
@@ -119,6 +123,20 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
   assert.deepEqual(nodes, left.with(0, { ...changed, rating: 1, version: 2 }));
   assert.equal(totalCount, left.length);
 
+  // Over WebSocket, with the headers of the tab.
+  await fillOperation(page, bookChanged);
+  const changes = hear(page);
+  let change;
+  for (let rating = 1; !change; rating = (rating % 5) + 1) {
+    // Until the subscription has begun nothing is heard of.
+    await post(origin, headers, { query: updateBook, variables: { id: changed.id, input: { rating } } });
+    change = await changes();
+  }
+  assert.deepEqual(Object.keys(change.bookChanged), ['kind', 'bookId', 'book']);
+  assert.equal(change.bookChanged.kind, 'UPDATED');
+  assert.equal(change.bookChanged.bookId, changed.id);
+  await page.getByRole('button', { name: /^Stop query/ }).click();
+
   const workers = page.workers().map((worker) => worker.url());
   assert.ok(workers.some((url) => url.startsWith(`${origin}/assets/graphql.worker`)), `${workers}`);
   assert.deepEqual(complaints, []);
@@ -140,7 +158,7 @@ async function openBrowser(t, origin) {
   const complaints = [];
   context.on('request', (request) => {
     const { origin: to, protocol } = new URL(request.url());
-    if (to !== origin && protocol !== 'data:') complaints.push(`request to ${request.url()}`);
+    if (to !== origin && to !== origin.replace('http', 'ws') && protocol !== 'data:') complaints.push(`request to ${request.url()}`);
   });
   // Violations of the page's policy are errors on the console, too.
   context.on('console', (message) => {
@@ -195,12 +213,38 @@ async function taken(page) {
 /** Presses the button and returns the data of the answer. */
 async function run(page) {
   await page.getByRole('button', { name: /^Execute query/ }).click();
+  return answer(page);
+}
+
+/** Presses the button; what it returns looks for the latest event, and gives up after a moment. */
+function hear(page) {
+  const pressed = page.getByRole('button', { name: /^Execute query/ }).click();
+  return async () => {
+    await pressed;
+    return answer(page, { timeout: 500 }).catch((error) => {
+      if (error.name !== 'TimeoutError') throw error;
+    });
+  };
+}
+
+/** The data of the answer, once it is there. */
+async function answer(page, options) {
   // The editor only has the lines in view on the page, hence its model.
-  const answer = await page.waitForFunction(() => {
+  const shown = await page.waitForFunction(() => {
     const models = globalThis.__MONACO.editor.getModels();
     return models.find((model) => model.uri.path.endsWith('response.json')).getValue();
-  });
-  const { data, errors } = JSON.parse(await answer.jsonValue());
+  }, undefined, options);
+  const { data, errors } = JSON.parse(await shown.jsonValue());
   assert.equal(errors, undefined, JSON.stringify(errors));
   return data;
+}
+
+/** Sends an operation from elsewhere. */
+async function post(origin, headers, body) {
+  const response = await fetch(`${origin}/graphql`, {
+    method: 'POST',
+    headers: { ...headers, 'content-type': 'application/json' },
+    body: JSON.stringify(body),
+  });
+  assert.equal(response.status, 200);
 }

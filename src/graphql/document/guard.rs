@@ -22,17 +22,21 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
         _ => None,
     });
     let mut expansion = Expansion { bodies: fragments.collect(), known: HashMap::new() };
-    let mut whole = Size::default();
+    let (mut whole, mut largest_fragment) = (Size::default(), 0);
     for definition in &document.definitions {
-        let set = match definition {
-            Definition::OperationDefinition(operation) => &operation.selection_set,
+        match definition {
+            Definition::OperationDefinition(operation) => {
+                whole = whole.and(expansion.of(&operation.selection_set)?);
+            }
             // Also one that no operation spreads: validation walks it too.
-            Definition::FragmentDefinition(fragment) => &fragment.selection_set,
-            _ => continue,
-        };
-        whole = whole.and(expansion.of(set)?);
+            Definition::FragmentDefinition(fragment) => {
+                let size = expansion.of_fragment(&fragment.name)?;
+                largest_fragment = largest_fragment.max(size.selections);
+            }
+            _ => {}
+        }
     }
-    if whole.selections > limits.expanded_selections {
+    if whole.selections.max(largest_fragment) > limits.expanded_selections {
         let message =
             format!("The document selects more than {} fields.", limits.expanded_selections);
         return Err(server_error(ErrorCode::QueryTooComplex, message));
@@ -146,6 +150,17 @@ mod tests {
         }
         let unused = doubling(25).replace("{ ...F0 }", "{ __typename }");
         assert_eq!(refusal(&unused), Some("QUERY_TOO_COMPLEX"));
+    }
+
+    #[test]
+    fn fragments_count_where_they_are_spread() {
+        let fields = "__typename ".repeat(60);
+        let chain: String = (0..25)
+            .map(|it| format!("fragment F{it} on Query {{ {fields} ...F{} }}", it + 1))
+            .collect();
+        let document = format!("{{ ...F0 }} {chain} fragment F25 on Query {{ __typename }}");
+        assert_eq!(refusal(&document), None);
+        assert_eq!(refusal(&document.replace("...F0", "...F0 ...F0")), Some("QUERY_TOO_COMPLEX"));
     }
 
     #[test]
