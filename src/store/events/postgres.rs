@@ -6,11 +6,11 @@
 //! connection of its own.
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
@@ -32,6 +32,13 @@ const PAUSE: Duration = Duration::from_millis(5);
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
 
+/// How long after an outage the other copies listen again, as a rule.
+const RECOVERY: Duration = Duration::from_millis(300);
+
+/// For how long events are kept, to be told once more after an outage: some copy may not have
+/// listened when they were told first. Who has heard of them drops them.
+const KEPT: Duration = Duration::from_secs(2);
+
 #[derive(Debug)]
 pub(super) struct Postgres {
     outbox: mpsc::Sender<Event>,
@@ -52,9 +59,10 @@ impl Postgres {
         let mut listener = PgListener::connect_with(&pool).await?;
         listener.listen(CHANNEL).await?;
         let (outbox, waiting) = mpsc::channel(OUTBOX);
+        let lost = Arc::new(Notify::new());
         let mut tasks = JoinSet::new();
-        tasks.spawn(listen(listener, hub, outage));
-        tasks.spawn(send(pool, waiting));
+        tasks.spawn(listen(listener, hub, outage, Arc::clone(&lost)));
+        tasks.spawn(send(pool, waiting, lost));
         Ok(Self { outbox, _tasks: tasks })
     }
 
@@ -65,7 +73,7 @@ impl Postgres {
     }
 }
 
-async fn listen(mut listener: PgListener, hub: Arc<Hub>, outage: Arc<Outage>) {
+async fn listen(mut listener: PgListener, hub: Arc<Hub>, outage: Arc<Outage>, lost: Arc<Notify>) {
     loop {
         match listener.try_recv().await {
             Ok(Some(notification)) => {
@@ -74,10 +82,12 @@ async fn listen(mut listener: PgListener, hub: Arc<Hub>, outage: Arc<Outage>) {
             }
             Ok(None) => {
                 outage.noticed();
+                lost.notify_one();
                 tracing::warn!("the connection for events was lost; some may have been missed");
             }
             Err(error) => {
                 outage.noticed();
+                lost.notify_one();
                 tracing::warn!(%error, "no connection for events");
                 sleep(RETRY).await;
             }
@@ -85,22 +95,45 @@ async fn listen(mut listener: PgListener, hub: Arc<Hub>, outage: Arc<Outage>) {
     }
 }
 
-async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Event>) {
+async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Event>, lost: Arc<Notify>) {
     let mut events = Vec::with_capacity(AT_ONCE);
-    while waiting.recv_many(&mut events, AT_ONCE).await > 0 {
-        let lines: Vec<String> = events.drain(..).map(|event| event.to_string()).collect();
-        let lines = lines.join("\n");
-        // Whatever arrives twice because an answer was lost is noticed where it arrives.
-        while let Err(error) = notify(&pool, &lines).await {
-            tracing::warn!(%error, "events wait");
-            sleep(RETRY).await;
+    let mut kept: Vec<(Instant, String)> = Vec::new();
+    let is_fresh = |(told, _): &(Instant, String)| told.elapsed() < KEPT;
+    loop {
+        tokio::select! {
+            told = waiting.recv_many(&mut events, AT_ONCE) => {
+                if told == 0 {
+                    return;
+                }
+                let lines: Vec<String> = events.drain(..).map(|event| event.to_string()).collect();
+                let lines = lines.join("\n");
+                notify(&pool, &lines).await;
+                kept.retain(is_fresh);
+                kept.push((Instant::now(), lines));
+                sleep(PAUSE).await;
+            }
+            () = lost.notified() => {
+                kept.retain(is_fresh);
+                sleep(RECOVERY).await;
+                for (_, lines) in &kept {
+                    notify(&pool, lines).await;
+                }
+            }
         }
-        sleep(PAUSE).await;
+    }
+}
+
+/// Tells events, however often the database has to be asked. What arrives twice because an answer was
+/// lost is noticed where it arrives.
+async fn notify(pool: &PgPool, lines: &str) {
+    while let Err(error) = try_notify(pool, lines).await {
+        tracing::warn!(%error, "events wait");
+        sleep(RETRY).await;
     }
 }
 
 /// Nothing is lost with the notification that is not lost with the server, so it waits for no disk.
-async fn notify(pool: &PgPool, lines: &str) -> Result<(), sqlx::Error> {
+async fn try_notify(pool: &PgPool, lines: &str) -> Result<(), sqlx::Error> {
     sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
         .bind(CHANNEL)
         .bind(lines)
