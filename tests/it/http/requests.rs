@@ -5,6 +5,8 @@ use std::time::Duration;
 use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use crate::support::TestApp;
 
@@ -260,4 +262,49 @@ async fn the_media_type_is_the_one_that_the_client_likes_best() {
     }
     let answer = app.anon().with("accept", "text/html").ask("{ __typename }").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (406, "NOT_ACCEPTABLE".into()));
+}
+
+#[tokio::test]
+async fn the_connection_survives_what_is_refused() {
+    let app = TestApp::start().await;
+    let server = app.listen();
+    let nested = "[".repeat(100_000);
+    let refused = [
+        ("POST", "content-type: application/json", "", 400),
+        ("POST", "content-type: application/json", "{\"query\":", 400),
+        ("POST", "content-type: application/json", "[]", 400),
+        ("POST", "content-type: application/json", "7", 400),
+        ("POST", "content-type: application/json", &nested, 400),
+        ("POST", "content-type: application/json; charset=latin1", "{}", 415),
+        ("POST", "content-type: text/plain", "{}", 400),
+        ("POST", "content-type: application/x-www-form-urlencoded", "query={__typename}", 400),
+        ("POST", "content-type: application/xml", &nested, 415),
+        ("POST", "accept: text/html", "{}", 406),
+        ("PUT", "content-type: application/json", &nested, 405),
+        ("GET", "accept: text/html", "", 406),
+    ];
+    let mut socket = TcpStream::connect(server.address).await.expect("a connection");
+    for (method, header, body, status) in refused {
+        let length = body.len();
+        let request = format!(
+            "{method} /graphql HTTP/1.1\r\nhost: x\r\n{header}\r\ncontent-length: {length}\r\n\r\n{body}"
+        );
+        socket.write_all(request.as_bytes()).await.expect("an open connection");
+        let head = head_of_answer(&mut socket).await;
+        assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {header}: {head}");
+    }
+}
+
+/// Reads an answer; gives its head, with which it has to say how long its body is.
+async fn head_of_answer(socket: &mut TcpStream) -> String {
+    let mut head = Vec::new();
+    while !head.ends_with(b"\r\n\r\n") {
+        head.push(socket.read_u8().await.expect("an answer"));
+    }
+    let head = String::from_utf8(head).expect("a head in ASCII");
+    let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));
+    let mut body = vec![0; length.expect("a length").parse().expect("a number")];
+    socket.read_exact(&mut body).await.expect("a body");
+    assert!(String::from_utf8_lossy(&body).contains("\"code\":\""), "{head}");
+    head
 }

@@ -97,6 +97,8 @@ async fn a_stream_ends_with_its_session_on_any_copy() {
     let copy = app.copy().await;
     let there = if app.database.is_postgres() { &copy } else { &app };
     let mut frames = listen(&alice.clone().at(&there.router), "text/event-stream").await;
+    add_a_book(&alice).await;
+    assert_eq!(frames.next().await["data"]["bookChanged"]["kind"], "CREATED");
     alice.ask("mutation { logout { revokedSessions } }").await.data();
     let refusal = frames.frame().await.expect("a refusal");
     assert!(refusal.contains("SESSION_ENDED") && refusal.ends_with(COMPLETE), "{refusal}");
