@@ -65,7 +65,8 @@ impl App {
         let trusted = config.trusted_documents.as_deref();
         let documents =
             Documents::new(schema.sdl(), config.introspection, trusted, &config.limits)?;
-        let api = Api::new(schema, documents, Arc::clone(&services), config.limits.clone());
+        let services_of_api = Arc::clone(&services);
+        let api = Arc::new(Api::new(schema, documents, services_of_api, config.limits.clone()));
 
         let listener = TcpListener::bind(config.listen)
             .await

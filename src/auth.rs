@@ -28,6 +28,9 @@ use refresh_token::RefreshToken;
 /// How long after its first use a refresh token still works: two tabs may show it at once.
 const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
+/// How long to wait for the database to come back before it is asked again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
+
 /// The longest name of a client that is kept, in characters.
 const USER_AGENT_CHARS: usize = 255;
 
@@ -105,15 +108,26 @@ impl Auth {
     }
 
     /// Waits until this viewer's token is good for nothing any more, and tells why.
-    pub(crate) async fn rejection(&self, viewer: Viewer) -> Result<Rejection, StoreError> {
+    pub(crate) async fn rejection(&self, viewer: Viewer) -> Rejection {
         let mut ending = self.store.events().session(viewer.session);
         // It may have ended, on any copy of the server, just before we listened.
-        if self.store.sessions().user_of(viewer.session, self.clock.now()).await?.is_none() {
-            return Ok(Rejection::SessionEnded);
+        self.live_sessions.forget(viewer.session);
+        if !self.is_live_in_the_end(viewer).await {
+            return Rejection::SessionEnded;
         }
         tokio::select! {
-            _ = ending.next() => Ok(Rejection::SessionEnded),
-            () = self.clock.sleep_until(viewer.until) => Ok(Rejection::TokenExpired),
+            _ = ending.next() => Rejection::SessionEnded,
+            () = self.clock.sleep_until(viewer.until) => Rejection::TokenExpired,
+        }
+    }
+
+    /// The same as [`Auth::is_live`], however long the database is away.
+    pub(crate) async fn is_live_in_the_end(&self, viewer: Viewer) -> bool {
+        loop {
+            match self.is_live(viewer).await {
+                Ok(live) => return live,
+                Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+            }
         }
     }
 

@@ -92,19 +92,31 @@ impl fmt::Display for LogFormat {
 pub struct Limits {
     /// Bytes of a JSON request body.
     pub body_bytes: usize,
-    /// Bytes of a multipart request, with all its files.
-    pub upload_bytes: u64,
+    /// Bytes of a multipart request, with all its files. They are kept in memory.
+    pub upload_bytes: usize,
     /// Files of a multipart request.
     pub upload_files: usize,
     /// Bytes of a GraphQL document.
     pub document_bytes: usize,
+    /// Tokens of a document (GraphQL specification, section 2.1.6).
+    pub document_tokens: usize,
+    /// Operations of a document.
+    pub operations: usize,
+    /// Fragments of a document.
+    pub fragments: usize,
+    /// Variables of a document's operations together.
+    pub variables: usize,
+    /// Directives of a document.
+    pub directives: usize,
+    /// Lists and objects within each other, in a literal or a type.
+    pub literal_nesting: usize,
     /// Selections of a document after its fragments are expanded. Guards the executor, which walks
     /// every one of them, from documents whose fragments double at each level.
     pub expanded_selections: u64,
     /// Fields within fields. The introspection query of graphql-js, with every option on, has 15.
     pub depth: u64,
-    /// Bytes of all documents together that are remembered, so that they need no validation the
-    /// second time. In memory a document takes some thirty times its length.
+    /// Bytes of memory, about, for all the documents that are remembered, so that they need no
+    /// validation the second time.
     pub known_documents_bytes: usize,
     /// Time for a body to arrive.
     pub body_timeout: Duration,
@@ -133,9 +145,15 @@ impl Default for Limits {
             upload_bytes: 20 << 20,
             upload_files: 5,
             document_bytes: 32 << 10,
+            document_tokens: 2_000,
+            operations: 20,
+            fragments: 50,
+            variables: 100,
+            directives: 50,
+            literal_nesting: 32,
             expanded_selections: 2_000,
             depth: 15,
-            known_documents_bytes: 1 << 20,
+            known_documents_bytes: 16 << 20,
             body_timeout: Duration::from_secs(30),
             operation_timeout: Duration::from_secs(10),
             websocket_init_timeout: Duration::from_secs(5),

@@ -35,7 +35,7 @@ mod websocket;
 /// What the routes work with.
 pub(crate) struct Server {
     pub(crate) services: Arc<Services>,
-    pub(crate) api: Api,
+    pub(crate) api: Arc<Api>,
     pub(crate) config: Config,
     /// Cancelled when the server is about to stop: streams end then.
     pub(crate) stopping: CancellationToken,

@@ -119,8 +119,9 @@ impl Store {
     }
 
     /// Tells that sessions have ended.
-    fn tell_ended(&self, sessions: &[SessionId]) {
-        sessions.iter().for_each(|session| self.events.tell(Event::SessionEnded(*session)));
+    async fn tell_ended(&self, sessions: &[SessionId]) {
+        let ended: Vec<_> = sessions.iter().map(|session| Event::SessionEnded(*session)).collect();
+        self.events.tell(&ended).await;
     }
 
     /// The name of every migration, and whether it was applied.

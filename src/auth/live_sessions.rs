@@ -60,6 +60,11 @@ impl LiveSessions {
         }
     }
 
+    /// Makes the next one who asks about a session ask the database.
+    pub(super) fn forget(&self, session: SessionId) {
+        self.seen.remove(&session);
+    }
+
     /// Forgets sessions that have ended in the database.
     pub(super) fn end(&self, sessions: &[SessionId]) {
         self.endings.fetch_add(1, Ordering::SeqCst);

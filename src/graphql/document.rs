@@ -20,9 +20,11 @@ use super::error::{ErrorCode, server_error};
 use super::execute;
 use crate::config::Limits;
 
+mod census;
 mod checks;
 mod convert;
 mod guard;
+mod lists;
 mod positions;
 mod syntax;
 mod trusted;
@@ -61,7 +63,7 @@ pub(crate) struct Documents {
     schema: Valid<Schema>,
     introspection: bool,
     limits: Limits,
-    known: Cache<DocumentHash, Arc<Document>, ByLength>,
+    known: Cache<DocumentHash, Arc<Document>, ByMemory>,
     trusted: Option<Trusted>,
 }
 
@@ -69,8 +71,8 @@ pub(crate) struct Documents {
 #[derive(Debug)]
 pub(super) struct Document {
     hash: DocumentHash,
-    /// Its length in bytes.
-    length: usize,
+    /// What it takes in memory, in bytes, about.
+    weight: usize,
     operations: Vec<Operation>,
 }
 
@@ -94,12 +96,16 @@ pub(crate) struct Prepared {
     files: Vec<UploadValue>,
 }
 
-#[derive(Clone, Debug)]
-struct ByLength;
+/// What a token takes in memory once it is part of an operation that can be executed, in bytes: 210
+/// were measured for a document of plain fields.
+const BYTES_PER_TOKEN: usize = 210;
 
-impl Weighter<DocumentHash, Arc<Document>> for ByLength {
+#[derive(Clone, Debug)]
+struct ByMemory;
+
+impl Weighter<DocumentHash, Arc<Document>> for ByMemory {
     fn weight(&self, _: &DocumentHash, document: &Arc<Document>) -> u64 {
-        document.length as u64
+        document.weight as u64
     }
 }
 
@@ -114,13 +120,13 @@ impl Documents {
         trusted: Option<&Path>,
         limits: &Limits,
     ) -> anyhow::Result<Self> {
-        // As many as there are when each has a kilobyte.
-        let estimated = limits.known_documents_bytes / 1_024;
+        // As many as there are when each has a hundred tokens.
+        let estimated = limits.known_documents_bytes / (100 * BYTES_PER_TOKEN);
         let mut documents = Self {
             schema: validate::schema(sdl)?,
             introspection,
             limits: limits.clone(),
-            known: Cache::with_weighter(estimated, limits.known_documents_bytes as u64, ByLength),
+            known: Cache::with_weighter(estimated, limits.known_documents_bytes as u64, ByMemory),
             trusted: None,
         };
         if let Some(path) = trusted {
@@ -161,7 +167,9 @@ impl Documents {
         let hash = text.map(hash);
         if let Some(trusted) = &self.trusted {
             let found = match (id, hash) {
-                (Some(id), _) => trusted.by_id(id),
+                (Some(id), _) => trusted
+                    .by_id(id)
+                    .or_else(|| parse_hash(id).and_then(|hash| trusted.by_hash(hash))),
                 (None, Some(hash)) => trusted.by_hash(hash),
                 (None, None) => None,
             };
@@ -199,9 +207,14 @@ impl Documents {
             let message = format!("A document has at most {} bytes.", self.limits.document_bytes);
             return Err(only(server_error(ErrorCode::PayloadTooLarge, message)));
         }
+        let tokens = syntax::count_tokens(text, self.limits.document_tokens);
+        if tokens > self.limits.document_tokens {
+            let message = format!("A document has at most {} tokens.", self.limits.document_tokens);
+            return Err(only(server_error(ErrorCode::TooManyTokens, message)));
+        }
         let parsed = syntax::parse(text).map_err(only)?;
         guard::check(&parsed, &self.limits).map_err(only)?;
-        let valid = validate::validate(text, &parsed, &self.schema)?;
+        let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
         if !self.introspection && asks_for_the_schema(&valid) {
             let message = "This server does not tell its schema.";
             return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
@@ -216,8 +229,10 @@ impl Documents {
                 its: execute::Operation { kind: convert::kind(operation.operation_type), name },
             })
         });
-        let operations = operations.collect();
-        Ok(Document { hash: hash(text), length: text.len(), operations })
+        let operations: Vec<_> = operations.collect();
+        // Each operation has all the fragments that it uses to itself.
+        let weight = text.len() + BYTES_PER_TOKEN * tokens * operations.len();
+        Ok(Document { hash: hash(text), weight, operations })
     }
 }
 

@@ -36,6 +36,7 @@ pub(crate) enum ErrorCode {
     Unauthenticated,
     QueryTooDeep,
     QueryTooComplex,
+    TooManyTokens,
     BatchNotAllowed,
     RateLimited,
     SubscriberTooSlow,
@@ -62,6 +63,7 @@ impl ErrorCode {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::QueryTooDeep => "QUERY_TOO_DEEP",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::TooManyTokens => "TOO_MANY_TOKENS",
             Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
             Self::RateLimited => "RATE_LIMITED",
             Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
@@ -93,6 +95,7 @@ impl ErrorCode {
             | Self::CsrfBlocked
             | Self::QueryTooDeep
             | Self::QueryTooComplex
+            | Self::TooManyTokens
             | Self::BatchNotAllowed => 400,
         }
     }

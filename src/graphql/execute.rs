@@ -1,11 +1,11 @@
 //! From a request to its answer, or to its answers.
 
-use std::panic::AssertUnwindSafe;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use async_graphql::parser::types::OperationType;
 use async_graphql::{Pos, Request, Response, ServerError};
-use futures_util::future::ready;
+use futures_util::future::{Either, ready};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
 use tokio::time::timeout;
@@ -81,30 +81,43 @@ impl Api {
         request: GraphqlRequest,
         request_id: &str,
     ) -> Result<Prepared, Box<Executed>> {
-        self.documents.find(request).map_err(|errors| {
-            let executed = Executed::refused(errors);
-            Box::new(executed.let_out(request_id, &self.limits))
-        })
+        let found = catch_unwind(AssertUnwindSafe(|| self.documents.find(request)));
+        let found = found.unwrap_or_else(|_| Err(failed(Failure::Panicked).errors));
+        found
+            .map_err(|errors| Box::new(Executed::refused(errors).let_out(request_id, &self.limits)))
     }
 
-    /// Recognises the caller and runs a query or a mutation, for so long and no longer, whatever the
-    /// resolvers do.
-    pub(crate) async fn execute(&self, prepared: Prepared, caller: &Caller) -> Executed {
+    /// Recognises the caller and runs a query or a mutation. The answer comes in time, whatever the
+    /// resolvers do; a mutation goes on to its end, also when nobody waits for it any more, so that
+    /// what it has changed is told.
+    pub(crate) async fn execute(self: &Arc<Self>, prepared: Prepared, caller: &Caller) -> Executed {
         let operation = prepared.operation();
-        let mut viewer = None;
-        let work = async {
-            let request = self.request(prepared, caller, &mut viewer).await?;
-            Ok::<_, Failure>(self.schema.execute(request).await)
-        };
+        let work = Arc::clone(self).run(prepared, caller.clone());
         let work = AssertUnwindSafe(work).catch_unwind();
-        let response = match timeout(self.limits.operation_timeout, work).await {
-            Ok(Ok(Ok(response))) => response,
-            Ok(Ok(Err(failure))) => failed(failure),
-            Ok(Err(_)) => failed(Failure::Panicked),
-            Err(_) => failed(Failure::TimedOut),
+        let work = match operation.kind {
+            OperationType::Mutation => Either::Left(
+                tokio::spawn(work).map(|ended| ended.unwrap_or_else(|it| Err(Box::new(it)))),
+            ),
+            _ => Either::Right(work),
+        };
+        let (response, viewer) = match timeout(self.limits.operation_timeout, work).await {
+            Ok(Ok(Ok((response, viewer)))) => (response, viewer),
+            Ok(Ok(Err(failure))) => (failed(failure), None),
+            Ok(Err(_)) => (failed(Failure::Panicked), None),
+            Err(_) => (failed(Failure::TimedOut), None),
         };
         let executed = Executed::of(response, operation, viewer);
         executed.let_out(&caller.request_id, &self.limits)
+    }
+
+    async fn run(
+        self: Arc<Self>,
+        prepared: Prepared,
+        caller: Caller,
+    ) -> Result<(Response, Option<Viewer>), Failure> {
+        let mut viewer = None;
+        let request = self.request(prepared, &caller, &mut viewer).await?;
+        Ok((self.schema.execute(request).await, viewer))
     }
 
     /// Recognises the caller and begins a subscription: from here on no event is missed. One that is
@@ -148,8 +161,7 @@ impl Api {
     /// Waits until somebody may do nothing more, and tells why. Nobody in particular may go on.
     pub(crate) async fn rejection(&self, viewer: Option<Viewer>) -> Failure {
         let Some(viewer) = viewer else { return std::future::pending().await };
-        let rejection = self.services.auth.rejection(viewer).await;
-        rejection.map_or_else(Failure::from, Failure::Unauthenticated)
+        Failure::Unauthenticated(self.services.auth.rejection(viewer).await)
     }
 
     /// The answer to an operation that is not run, or no longer.
@@ -198,10 +210,17 @@ impl Executed {
         let json = if self.ran || !self.response.is_err() {
             serde_json::to_string(&self.response)
         } else {
-            Ok(serde_json::json!({ "errors": self.response.errors }).to_string())
+            serde_json::to_string(&RequestErrors { errors: &self.response.errors })
         };
-        json.unwrap_or_default()
+        #[expect(clippy::expect_used, reason = "a value of GraphQL is one of JSON")]
+        json.expect("an answer is JSON")
     }
+}
+
+/// An answer without data.
+#[derive(serde::Serialize)]
+struct RequestErrors<'a> {
+    errors: &'a [ServerError],
 }
 
 /// The answer to an operation that came to nothing as a whole.

@@ -37,8 +37,8 @@ impl Subscription {
     }
 }
 
-/// The next change that the viewer may hear of. One whose session has ended hears of nothing more;
-/// the transport ends the subscription when it learns so.
+/// The next change that the viewer may hear of. Whose session has ended hears of nothing more; the
+/// transport, which may have missed that, is told so and ends the subscription.
 async fn next_book_change(
     ctx: &Context<'_>,
     viewer: Viewer,
@@ -46,11 +46,11 @@ async fn next_book_change(
 ) -> Result<BookChange> {
     loop {
         let event = listener.next().await.map_err(|_| Failure::TooSlow)?;
-        if let Event::BookChanged(change) = event
-            && ctx.auth().is_live(viewer).await?
-        {
+        let Event::BookChanged(change) = event else { continue };
+        if ctx.auth().is_live_in_the_end(viewer).await {
             ctx.loaders().forget().await;
             return Ok(BookChange(change));
         }
+        ctx.store().events().has_ended(viewer.session);
     }
 }

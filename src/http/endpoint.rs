@@ -120,6 +120,7 @@ async fn answer(
         client: Arc::clone(&client),
         request_id: Arc::clone(&id.0),
     };
+    let in_events = accepted.many == Some(MediaType::EventStream);
     let executed = match server.api.prepare(request, &id.0) {
         Err(refused) => *refused,
         Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
@@ -135,12 +136,17 @@ async fn answer(
                 }
             }
         }
+        // Nothing is run whose answer nobody takes.
+        Ok(_) if accepted.one.is_none() && !in_events => return Err(not_acceptable()),
         Ok(prepared) => server.api.execute(prepared, &caller).await,
     };
     let line = Line::of(&executed);
     let mut response = match accepted.one {
-        Some(media_type) => respond(executed, media_type, server.config.strict_status),
-        None => respond_in_events(executed, accepted.many).ok_or_else(not_acceptable)?,
+        None if in_events => respond_in_events(executed),
+        media_type => {
+            let media_type = media_type.unwrap_or(MediaType::Json);
+            respond(executed, media_type, server.config.strict_status)
+        }
     };
     if let Some(change) = client.cookie_change()
         && let Some(set) = cookie::set(&parts.headers, &change)

@@ -9,8 +9,10 @@ use axum::body::{Body, Bytes};
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::future::BoxFuture;
-use futures_util::stream::{self, BoxStream, Stream};
+use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::mpsc;
+use tokio::time::timeout;
 
 use super::Server;
 use super::media_type::MediaType;
@@ -19,6 +21,9 @@ use crate::graphql::execute::{Executed, Subscribed};
 
 /// How often a quiet stream says that it is alive, so that nothing on the way closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
+
+/// How long a reader may take for one frame, once as much as the system takes is on its way.
+const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How answers are framed.
 #[derive(Clone, Copy, Debug)]
@@ -91,15 +96,17 @@ pub(super) fn respond(
         let server = Arc::clone(server);
         async move { server.api.rejection(subscribed.viewer).await }.boxed()
     };
-    let state = Open {
+    let open = Open {
         server: Arc::clone(server),
         format,
         responses: subscribed.responses,
         rejection,
         request_id,
     };
-    let frames = stream::once(std::future::ready(format.start().to_owned())).chain(frames(state));
-    response(media_type, Body::from_stream(frames.map(|it| Ok::<_, Infallible>(Bytes::from(it)))))
+    let (frames, body) = mpsc::channel(1);
+    server.tasks.spawn(open.write_to(frames));
+    let body = stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
+    response(media_type, Body::from_stream(body.map(|it| Ok::<_, Infallible>(Bytes::from(it)))))
 }
 
 /// One answer, for a client that takes nothing but events.
@@ -127,15 +134,22 @@ struct Open {
     request_id: Arc<str>,
 }
 
-fn frames(open: Open) -> impl Stream<Item = String> {
-    stream::unfold(Some(open), |open| async {
-        let mut open = open?;
-        let (frame, goes_on) = open.next().await?;
-        Some((frame, goes_on.then_some(open)))
-    })
-}
-
 impl Open {
+    /// Writes until the stream ends, or its reader goes away or does not read in time. A task of its
+    /// own, since a body is asked for more only when its reader takes some.
+    async fn write_to(mut self, frames: mpsc::Sender<String>) {
+        let mut next = Some((self.format.start().to_owned(), true));
+        while let Some((frame, goes_on)) = next {
+            if !matches!(timeout(WRITE_TIMEOUT, frames.send(frame)).await, Ok(Ok(()))) || !goes_on {
+                return;
+            }
+            next = tokio::select! {
+                next = self.next() => next,
+                () = frames.closed() => None,
+            };
+        }
+    }
+
     /// The next frame, and whether more may follow; none when the server stops. A stream that breaks
     /// off without its end tells clients to come again.
     async fn next(&mut self) -> Option<(String, bool)> {

@@ -1,8 +1,9 @@
 //! What a client asks, out of a POST or a GET (GraphQL over HTTP, section 5).
 
 use std::borrow::Cow;
+use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, Bytes, to_bytes};
 use axum::http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
@@ -30,10 +31,12 @@ pub(super) async fn read(
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     match Format::of(content_type) {
-        Some(Format::Json) => parameters(members(&bytes(body, limits).await?)?),
+        Some(Format::Json) => {
+            parameters(members(&bytes(body, limits.body_bytes, limits.body_timeout).await?)?)
+        }
         Some(Format::Multipart) => {
-            let read = upload::read(content_type, body, limits);
-            timeout(limits.body_timeout, read).await.map_err(|_| late())?
+            let body = bytes(body, limits.upload_bytes, limits.body_timeout).await?;
+            upload::read(content_type, body, limits).await
         }
         None => {
             let message = "Send the request as application/json, in UTF-8.";
@@ -66,20 +69,16 @@ impl Format {
     }
 }
 
-async fn bytes(body: Body, limits: &Limits) -> Result<axum::body::Bytes, Refusal> {
-    match timeout(limits.body_timeout, to_bytes(body, limits.body_bytes)).await {
+async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, Refusal> {
+    match timeout(time, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_long(&error) => {
-            let message = format!("A request body has at most {} bytes.", limits.body_bytes);
+            let message = format!("A request body has at most {most} bytes.");
             Err(Refusal::new(ErrorCode::PayloadTooLarge, message))
         }
         Ok(Err(_)) => Err(bad("The body ended too early.")),
-        Err(_) => Err(late()),
+        Err(_) => Err(bad("The body did not arrive in time.")),
     }
-}
-
-fn late() -> Refusal {
-    bad("The body did not arrive in time.")
 }
 
 fn is_too_long(error: &axum::Error) -> bool {

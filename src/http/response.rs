@@ -42,15 +42,11 @@ pub(super) fn respond(executed: Executed, media_type: MediaType, strict: bool) -
 
 /// The answer to whoever takes nothing but events: one of them. What is wrong with the caller or
 /// with us has its status and no events, so that clients try again with another token, or later.
-pub(super) fn respond_in_events(
-    executed: Executed,
-    accepted: Option<MediaType>,
-) -> Option<Response> {
+pub(super) fn respond_in_events(executed: Executed) -> Response {
     match executed.code {
         Some(code) if !executed.ran && code.status() > 400 => {
-            Some(respond(executed, MediaType::Json, true))
+            respond(executed, MediaType::Json, true)
         }
-        _ if accepted == Some(MediaType::EventStream) => Some(events::respond_once(&executed)),
-        _ => None,
+        _ => events::respond_once(&executed),
     }
 }

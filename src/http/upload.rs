@@ -1,9 +1,12 @@
 //! Operations with files (GraphQL multipart request specification).
 
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use async_graphql::UploadValue;
-use axum::body::{Body, Bytes};
+use axum::body::Bytes;
+use futures_util::future::ready;
+use futures_util::stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::Value;
 
@@ -14,36 +17,37 @@ use crate::config::Limits;
 use crate::graphql::document::{GraphqlRequest, Uploaded};
 use crate::graphql::error::ErrorCode;
 
-/// Reads the parts in their order: the operation, the places of its files, the files.
+/// Reads the parts in their order: the operation, the places of its files, the files. The body has
+/// arrived as a whole, so that its parts are looked for once, not with every byte that comes.
 pub(super) async fn read(
     content_type: &str,
-    body: Body,
+    body: Bytes,
     limits: &Limits,
 ) -> Result<GraphqlRequest, Refusal> {
-    let boundary = multer::parse_boundary(content_type).map_err(|error| refused(&error, limits))?;
+    let boundary = multer::parse_boundary(content_type).map_err(|error| refused(&error))?;
     let sizes = SizeLimit::new()
-        .whole_stream(limits.upload_bytes)
         .for_field("operations", limits.body_bytes as u64)
         .for_field("map", limits.body_bytes as u64);
     let constraints = Constraints::new().size_limit(sizes);
-    let mut parts = Multipart::with_constraints(body.into_data_stream(), boundary, constraints);
+    let body = stream::once(ready(Ok::<_, Infallible>(body)));
+    let mut parts = Multipart::with_constraints(body, boundary, constraints);
 
-    let operations = named(&mut parts, "operations", limits).await?;
+    let operations = named(&mut parts, "operations").await?;
     let mut request = parameters(members(&operations)?)?;
-    let mut places = places(&named(&mut parts, "map", limits).await?, limits)?;
-    while let Some(part) = next(&mut parts, limits).await? {
+    let mut places = places(&named(&mut parts, "map").await?, limits)?;
+    while let Some(part) = next(&mut parts).await? {
         // A file that nobody asked for is read over.
         let Some(places) = part.name().and_then(|name| places.remove(name)) else { continue };
         let filename = part.file_name().unwrap_or_default().to_owned();
         let content_type = part.content_type().map(ToString::to_string);
-        let content = content(part, limits).await?;
+        let content = content(part).await?;
         let file = UploadValue { filename, content_type, content };
         request.uploads.push(Uploaded { file, places });
     }
-    if let Some(missing) = places.keys().next() {
-        return Err(bad(format!("There is no part for the file {missing} of map.")));
+    match places.keys().next() {
+        None => Ok(request),
+        Some(_) => Err(bad("There is no part for one of the files of map.")),
     }
-    Ok(request)
 }
 
 /// The places of each file, by the name of its part.
@@ -60,35 +64,28 @@ fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, 
         .ok_or_else(wrong)
 }
 
-async fn named(
-    parts: &mut Multipart<'static>,
-    name: &'static str,
-    limits: &Limits,
-) -> Result<Bytes, Refusal> {
-    match next(parts, limits).await? {
-        Some(part) if part.name() == Some(name) => content(part, limits).await,
-        _ => Err(bad(format!(
-            "The parts must be operations, map and then the files; {name} is missing."
-        ))),
+async fn named(parts: &mut Multipart<'static>, name: &'static str) -> Result<Bytes, Refusal> {
+    match next(parts).await? {
+        Some(part) if part.name() == Some(name) => content(part).await,
+        _ => {
+            let message = "The parts must be operations, map and then the files";
+            Err(bad(format!("{message}; {name} is missing.")))
+        }
     }
 }
 
-async fn next(
-    parts: &mut Multipart<'static>,
-    limits: &Limits,
-) -> Result<Option<Field<'static>>, Refusal> {
-    parts.next_field().await.map_err(|error| refused(&error, limits))
+async fn next(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, Refusal> {
+    parts.next_field().await.map_err(|error| refused(&error))
 }
 
-async fn content(part: Field<'static>, limits: &Limits) -> Result<Bytes, Refusal> {
-    part.bytes().await.map_err(|error| refused(&error, limits))
+async fn content(part: Field<'static>) -> Result<Bytes, Refusal> {
+    part.bytes().await.map_err(|error| refused(&error))
 }
 
-fn refused(error: &multer::Error, limits: &Limits) -> Refusal {
+fn refused(error: &multer::Error) -> Refusal {
     match error {
-        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
-            let most = limits.upload_bytes;
-            let message = format!("A multipart request has at most {most} bytes.");
+        multer::Error::FieldSizeExceeded { .. } => {
+            let message = "operations and map are too long.";
             Refusal::new(ErrorCode::PayloadTooLarge, message)
         }
         _ => bad("The body is no multipart request, or ended too early."),

@@ -88,6 +88,8 @@ struct Connection {
     acknowledged: bool,
     /// When `connection_init` has to be there.
     init_until: Timestamp,
+    /// When something has to be heard again.
+    patient_until: Timestamp,
     /// Whether a ping has had no answer yet.
     waiting_for_pong: bool,
     /// What each has to say, by its id.
@@ -116,6 +118,7 @@ impl Connection {
             authorization,
             acknowledged: false,
             init_until,
+            patient_until: init_until,
             waiting_for_pong: false,
             operations: StreamMap::new(),
             rejection: std::future::pending().boxed(),
@@ -145,14 +148,11 @@ impl Connection {
     /// Waits for whatever comes first, and deals with it.
     async fn step(&mut self) -> Flow {
         let clock = self.server.services.clock.clone();
-        let until = if self.acknowledged { clock.now() + PING_EVERY } else { self.init_until };
+        let until = if self.acknowledged { self.patient_until } else { self.init_until };
         tokio::select! {
             biased;
             () = self.server.stopping.cancelled() => Break(Some(Close::GOING_AWAY)),
-            failure = &mut self.rejection => Break(Some(match failure {
-                Failure::Unauthenticated(_) => Close::FORBIDDEN,
-                _ => Close::TRY_AGAIN_LATER,
-            })),
+            _ = &mut self.rejection => Break(Some(Close::FORBIDDEN)),
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.receive(message).await,
                 Some(Err(_)) | None => Break(None),
@@ -170,16 +170,22 @@ impl Connection {
             return Break(None);
         }
         self.waiting_for_pong = true;
+        self.patient_until = self.server.services.clock.now() + PING_EVERY;
         self.write(Message::Ping(Bytes::new())).await
     }
 
     async fn receive(&mut self, message: Message) -> Flow {
         self.waiting_for_pong = false;
+        self.patient_until = self.server.services.clock.now() + PING_EVERY;
         let text = match message {
             Message::Text(text) => Bytes::from(text),
             Message::Binary(bytes) => bytes,
             Message::Ping(_) | Message::Pong(_) => return Continue(()),
-            Message::Close(_) => return Break(None),
+            Message::Close(_) => {
+                // It is answered when the socket is read on (RFC 6455, section 5.5.1).
+                let _ = timeout(GOODBYE_TIMEOUT, self.socket.recv()).await;
+                return Break(None);
+            }
         };
         if text.len() > self.server.config.limits.websocket_message_bytes {
             return Break(Some(Close::TOO_BIG));
@@ -291,9 +297,9 @@ fn authorization(payload: &Map<String, Value>) -> Option<Vec<u8>> {
     let headers = payload.get("headers").and_then(Value::as_object);
     let places = [Some(payload), headers];
     let shown = places.into_iter().flatten().find_map(|place| {
-        ["Authorization", "authorization", "token"].iter().find_map(|name| place.get(*name))
-    });
-    let shown = shown?.as_str().filter(|shown| !shown.is_empty())?;
+        let shown = |name: &&str| place.get(*name)?.as_str().filter(|shown| !shown.is_empty());
+        ["Authorization", "authorization", "token"].iter().find_map(shown)
+    })?;
     let scheme = if shown.contains(' ') { "" } else { "Bearer " };
     Some(format!("{scheme}{shown}").into_bytes())
 }

@@ -246,7 +246,7 @@ impl Books<'_> {
             updated_at: Set(now),
         };
         let Err(error) = Entity::insert(row).exec_without_returning(&self.0.writer).await else {
-            self.tell(owner, id, ChangeKind::Created);
+            self.tell(owner, id, ChangeKind::Created).await;
             return Ok(Created::New(book));
         };
         let Some(broken) = Unique::broken_by(&error) else {
@@ -291,7 +291,7 @@ impl Books<'_> {
             match self.0.writer.query_all(&update).await.as_deref() {
                 Ok([row, ..]) => {
                     let book = Book::from_query_result(row, "")?;
-                    self.tell(owner, id, ChangeKind::Updated(book.version));
+                    self.tell(owner, id, ChangeKind::Updated(book.version)).await;
                     return Ok(Updated::Done(book));
                 }
                 Ok([]) => {}
@@ -320,7 +320,7 @@ impl Books<'_> {
         let it = owned_by(owner).add(Column::Id.eq(id));
         let deleted = Entity::delete_many().filter(it).exec(&self.0.writer).await?;
         if deleted.rows_affected > 0 {
-            self.tell(owner, id, ChangeKind::Deleted);
+            self.tell(owner, id, ChangeKind::Deleted).await;
         }
         Ok(deleted.rows_affected > 0)
     }
@@ -334,8 +334,8 @@ impl Books<'_> {
         self.one(owned_by(owner).add(Column::Isbn.eq(isbn.as_str()))).await
     }
 
-    fn tell(&self, owner: UserId, book: BookId, kind: ChangeKind) {
-        self.0.events.tell(Event::BookChanged(BookChange { owner, book, kind }));
+    async fn tell(&self, owner: UserId, book: BookId, kind: ChangeKind) {
+        self.0.events.tell(&[Event::BookChanged(BookChange { owner, book, kind })]).await;
     }
 
     async fn one(&self, condition: Condition) -> Result<Option<Book>, StoreError> {

@@ -100,12 +100,18 @@ impl Events {
         Ok(Self { hub, postgres })
     }
 
-    /// Tells what has been committed.
-    pub(super) fn tell(&self, event: Event) {
+    /// Tells what has been committed. When this is done, it has been told before whatever anybody
+    /// does next, on any copy of the server; unless the database is away, which nobody waits for.
+    pub(super) async fn tell(&self, events: &[Event]) {
         match &self.postgres {
-            Some(postgres) => postgres.tell(event),
-            None => self.hub.deliver(event),
+            Some(postgres) => postgres.tell(events).await,
+            None => events.iter().for_each(|event| self.hub.deliver(*event)),
         }
+    }
+
+    /// Tells those who listen here that a session has ended, for they have missed it.
+    pub(crate) fn has_ended(&self, session: SessionId) {
+        self.hub.deliver(Event::SessionEnded(session));
     }
 
     /// Listens to the changes of an account's books.
@@ -123,9 +129,9 @@ impl Events {
 #[derive(Debug)]
 struct Hub {
     topics: Mutex<HashMap<Topic, broadcast::Sender<Event>>>,
-    /// The order of the last change that was told of a book. Two copies of the server may tell two
-    /// changes in another order than that in which they were made; the older one is dropped then,
-    /// since whoever heard of the newer one has read the book after both.
+    /// The order of the last change that was told of a book. What is told twice, after an outage, is
+    /// dropped; so is the older of two changes that were made at once through two copies of the
+    /// server, if it is told last: whoever heard of the newer one has read the book after both.
     told: Cache<BookId, i32>,
 }
 
@@ -149,7 +155,7 @@ impl Hub {
 
     fn deliver(&self, event: Event) {
         let topics = self.topics();
-        let Some(sender) = topics.get(&event.topic()) else { return };
+        // Also if nobody listens: who listens later does not hear of it when it is told again.
         if let Event::BookChanged(change) = event {
             let order = change.kind.order();
             if self.told.get(&change.book).is_some_and(|told| told >= order) {
@@ -157,8 +163,10 @@ impl Hub {
             }
             self.told.insert(change.book, order);
         }
-        // Without a receiver there is nobody to tell.
-        let _ = sender.send(event);
+        if let Some(sender) = topics.get(&event.topic()) {
+            // Without a receiver there is nobody to tell.
+            let _ = sender.send(event);
+        }
     }
 
     fn topics(&self) -> MutexGuard<'_, HashMap<Topic, broadcast::Sender<Event>>> {
@@ -284,7 +292,8 @@ mod tests {
         let ids = Ids::new(Clock::system());
         let (alice, bob, book): (UserId, UserId, BookId) = (ids.next(), ids.next(), ids.next());
         let hub = Arc::new(Hub::default());
-        hub.deliver(change(alice, ids.next(), ChangeKind::Created));
+        let before = change(alice, ids.next(), ChangeKind::Created);
+        hub.deliver(before);
         let mut listener = hub.listen(Topic::BooksOf(alice));
         let made = [
             change(alice, book, ChangeKind::Created),
@@ -293,6 +302,7 @@ mod tests {
             change(alice, book, ChangeKind::Deleted),
         ];
         hub.deliver(change(bob, ids.next(), ChangeKind::Created));
+        hub.deliver(before);
         for event in made {
             hub.deliver(event);
             hub.deliver(event);

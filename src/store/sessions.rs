@@ -170,7 +170,7 @@ impl Sessions<'_> {
         };
         transaction.commit().await?;
         if let Rotation::Reused { session, .. } = rotation {
-            self.0.tell_ended(&[session]);
+            self.0.tell_ended(&[session]).await;
         }
         Ok(rotation)
     }
@@ -183,7 +183,7 @@ impl Sessions<'_> {
             .exec(&self.0.writer)
             .await?;
         if ended.rows_affected > 0 {
-            self.0.tell_ended(&[id]);
+            self.0.tell_ended(&[id]).await;
         }
         Ok(ended.rows_affected > 0)
     }
@@ -191,7 +191,7 @@ impl Sessions<'_> {
     /// Ends all sessions of an account, and tells which.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
         let ended = end_all(&self.0.writer, user).await?;
-        self.0.tell_ended(&ended);
+        self.0.tell_ended(&ended).await;
         Ok(ended)
     }
 

@@ -158,7 +158,7 @@ impl Users<'_> {
         let ended = sessions::end_all(&transaction, user.id).await?;
         sessions::insert(&transaction, user.id, session).await?;
         transaction.commit().await?;
-        self.0.tell_ended(&ended);
+        self.0.tell_ended(&ended).await;
         Ok(Some(ended))
     }
 
@@ -185,7 +185,7 @@ impl Users<'_> {
         let ended = sessions::end_all(&transaction, user.id).await?;
         Entity::delete_by_id(user.id).exec(&transaction).await?;
         transaction.commit().await?;
-        self.0.tell_ended(&ended);
+        self.0.tell_ended(&ended).await;
         Ok(Some(ended))
     }
 

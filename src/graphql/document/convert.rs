@@ -43,9 +43,7 @@ impl<'a> Converter<'a> {
         let mut used = HashMap::new();
         let mut selections = self.selections(&operation.selection_set, &mut used);
         let ty = kind(operation.operation_type);
-        if ty == OperationType::Subscription {
-            selections = Self::only_field(selections, &used);
-        }
+        selections = Self::root_fields(selections, &used);
         let pos = self.pos(operation.location());
         let definition = OperationDefinition {
             ty,
@@ -58,25 +56,25 @@ impl<'a> Converter<'a> {
         ExecutableDocument { operations, fragments }
     }
 
-    /// A subscription has one root field, which may be spread over fragments and repeated;
-    /// async-graphql looks for it outside of fragments only, and takes every repetition for another.
-    fn only_field(
+    /// The fields of the root as they are answered, each once (GraphQL specification, section
+    /// 6.3.2). async-graphql resolves a field as often as it stands there, so that a mutation would be
+    /// made twice, and looks for that of a subscription outside of fragments only. What has a
+    /// directive stays where it is.
+    fn root_fields(
         selections: Vec<Positioned<Selection>>,
         used: &Used,
     ) -> Vec<Positioned<Selection>> {
-        let mut only: Option<Positioned<Field>> = None;
+        let mut fields: Vec<Positioned<Selection>> = Vec::new();
         let mut rest = selections;
         rest.reverse();
         while let Some(selection) = rest.pop() {
             let inner = match selection.node {
+                _ if !selection.node.directives().is_empty() => {
+                    fields.push(selection);
+                    continue;
+                }
                 Selection::Field(field) => {
-                    match &mut only {
-                        Some(only) => {
-                            let again = field.node.selection_set.node.items;
-                            only.node.selection_set.node.items.extend(again);
-                        }
-                        None => only = Some(field),
-                    }
+                    add_field(&mut fields, field);
                     continue;
                 }
                 Selection::InlineFragment(fragment) => fragment.node.selection_set.node.items,
@@ -87,9 +85,7 @@ impl<'a> Converter<'a> {
             };
             rest.extend(inner.into_iter().rev());
         }
-        let selection =
-            |field: Positioned<Field>| Positioned::new(Selection::Field(field.clone()), field.pos);
-        only.into_iter().map(selection).collect()
+        fields
     }
 
     fn selections(
@@ -223,6 +219,27 @@ impl<'a> Converter<'a> {
 
     fn pos(&self, location: Option<SourceSpan>) -> Pos {
         location.map(|span| self.positions.at(span.offset())).unwrap_or_default()
+    }
+}
+
+/// Adds a field, or what it selects to the one that answers under its name already. Validation has seen
+/// to it that both are the same field with the same arguments.
+fn add_field(fields: &mut Vec<Positioned<Selection>>, field: Positioned<Field>) {
+    let same = fields.iter_mut().find_map(|selection| match &mut selection.node {
+        Selection::Field(its)
+            if its.node.directives.is_empty()
+                && its.node.response_key().node == field.node.response_key().node =>
+        {
+            Some(its)
+        }
+        _ => None,
+    });
+    match same {
+        Some(same) => {
+            let more = field.node.selection_set.node.items;
+            same.node.selection_set.node.items.extend(more);
+        }
+        None => fields.push(Positioned::new(Selection::Field(field.clone()), field.pos)),
     }
 }
 

@@ -8,15 +8,17 @@ use std::collections::HashMap;
 use apollo_compiler::ast::{Definition, Document, Selection};
 use async_graphql::ServerError;
 
+use super::census;
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// How deep selections may nest, fragments included: the executor walks them by recursion.
 const NESTING: u64 = 32;
 
-/// Refuses a document whose fragments contain themselves, that has too many selections once its
+/// Refuses a document that has too many parts, whose fragments contain themselves, that has too many selections once its
 /// fragments are expanded, or whose fields nest too deep.
 pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
+    census::check(document, limits)?;
     let fragments = document.definitions.iter().filter_map(|definition| match definition {
         Definition::FragmentDefinition(it) => Some((it.name.as_str(), &*it.selection_set)),
         _ => None,
@@ -41,9 +43,14 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
             format!("The document selects more than {} fields.", limits.expanded_selections);
         return Err(server_error(ErrorCode::QueryTooComplex, message));
     }
-    if whole.depth > limits.depth || whole.nesting > NESTING {
-        let message = format!("Fields nest at most {} deep.", limits.depth);
-        return Err(server_error(ErrorCode::QueryTooDeep, message));
+    for (deep, most, what) in [
+        (whole.depth, limits.depth, "Fields nest"),
+        (whole.nesting, NESTING, "Fields and fragments together nest"),
+    ] {
+        if deep > most {
+            let message = format!("{what} at most {most} deep.");
+            return Err(server_error(ErrorCode::QueryTooDeep, message));
+        }
     }
     Ok(())
 }

@@ -10,8 +10,14 @@ pub(super) struct Positions<'a> {
 
 impl<'a> Positions<'a> {
     pub(super) fn new(text: &'a str) -> Self {
-        let breaks = text.bytes().enumerate().filter(|(_, byte)| *byte == b'\n');
-        let lines = std::iter::once(0).chain(breaks.map(|(index, _)| index + 1)).collect();
+        let bytes = text.as_bytes();
+        let ends_line = |index: &usize| match bytes[*index] {
+            b'\n' => true,
+            b'\r' => bytes.get(index + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let breaks = (0..bytes.len()).filter(ends_line);
+        let lines = std::iter::once(0).chain(breaks.map(|index| index + 1)).collect();
         Self { text, lines }
     }
 

@@ -9,6 +9,11 @@ use super::SOURCE;
 use super::positions::Positions;
 use crate::graphql::error::{ErrorCode, server_error};
 
+/// How many tokens a document has; no more than `most` are counted, and one.
+pub(super) fn count_tokens(text: &str, most: usize) -> usize {
+    tokens(text).take(most + 1).count()
+}
+
 /// Parses a document. A syntax error says where, but not what stands there, since nobody is sent
 /// their document back.
 pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
@@ -36,7 +41,7 @@ fn error(text: &str, place: usize) -> ServerError {
 /// `(first first: 1)` for `(first: 1)`, and a selection set may be empty for it. What it has read,
 /// written out again, has the tokens of the text; where they part, there is the fault.
 fn first_unread(text: &str, document: &Document) -> Option<usize> {
-    let written = document.to_string();
+    let written = document.serialize().no_indent().to_string();
     let (mut its, mut read) = (tokens(text), tokens(&written));
     loop {
         let (token, expected) = match (its.next(), read.next()) {

@@ -16,7 +16,7 @@ use async_graphql::ServerError;
 use serde_json::{Map, Value};
 
 use super::positions::Positions;
-use super::{SOURCE, checks};
+use super::{SOURCE, checks, lists};
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// Reads a schema in the Schema Definition Language.
@@ -25,11 +25,13 @@ pub(super) fn schema(sdl: &str) -> anyhow::Result<Valid<Schema>> {
         .map_err(|error| anyhow::anyhow!("the schema is not valid: {}", error.errors))
 }
 
-/// Checks a document against the schema; all that is wrong with it comes together.
+/// Checks a document against the schema; all that is wrong with it comes
+/// together, up to `most_errors`.
 pub(super) fn validate(
     text: &str,
     document: &ast::Document,
     schema: &Valid<Schema>,
+    most_errors: usize,
 ) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
     let valid = match without_null_defaults(document).to_executable_validate(schema) {
         Ok(valid) => valid,
@@ -39,9 +41,10 @@ pub(super) fn validate(
         {
             Valid::assume_valid(failed.partial)
         }
-        Err(failed) => return Err(errors(text, &failed.errors)),
+        Err(failed) => return Err(errors(text, &failed.errors, most_errors)),
     };
     checks::check(text, document)?;
+    lists::check(document, schema).map_err(|error| vec![error])?;
     for operation in valid.operations.iter() {
         check_max_depth(&valid, operation).map_err(|_| {
             let message = "The schema is told three lists deep.";
@@ -80,14 +83,18 @@ fn is_about_root_fields(message: &str) -> bool {
     message.ends_with("can only have one root field")
 }
 
-fn errors(text: &str, diagnostics: &DiagnosticList) -> Vec<ServerError> {
+fn errors(text: &str, diagnostics: &DiagnosticList, most: usize) -> Vec<ServerError> {
     let positions = Positions::new(text);
     let error = |message: String, location: Option<SourceSpan>| {
         let mut error = server_error(ErrorCode::GraphqlValidationFailed, sentence(&message));
         error.locations.extend(location.map(|span| positions.at(span.offset())));
         error
     };
-    diagnostics.iter().map(|it| error(it.error.to_string(), it.error.location())).collect()
+    diagnostics
+        .iter()
+        .take(most)
+        .map(|it| error(it.error.to_string(), it.error.location()))
+        .collect()
 }
 
 /// Checks the values of an operation's variables.
@@ -117,7 +124,7 @@ fn without_value(message: &str) -> String {
     }
 }
 
-fn sentence(message: &str) -> String {
+pub(super) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     format!("{}{}.", first.unwrap_or_default(), chars.as_str())

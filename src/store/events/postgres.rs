@@ -3,31 +3,37 @@
 //!
 //! A `NOTIFY` inside of a transaction makes its commit wait for every other such commit. So it has
 //! no part in the transactions that change something: it follows them, many events at a time, from a
-//! connection of its own.
+//! connection of its own. Whoever made the change waits for it: what is done after an answer is told
+//! after what the answer was about.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 use super::{Event, Hub};
 use crate::store::outage::Outage;
 
 const CHANNEL: &str = "bookshelf_events";
 
-/// How many events may wait to be told while the database is away. More are dropped: who listens
-/// then has missed something anyway.
+/// Says nothing but that the way is open.
+const BEAT: &str = "beat";
+
+/// Asks every copy to tell once more what it told lately, for somebody was not listening.
+const AGAIN: &str = "again";
+
+/// How many events may wait to be told while the database is away. More are dropped.
 const OUTBOX: usize = 10_000;
 
 /// How many events go into one notification, whose text has less than 8,000 bytes.
 const AT_ONCE: usize = 80;
 
-/// The pause between two notifications, in which events gather.
-const PAUSE: Duration = Duration::from_millis(5);
+/// How long a change waits until it is told.
+const PATIENCE: Duration = Duration::from_secs(1);
 
 /// How long to wait before the database is tried again.
 const RETRY: Duration = Duration::from_millis(200);
@@ -35,15 +41,39 @@ const RETRY: Duration = Duration::from_millis(200);
 /// How long after an outage the other copies listen again, as a rule.
 const RECOVERY: Duration = Duration::from_millis(300);
 
-/// For how long events are kept, to be told once more after an outage: some copy may not have
-/// listened when they were told first. Who has heard of them drops them.
-const KEPT: Duration = Duration::from_secs(2);
+/// For how long events are kept, to be told again.
+const KEPT: Duration = Duration::from_secs(60);
+
+/// How many notifications are kept at most.
+const KEPT_AT_MOST: usize = 1_000;
+
+/// How often something is said when there is nothing to say.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
+
+/// A connection on which nothing is heard for so long is dead, whatever the system thinks of it.
+const DEAF_AFTER: Duration = Duration::from_secs(25);
 
 #[derive(Debug)]
 pub(super) struct Postgres {
-    outbox: mpsc::Sender<Event>,
+    outbox: mpsc::Sender<Waiting>,
     /// Sends and listens until this is dropped.
     _tasks: JoinSet<()>,
+}
+
+/// An event, and who waits for it to be told.
+#[derive(Debug)]
+struct Waiting {
+    event: Event,
+    told: oneshot::Sender<()>,
+}
+
+/// What the one who listens has to say to the one who sends.
+#[derive(Debug, Default)]
+struct Signals {
+    /// We did not listen for a while.
+    missed: Notify,
+    /// Somebody did not.
+    again: Notify,
 }
 
 impl Postgres {
@@ -56,78 +86,144 @@ impl Postgres {
         let options = options.application_name("bookshelf events");
         // One that listens and one that tells.
         let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await?;
-        let mut listener = PgListener::connect_with(&pool).await?;
-        listener.listen(CHANNEL).await?;
+        let listener = connect(&pool).await?;
         let (outbox, waiting) = mpsc::channel(OUTBOX);
-        let lost = Arc::new(Notify::new());
+        let signals = Arc::new(Signals::default());
         let mut tasks = JoinSet::new();
-        tasks.spawn(listen(listener, hub, outage, Arc::clone(&lost)));
-        tasks.spawn(send(pool, waiting, lost));
+        let ear = Ear { pool: pool.clone(), hub, outage, signals: Arc::clone(&signals) };
+        tasks.spawn(ear.listen(listener));
+        tasks.spawn(send(pool, waiting, signals));
         Ok(Self { outbox, _tasks: tasks })
     }
 
-    pub(super) fn tell(&self, event: Event) {
-        if self.outbox.try_send(event).is_err() {
-            tracing::warn!("an event is dropped: the database does not take any");
+    pub(super) async fn tell(&self, events: &[Event]) {
+        let mut all_told = Vec::with_capacity(events.len());
+        for event in events {
+            let (told, is_told) = oneshot::channel();
+            match self.outbox.try_send(Waiting { event: *event, told }) {
+                Ok(()) => all_told.push(is_told),
+                Err(_) => tracing::warn!("an event is dropped: the database does not take any"),
+            }
+        }
+        let all_told = async {
+            for is_told in all_told {
+                let _ = is_told.await;
+            }
+        };
+        let _ = timeout(PATIENCE, all_told).await;
+    }
+}
+
+async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
+    let mut listener = PgListener::connect_with(pool).await?;
+    listener.listen(CHANNEL).await?;
+    Ok(listener)
+}
+
+/// Hears what is told.
+struct Ear {
+    pool: PgPool,
+    hub: Arc<Hub>,
+    outage: Arc<Outage>,
+    signals: Arc<Signals>,
+}
+
+impl Ear {
+    async fn listen(self, mut listener: PgListener) {
+        loop {
+            match timeout(DEAF_AFTER, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => {
+                    notification.payload().lines().for_each(|line| self.hear(line));
+                }
+                // It has connected anew by itself.
+                Ok(Ok(None)) => self.has_missed("the connection was lost"),
+                Ok(Err(error)) => {
+                    self.has_missed(&error.to_string());
+                    listener = self.connect_anew().await;
+                }
+                Err(_) => {
+                    self.has_missed("nothing is heard");
+                    listener = self.connect_anew().await;
+                }
+            }
+        }
+    }
+
+    fn hear(&self, line: &str) {
+        match line {
+            BEAT => {}
+            AGAIN => self.signals.again.notify_one(),
+            // What is no event may be one of a newer server.
+            line => line.parse().into_iter().for_each(|event| self.hub.deliver(event)),
+        }
+    }
+
+    fn has_missed(&self, why: &str) {
+        self.outage.noticed();
+        self.signals.missed.notify_one();
+        tracing::warn!(why, "events may have been missed, and are asked for again");
+    }
+
+    async fn connect_anew(&self) -> PgListener {
+        loop {
+            match timeout(DEAF_AFTER, connect(&self.pool)).await {
+                Ok(Ok(listener)) => {
+                    // The database may have been away for longer than it took to notice.
+                    self.outage.noticed();
+                    self.signals.missed.notify_one();
+                    return listener;
+                }
+                Ok(Err(_)) | Err(_) => sleep(RETRY).await,
+            }
         }
     }
 }
 
-async fn listen(mut listener: PgListener, hub: Arc<Hub>, outage: Arc<Outage>, lost: Arc<Notify>) {
-    loop {
-        match listener.try_recv().await {
-            Ok(Some(notification)) => {
-                let events = notification.payload().lines().filter_map(|line| line.parse().ok());
-                events.for_each(|event| hub.deliver(event));
-            }
-            Ok(None) => {
-                outage.noticed();
-                lost.notify_one();
-                tracing::warn!("the connection for events was lost; some may have been missed");
-            }
-            Err(error) => {
-                outage.noticed();
-                lost.notify_one();
-                tracing::warn!(%error, "no connection for events");
-                sleep(RETRY).await;
-            }
-        }
-    }
-}
-
-async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Event>, lost: Arc<Notify>) {
-    let mut events = Vec::with_capacity(AT_ONCE);
+async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Waiting>, signals: Arc<Signals>) {
+    let mut batch = Vec::with_capacity(AT_ONCE);
     let mut kept: Vec<(Instant, String)> = Vec::new();
-    let is_fresh = |(told, _): &(Instant, String)| told.elapsed() < KEPT;
     loop {
         tokio::select! {
-            told = waiting.recv_many(&mut events, AT_ONCE) => {
-                if told == 0 {
+            received = waiting.recv_many(&mut batch, AT_ONCE) => {
+                if received == 0 {
                     return;
                 }
-                let lines: Vec<String> = events.drain(..).map(|event| event.to_string()).collect();
+                let lines: Vec<_> = batch.iter().map(|it: &Waiting| it.event.to_string()).collect();
                 let lines = lines.join("\n");
                 notify(&pool, &lines).await;
-                kept.retain(is_fresh);
+                // Who does not wait any more has no need to know.
+                for it in batch.drain(..) {
+                    let _ = it.told.send(());
+                }
+                kept.retain(|(told, _)| told.elapsed() < KEPT);
+                let too_many = (kept.len() + 1).saturating_sub(KEPT_AT_MOST);
+                kept.drain(..too_many);
                 kept.push((Instant::now(), lines));
-                sleep(PAUSE).await;
             }
-            () = lost.notified() => {
-                kept.retain(is_fresh);
+            () = signals.missed.notified() => {
                 sleep(RECOVERY).await;
+                notify(&pool, AGAIN).await;
+            }
+            () = signals.again.notified() => {
+                kept.retain(|(told, _)| told.elapsed() < KEPT);
                 for (_, lines) in &kept {
                     notify(&pool, lines).await;
                 }
             }
+            () = sleep(BEAT_EVERY) => notify(&pool, BEAT).await,
         }
     }
 }
 
-/// Tells events, however often the database has to be asked. What arrives twice because an answer was
-/// lost is noticed where it arrives.
+/// Tells something, however often the database has to be asked. What arrives twice because an answer
+/// was lost is noticed where it arrives.
 async fn notify(pool: &PgPool, lines: &str) {
-    while let Err(error) = try_notify(pool, lines).await {
-        tracing::warn!(%error, "events wait");
+    loop {
+        match timeout(DEAF_AFTER, try_notify(pool, lines)).await {
+            Ok(Ok(())) => return,
+            Ok(Err(error)) => tracing::warn!(%error, "events wait"),
+            Err(_) => tracing::warn!("events wait: the database does not answer"),
+        }
         sleep(RETRY).await;
     }
 }

@@ -37,6 +37,7 @@ async fn documents_that_async_graphql_alone_gets_wrong_are_judged_as_the_specifi
             json!({}),
         ),
         ("subscription { a: bookChanged { kind } b: bookChanged { kind } }", json!({})),
+        ("{ nodes(ids: [\"a\"]) { id } nodes(ids: [\"a\", \"b\"]) { id } }", json!({})),
         ("query($n: Int! = null) { books(first: $n) { totalCount } }", json!({})),
     ] {
         let request = json!({ "query": document, "variables": variables });
@@ -160,7 +161,7 @@ async fn a_mutation_is_not_run_by_get_whatever_it_is_called() {
 
 #[tokio::test]
 async fn known_documents_take_a_bounded_amount_of_memory() {
-    let app = TestApp::with(|config| config.limits.known_documents_bytes = 2_000).await;
+    let app = TestApp::with(|config| config.limits.known_documents_bytes = 40_000).await;
     let document = |number: u32| format!("query Q{number} {{ {} }}", "__typename ".repeat(20));
     for number in 0..50 {
         assert_eq!(app.anon().ask(&document(number)).await.data(), "Query");
@@ -191,7 +192,13 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
     ] {
         assert_eq!(send(&app.anon(), request).await.data(), "Query");
     }
-    assert_eq!(send(&app.anon(), json!({ "documentId": "e1bd7f3c" })).await.data(), json!(null));
+    for known in [
+        json!({ "documentId": "e1bd7f3c" }),
+        json!({ "extensions": persisted(&sha256(b)) }),
+        json!({ "extensions": persisted(&sha256(b)), "query": b }),
+    ] {
+        assert_eq!(send(&app.anon(), known).await.data(), json!(null));
+    }
     let query = "{ __typename }";
     for request in [
         json!({ "query": query }),
@@ -207,6 +214,48 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
     assert_eq!(send(&app.anon(), smuggled).await.code(), "BAD_REQUEST");
     let by_get = app.anon().get("/graphql?documentId=e1bd7f3c").await;
     assert_eq!(by_get.data(), json!(null));
+}
+
+#[tokio::test]
+async fn nothing_is_run_whose_answer_nobody_takes() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await.with("accept", "multipart/mixed");
+    let create = alice.create(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    assert_eq!((create.status.as_u16(), create.code()), (406, "NOT_ACCEPTABLE".into()));
+    assert_eq!(app.db_count("books").await, 0);
+}
+
+#[tokio::test]
+async fn a_mutation_that_stands_there_twice_is_made_once() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let input = r#"input: { title: "Emma", author: "Jane Austen" }"#;
+    let query = format!(
+        "mutation {{ ...A ...B createBook({input}) {{ userErrors {{ code }} }} }}
+         fragment A on Mutation {{ createBook({input}) {{ book {{ title }} }} }}
+         fragment B on Mutation {{ ... {{ createBook({input}) {{ book {{ author }} }} }} }}"
+    );
+    let payload = alice.ask(&query).await.payload();
+    assert_eq!(payload["book"], json!({ "title": "Emma", "author": "Jane Austen" }));
+    assert_eq!(app.db_count("books").await, 1);
+    let twice = format!(
+        "mutation {{ a: createBook({input}) {{ book {{ id }} }} b: createBook({input}) {{ book {{ id }} }} }}"
+    );
+    assert_eq!(alice.ask(&twice).await.json().get("errors"), None);
+    assert_eq!(app.db_count("books").await, 3);
+}
+
+#[tokio::test]
+async fn a_document_has_so_many_tokens_and_parts() {
+    let app = TestApp::start().await;
+    let fields = |number: usize| format!("{{ {} }}", "__typename ".repeat(number));
+    assert_eq!(app.anon().ask(&fields(1_998)).await.data(), "Query");
+    assert_eq!(app.anon().ask(&fields(1_999)).await.code(), "TOO_MANY_TOKENS");
+    let operations = |number: usize| {
+        (0..number).map(|it| format!("query A{it} {{ __typename }} ")).collect::<String>()
+    };
+    assert_eq!(app.anon().ask(&operations(20)).await.code(), "OPERATION_RESOLUTION_FAILURE");
+    assert_eq!(app.anon().ask(&operations(21)).await.code(), "QUERY_TOO_COMPLEX");
 }
 
 #[tokio::test]

@@ -63,7 +63,10 @@ async fn a_quiet_stream_shows_that_it_is_alive() {
     let mut parts = listen(&alice, PARTS).await;
     for _ in 0..3 {
         let beat = async {
-            tokio::task::yield_now().await;
+            // The streams wait for their time first.
+            for _ in 0..100 {
+                tokio::task::yield_now().await;
+            }
             app.pass(12);
         };
         let (event, part, ()) = tokio::join!(events.frame(), parts.frame(), beat);

@@ -1,6 +1,8 @@
 //! Operations over WebSocket, by the protocol of graphql-ws.
 
 use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::protocol::CloseFrame;
+use tokio_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::support::{Socket, TestApp};
@@ -108,6 +110,8 @@ async fn a_token_is_taken_from_wherever_clients_keep_it() {
         json!({ "token": alice.access_token }),
         json!({ "headers": { "Authorization": bearer } }),
         json!({ "headers": { "authorization": bearer } }),
+        json!({ "Authorization": null, "token": alice.access_token }),
+        json!({ "Authorization": "", "headers": { "Authorization": bearer } }),
     ] {
         let mut socket = Socket::open(server.address).await;
         socket.say(json!({ "type": "connection_init", "payload": payload })).await;
@@ -212,7 +216,7 @@ async fn what_was_completed_is_heard_of_no_more() {
 }
 
 #[tokio::test]
-async fn a_quiet_connection_is_asked_and_a_dead_one_is_dropped() {
+async fn a_quiet_connection_is_asked_whether_it_is_there() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
@@ -257,4 +261,32 @@ async fn connections_are_closed_when_the_server_stops() {
     server.stop();
     assert_eq!(socket.closed().await, (1001, "Going away".into()));
     server.stopped().await;
+}
+
+#[tokio::test]
+async fn a_dead_connection_is_dropped_also_if_there_is_much_to_tell_it() {
+    let app = TestApp::start().await;
+    let server = app.listen();
+    let alice = app.alice().await;
+    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    socket.subscribe("1", CHANGES).await;
+    // It answers nothing while it does not read.
+    for _ in 0..4 {
+        alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+        for _ in 0..100 {
+            tokio::task::yield_now().await;
+        }
+        app.pass(11);
+    }
+    assert!(socket.ends().await, "neither closed nor cut");
+}
+
+#[tokio::test]
+async fn a_goodbye_is_answered() {
+    let app = TestApp::start().await;
+    let server = app.listen();
+    let mut socket = Socket::open(server.address).await;
+    let code = CloseCode::Normal;
+    socket.write(Message::Close(Some(CloseFrame { code, reason: "".into() }))).await;
+    assert_eq!(socket.closed().await.0, 1000);
 }

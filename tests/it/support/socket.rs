@@ -76,6 +76,12 @@ impl Socket {
         }
     }
 
+    /// Whether the connection ends, after whatever was said on it.
+    pub async fn ends(&mut self) -> bool {
+        let end = async { while let Some(Ok(_)) = self.0.next().await {} };
+        timeout(Duration::from_secs(10), end).await.is_ok()
+    }
+
     /// Whatever comes next, pings included.
     pub async fn read(&mut self) -> Message {
         let message = timeout(Duration::from_secs(10), self.0.next()).await.expect("a message");

@@ -1,0 +1,70 @@
+//! Fields that answer under one name have the same arguments (GraphQL specification, section 5.3.2).
+//! apollo-compiler 2.0.0-beta.2 takes two lists for the same when one begins like the other.
+
+use apollo_compiler::ast::{Definition, Document, Selection, Value};
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{Node, Schema};
+use async_graphql::ServerError;
+
+use crate::graphql::error::{ErrorCode, server_error};
+
+/// Looks at the document once more, with every list written as a text, which is the same as another
+/// only if all of it is. Nothing but such conflicts is heard of then.
+pub(super) fn check(document: &Document, schema: &Valid<Schema>) -> Result<(), ServerError> {
+    let mut lists = 0;
+    let mut with_texts = document.clone();
+    for definition in &mut with_texts.definitions {
+        match definition {
+            Definition::OperationDefinition(it) => {
+                in_selections(&mut it.make_mut().selection_set, &mut lists);
+            }
+            Definition::FragmentDefinition(it) => {
+                in_selections(&mut it.make_mut().selection_set, &mut lists);
+            }
+            _ => {}
+        }
+    }
+    if lists < 2 {
+        return Ok(());
+    }
+    let Err(failed) = with_texts.to_executable_validate(schema) else { return Ok(()) };
+    let conflict = failed.errors.iter().map(|it| it.error.to_string()).find(|message| {
+        message.starts_with("operation must not provide conflicting field arguments")
+    });
+    match conflict {
+        Some(message) => Err(server_error(
+            ErrorCode::GraphqlValidationFailed,
+            super::validate::sentence(&message),
+        )),
+        None => Ok(()),
+    }
+}
+
+fn in_selections(selections: &mut [Selection], lists: &mut usize) {
+    for selection in selections {
+        match selection {
+            Selection::Field(field) => {
+                let field = field.make_mut();
+                for argument in &mut field.arguments {
+                    in_value(&mut argument.make_mut().value, lists);
+                }
+                in_selections(field.selection_set.as_deref_mut().unwrap_or_default(), lists);
+            }
+            Selection::InlineFragment(fragment) => {
+                in_selections(&mut fragment.make_mut().selection_set, lists);
+            }
+            Selection::FragmentSpread(_) => {}
+        }
+    }
+}
+
+fn in_value(value: &mut Node<Value>, lists: &mut usize) {
+    match value.make_mut() {
+        list @ Value::List(_) => {
+            *lists += 1;
+            *list = Value::String(list.serialize().no_indent().to_string());
+        }
+        Value::Object(fields) => fields.iter_mut().for_each(|(_, field)| in_value(field, lists)),
+        _ => {}
+    }
+}
