@@ -50,7 +50,7 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A connection that was idle for longer is asked whether it still lives before it is used. A server
 /// with much to do has none that idle so long, and one with little has the time.
-const TRUSTED_IDLE: Duration = Duration::from_millis(50);
+const TRUSTED_IDLE: Duration = Duration::from_millis(20);
 
 /// The number by which servers on one PostgreSQL agree who migrates ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
