@@ -30,6 +30,7 @@ mod syntax;
 mod trusted;
 mod uploads;
 mod validate;
+mod walk;
 
 use convert::Converter;
 use trusted::Trusted;

@@ -2,9 +2,12 @@
 //! again and again has to be bounded first.
 
 use apollo_compiler::Node;
-use apollo_compiler::ast::{Definition, DirectiveList, Document, Selection, Type, Value};
+use apollo_compiler::ast::{
+    DirectiveList, Document, FragmentDefinition, OperationDefinition, Type, Value,
+};
 use async_graphql::ServerError;
 
+use super::walk::{Visitor, walk};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
@@ -12,7 +15,7 @@ use crate::graphql::error::{ErrorCode, server_error};
 /// or a type that nests too deep.
 pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
     let mut census = Census::default();
-    document.definitions.iter().for_each(|definition| census.definition(definition));
+    walk(document, &mut census);
     for (number, most, what) in [
         (census.operations, limits.operations, "operations"),
         (census.fragments, limits.fragments, "fragments"),
@@ -38,50 +41,21 @@ struct Census {
     nesting: usize,
 }
 
-impl Census {
-    fn definition(&mut self, definition: &Definition) {
-        match definition {
-            Definition::OperationDefinition(operation) => {
-                self.operations += 1;
-                self.variables += operation.variables.len();
-                for variable in &operation.variables {
-                    self.nesting = self.nesting.max(depth_of_type(&variable.ty));
-                    variable.default_value.iter().for_each(|default| self.value(default));
-                    self.directives(&variable.directives);
-                }
-                self.directives(&operation.directives);
-                self.selections(&operation.selection_set);
-            }
-            Definition::FragmentDefinition(fragment) => {
-                self.fragments += 1;
-                self.directives(&fragment.directives);
-                self.selections(&fragment.selection_set);
-            }
-            _ => {}
+impl Visitor for Census {
+    fn operation(&mut self, operation: &Node<OperationDefinition>) {
+        self.operations += 1;
+        self.variables += operation.variables.len();
+        for variable in &operation.variables {
+            self.nesting = self.nesting.max(depth_of_type(&variable.ty));
         }
     }
 
-    fn selections(&mut self, selections: &[Selection]) {
-        for selection in selections {
-            match selection {
-                Selection::Field(field) => {
-                    field.arguments.iter().for_each(|argument| self.value(&argument.value));
-                    self.directives(&field.directives);
-                    self.selections(field.selection_set.as_deref().unwrap_or_default());
-                }
-                Selection::InlineFragment(fragment) => {
-                    self.directives(&fragment.directives);
-                    self.selections(&fragment.selection_set);
-                }
-                Selection::FragmentSpread(spread) => self.directives(&spread.directives),
-            }
-        }
+    fn fragment(&mut self, _: &Node<FragmentDefinition>) {
+        self.fragments += 1;
     }
 
     fn directives(&mut self, directives: &DirectiveList) {
         self.directives += directives.len();
-        let arguments = directives.iter().flat_map(|directive| &directive.arguments);
-        arguments.for_each(|argument| self.value(&argument.value));
     }
 
     fn value(&mut self, value: &Node<Value>) {

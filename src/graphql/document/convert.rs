@@ -197,8 +197,8 @@ impl<'a> Converter<'a> {
             ast::Value::Enum(name) => Value::Enum(Name::new(name)),
             ast::Value::Variable(name) => Value::Variable(Name::new(name)),
             ast::Value::String(text) => Value::String(text.clone()),
-            ast::Value::Int(number) => Value::Number(number_of(number.as_str())),
-            ast::Value::Float(number) => Value::Number(number_of(number.as_str())),
+            ast::Value::Int(number) => integer(number.as_str()),
+            ast::Value::Float(number) => float(number.as_str()),
             ast::Value::List(items) => Value::List(items.iter().map(|it| self.value(it)).collect()),
             ast::Value::Object(fields) => {
                 let fields = fields.iter().map(|(name, it)| (Name::new(name), self.value(it)));
@@ -243,13 +243,18 @@ fn add_field(fields: &mut Vec<Positioned<Selection>>, field: Positioned<Field>) 
     }
 }
 
-/// A numeric literal. One that no 64 bits hold is not an `Int`, and has been refused where it stood
-/// for one.
-fn number_of(literal: &str) -> Number {
-    let integer = literal.parse::<i64>().map(Number::from);
-    let unsigned = || literal.parse::<u64>().map(Number::from);
-    let float = || literal.parse::<f64>().ok().and_then(Number::from_f64);
-    integer.or_else(|_| unsigned()).ok().or_else(float).unwrap_or_else(|| Number::from(0))
+/// A literal without a fraction. One that no 64 bits hold is no `Int`, and has been refused where it
+/// stood for one; as an `ID` it is its own text.
+fn integer(literal: &str) -> Value {
+    match literal.parse::<i64>() {
+        Ok(number) => Value::Number(number.into()),
+        Err(_) => Value::String(literal.to_owned()),
+    }
+}
+
+/// A literal with a fraction or an exponent. Null if it is larger than any number.
+fn float(literal: &str) -> Value {
+    literal.parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }
 
 pub(super) fn kind(operation: ast::OperationType) -> OperationType {

@@ -4,40 +4,25 @@
 use apollo_compiler::ast::{Definition, Document, Selection, Value};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
-use async_graphql::ServerError;
-
-use crate::graphql::error::{ErrorCode, server_error};
-
 /// Looks at the document once more, with every list written as a text, which is the same as another
-/// only if all of it is. Nothing but such conflicts is heard of then.
-pub(super) fn check(document: &Document, schema: &Valid<Schema>) -> Result<(), ServerError> {
+/// only if all of it is. Nothing but such a conflict is heard of then.
+pub(super) fn fault(document: &Document, schema: &Valid<Schema>) -> Option<String> {
     let mut lists = 0;
     let mut with_texts = document.clone();
     for definition in &mut with_texts.definitions {
-        match definition {
-            Definition::OperationDefinition(it) => {
-                in_selections(&mut it.make_mut().selection_set, &mut lists);
-            }
-            Definition::FragmentDefinition(it) => {
-                in_selections(&mut it.make_mut().selection_set, &mut lists);
-            }
-            _ => {}
-        }
+        let selections = match definition {
+            Definition::OperationDefinition(it) => &mut it.make_mut().selection_set,
+            Definition::FragmentDefinition(it) => &mut it.make_mut().selection_set,
+            _ => continue,
+        };
+        in_selections(selections, &mut lists);
     }
     if lists < 2 {
-        return Ok(());
+        return None; // It takes two to conflict.
     }
-    let Err(failed) = with_texts.to_executable_validate(schema) else { return Ok(()) };
-    let conflict = failed.errors.iter().map(|it| it.error.to_string()).find(|message| {
-        message.starts_with("operation must not provide conflicting field arguments")
-    });
-    match conflict {
-        Some(message) => Err(server_error(
-            ErrorCode::GraphqlValidationFailed,
-            super::validate::sentence(&message),
-        )),
-        None => Ok(()),
-    }
+    let failed = with_texts.to_executable_validate(schema).err()?;
+    let mut messages = failed.errors.iter().map(|it| it.error.to_string());
+    messages.find(|it| it.starts_with("operation must not provide conflicting field arguments"))
 }
 
 fn in_selections(selections: &mut [Selection], lists: &mut usize) {

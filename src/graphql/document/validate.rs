@@ -10,7 +10,7 @@ use apollo_compiler::introspection::check_max_depth;
 use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::response::JsonMap;
-use apollo_compiler::validation::{DiagnosticList, Valid};
+use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::ServerError;
 use serde_json::{Map, Value};
@@ -25,8 +25,8 @@ pub(super) fn schema(sdl: &str) -> anyhow::Result<Valid<Schema>> {
         .map_err(|error| anyhow::anyhow!("the schema is not valid: {}", error.errors))
 }
 
-/// Checks a document against the schema; all that is wrong with it comes
-/// together, up to `most_errors`.
+/// Checks a document against the schema; all that is wrong with it comes together, up to
+/// `most_errors`.
 pub(super) fn validate(
     text: &str,
     document: &ast::Document,
@@ -41,10 +41,19 @@ pub(super) fn validate(
         {
             Valid::assume_valid(failed.partial)
         }
-        Err(failed) => return Err(errors(text, &failed.errors, most_errors)),
+        Err(failed) => {
+            let faults = failed.errors.iter().take(most_errors);
+            return Err(errors(text, faults.map(|it| (it.error.to_string(), it.error.location()))));
+        }
     };
-    checks::check(text, document)?;
-    lists::check(document, schema).map_err(|error| vec![error])?;
+    let faults = checks::faults(document);
+    let lists = lists::fault(document, schema).map(|message| (message, None));
+    let faults =
+        faults.into_iter().map(|(message, place)| (message.to_owned(), place)).chain(lists);
+    let errors = errors(text, faults.take(most_errors));
+    if !errors.is_empty() {
+        return Err(errors);
+    }
     for operation in valid.operations.iter() {
         check_max_depth(&valid, operation).map_err(|_| {
             let message = "The schema is told three lists deep.";
@@ -83,18 +92,17 @@ fn is_about_root_fields(message: &str) -> bool {
     message.ends_with("can only have one root field")
 }
 
-fn errors(text: &str, diagnostics: &DiagnosticList, most: usize) -> Vec<ServerError> {
+fn errors(
+    text: &str,
+    faults: impl Iterator<Item = (String, Option<SourceSpan>)>,
+) -> Vec<ServerError> {
     let positions = Positions::new(text);
-    let error = |message: String, location: Option<SourceSpan>| {
+    let error = |(message, location): (String, Option<SourceSpan>)| {
         let mut error = server_error(ErrorCode::GraphqlValidationFailed, sentence(&message));
         error.locations.extend(location.map(|span| positions.at(span.offset())));
         error
     };
-    diagnostics
-        .iter()
-        .take(most)
-        .map(|it| error(it.error.to_string(), it.error.location()))
-        .collect()
+    faults.map(error).collect()
 }
 
 /// Checks the values of an operation's variables.
@@ -124,10 +132,12 @@ fn without_value(message: &str) -> String {
     }
 }
 
-pub(super) fn sentence(message: &str) -> String {
+/// apollo-compiler begins small and ends without a full stop.
+fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());
-    format!("{}{}.", first.unwrap_or_default(), chars.as_str())
+    let text = format!("{}{}", first.unwrap_or_default(), chars.as_str());
+    if text.ends_with('.') { text } else { text + "." }
 }
 
 #[cfg(test)]

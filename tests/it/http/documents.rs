@@ -62,6 +62,8 @@ async fn documents_that_async_graphql_alone_gets_wrong_are_judged_as_the_specifi
 async fn values_of_variables_are_checked_before_anything_runs() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
+    let large = "{ node(id: 99999999999999999999999) { id } }";
+    assert_eq!(alice.ask(large).await.data(), json!(null));
     let list = "query($first: Int!) { books(first: $first) { totalCount } }";
     for wrong in [
         json!({}),

@@ -83,11 +83,11 @@ async fn a_stream_ends_when_its_token_expires() {
     let mut events = listen(&alice, "text/event-stream").await;
     let mut parts = listen(&alice, PARTS).await;
     app.pass(900);
-    let refusal = events.frame().await.expect("a refusal");
+    let refusal = events.word().await.expect("a refusal");
     assert!(refusal.starts_with("event: next\ndata: {\"errors\":"), "{refusal}");
     assert!(refusal.contains("TOKEN_EXPIRED") && refusal.ends_with(COMPLETE), "{refusal}");
     assert_eq!(events.frame().await, None);
-    let refusal = parts.frame().await.expect("a refusal");
+    let refusal = parts.word().await.expect("a refusal");
     assert!(refusal.contains("{\"payload\":null,\"errors\":["), "{refusal}");
     assert!(refusal.contains("TOKEN_EXPIRED") && refusal.ends_with("\r\n--graphql--\r\n"));
     assert_eq!(parts.frame().await, None);
@@ -103,7 +103,7 @@ async fn a_stream_ends_with_its_session_on_any_copy() {
     add_a_book(&alice).await;
     assert_eq!(frames.next().await["data"]["bookChanged"]["kind"], "CREATED");
     alice.ask("mutation { logout { revokedSessions } }").await.data();
-    let refusal = frames.frame().await.expect("a refusal");
+    let refusal = frames.word().await.expect("a refusal");
     assert!(refusal.contains("SESSION_ENDED") && refusal.ends_with(COMPLETE), "{refusal}");
     assert_eq!(frames.frame().await, None);
 }

@@ -271,7 +271,7 @@ async fn a_dead_connection_is_dropped_also_if_there_is_much_to_tell_it() {
     let mut socket = Socket::of(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
     // It answers nothing while it does not read.
-    for _ in 0..4 {
+    for _ in 0..8 {
         alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
         for _ in 0..100 {
             tokio::task::yield_now().await;

@@ -66,13 +66,16 @@ impl Socket {
 
     /// The code and the reason with which the server closes.
     pub async fn closed(&mut self) -> (u16, String) {
-        match self.read().await {
-            Message::Close(Some(frame)) => {
-                // Reading on is what answers it.
-                while let Some(Ok(_)) = self.0.next().await {}
-                (frame.code.into(), frame.reason.to_string())
+        loop {
+            match self.read().await {
+                Message::Close(Some(frame)) => {
+                    // Reading on is what answers it.
+                    while let Some(Ok(_)) = self.0.next().await {}
+                    return (frame.code.into(), frame.reason.to_string());
+                }
+                Message::Ping(_) => {}
+                other => panic!("not closed: {other:?}"),
             }
-            other => panic!("not closed: {other:?}"),
         }
     }
 
