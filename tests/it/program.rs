@@ -217,6 +217,23 @@ async fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
 }
 
 #[tokio::test]
+async fn a_list_of_documents_that_cannot_be_trusted_stops_it() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let list = folder.path().join("documents.json");
+    for (content, complaint) in [
+        (r#"{"books":"{ nothing }"}"#, "the document books is not valid: Type `Query` does not"),
+        (r#"["{ __typename }"]"#, "it is no JSON object from ids to documents"),
+    ] {
+        std::fs::write(&list, content).expect("a file");
+        let mut command = bookshelf(folder.path(), &database);
+        let run = command.env("TRUSTED_DOCUMENTS", &list).output().expect("a process");
+        assert_eq!(run.status.code(), Some(1));
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(said.contains("TRUSTED_DOCUMENTS=") && said.contains(complaint), "{said}");
+    }
+}
+
+#[tokio::test]
 async fn the_configuration_is_shown_without_its_secrets() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let run = bookshelf(folder.path(), &database)
