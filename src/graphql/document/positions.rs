@@ -44,4 +44,11 @@ mod tests {
         assert_eq!((at(0), at(2), at(4), at(7)), ((1, 1), (2, 1), (2, 3), (2, 5)));
         assert_eq!((at(10), at(11), at(99)), ((3, 1), (3, 2), (3, 1)));
     }
+
+    #[test]
+    fn a_carriage_return_alone_ends_a_line_too() {
+        let positions = Positions::new("{\r a\r\n b\r}");
+        let line = |offset| positions.at(offset).line;
+        assert_eq!((line(0), line(3), line(7), line(9)), (1, 2, 3, 4));
+    }
 }
