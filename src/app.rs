@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::time::{MissedTickBehavior, interval, sleep};
+use tokio::time::{MissedTickBehavior, interval, timeout};
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
@@ -17,8 +17,9 @@ use crate::clock::Clock;
 use crate::config::Config;
 use crate::graphql::document::Documents;
 use crate::graphql::execute::Api;
+use crate::graphql::rates::Rates;
 use crate::graphql::{self, Executable, Services};
-use crate::http::{self, Server};
+use crate::http::{self, Door, Server};
 use crate::id::Ids;
 use crate::store::{StatementObserver, Store};
 
@@ -28,6 +29,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 /// A server that is ready: its tables are there and its port is bound.
 pub struct App {
     router: Router,
+    door: Door,
     listener: TcpListener,
     services: Arc<Services>,
     drain_timeout: Duration,
@@ -60,7 +62,11 @@ impl App {
 
         let ids = Arc::new(Ids::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
-        let services = Arc::new(Services { store, auth, clock, ids });
+        let rates = match config.rate_limits {
+            true => Rates::new(&config.limits, &clock),
+            false => Rates::off(),
+        };
+        let services = Arc::new(Services { store, auth, clock, ids, rates });
         let schema = schema.unwrap_or_else(graphql::schema);
         let trusted = config.trusted_documents.as_deref();
         let documents =
@@ -71,16 +77,14 @@ impl App {
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
-        let drain_timeout = config.limits.drain_timeout;
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let router = http::router(Server {
-            services: Arc::clone(&services),
-            api,
-            config,
-            stopping: stopping.clone(),
-            tasks: tasks.clone(),
-        });
-        Ok(Self { router, listener, services, drain_timeout, stopping, tasks })
+        let (proxies, limits) = (config.trusted_proxies.clone(), config.limits.clone());
+        let drain_timeout = limits.drain_timeout;
+        let services_of_server = Arc::clone(&services);
+        let server = Server::new(services_of_server, api, config, stopping.clone(), tasks.clone());
+        let router = http::router(server);
+        let door = Door::new(router.clone(), &proxies, &limits, stopping.clone(), tasks.clone());
+        Ok(Self { router, door, listener, services, drain_timeout, stopping, tasks })
     }
 
     /// The routes, for whoever calls them without a socket.
@@ -97,40 +101,21 @@ impl App {
     }
 
     /// Serves until `stop` is done, then finishes what has begun.
-    ///
-    /// # Errors
-    /// If accepting connections fails.
-    pub async fn serve(
-        self,
-        stop: impl Future<Output = ()> + Send + 'static,
-    ) -> anyhow::Result<()> {
-        let Self { router, listener, services, drain_timeout, stopping, tasks } = self;
-        let stop = {
-            let stopping = stopping.clone();
-            async move {
-                stop.await;
-                tracing::info!("stopping");
-                stopping.cancel();
-            }
-        };
+    pub async fn serve(self, stop: impl Future<Output = ()>) {
+        let Self { router: _, door, listener, services, drain_timeout, stopping, tasks } = self;
         let purge = tokio::spawn(purge(services));
-        let serve = async {
-            axum::serve(listener, router).with_graceful_shutdown(stop).await?;
-            tasks.close();
-            tasks.wait().await;
-            anyhow::Ok(())
-        };
-        let too_late = async {
-            stopping.cancelled().await;
-            sleep(drain_timeout).await;
-        };
         tokio::select! {
-            served = serve => served?,
-            () = too_late => tracing::warn!("some requests did not end in time"),
+            () = door.serve(listener) => {}
+            () = stop => {}
+        }
+        tracing::info!("stopping");
+        stopping.cancel();
+        tasks.close();
+        if timeout(drain_timeout, tasks.wait()).await.is_err() {
+            tracing::warn!("some requests did not end in time");
         }
         purge.abort();
         tracing::info!("stopped");
-        Ok(())
     }
 }
 
@@ -140,8 +125,8 @@ async fn purge(services: Arc<Services>) {
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
-        if let Err(error) = services.store.sessions().purge(services.clock.now()).await {
-            tracing::warn!(%error, "expired sessions stay for now");
+        if let Err(error) = services.store.purge(services.clock.now()).await {
+            tracing::warn!(%error, "what has expired stays for now");
         }
     }
 }

@@ -16,6 +16,7 @@ pub(crate) mod access_token;
 pub(crate) mod identity;
 mod live_sessions;
 pub(crate) mod passwords;
+pub(crate) mod proof;
 pub(crate) mod refresh_token;
 mod secrets;
 
@@ -49,6 +50,11 @@ pub(crate) struct SignedIn {
 #[derive(Clone, Debug)]
 pub(crate) enum Refreshed {
     SignedIn(Box<SignedIn>),
+    /// It was used before, too long ago for a second tab: its session has ended.
+    Reused {
+        user: UserId,
+        session: SessionId,
+    },
     /// It is not, or no longer, good for anything.
     Refused,
 }
@@ -62,6 +68,8 @@ pub(crate) struct Auth {
     access_tokens: AccessTokens,
     live_sessions: LiveSessions,
     refresh_token_ttl: Duration,
+    /// How many wrong passwords for one account are looked at; any number if none.
+    failed_logins: Option<u32>,
     pub(crate) passwords: Passwords,
 }
 
@@ -80,6 +88,7 @@ impl Auth {
             access_tokens: AccessTokens::new(&secrets, config.access_token_ttl)?,
             live_sessions: LiveSessions::default(),
             refresh_token_ttl: config.refresh_token_ttl,
+            failed_logins: config.rate_limits.then_some(config.limits.failed_logins),
             passwords: Passwords::new(config.bcrypt_cost, config.limits.waiting_passwords)?,
         })
     }
@@ -181,8 +190,7 @@ impl Auth {
             Ok(Rotation::Rotated { session, user }) => (session, user),
             Ok(Rotation::Reused { session, user }) => {
                 self.live_sessions.end(&[session]);
-                tracing::warn!(%user, %session, "a used refresh token was shown again: session ended");
-                return Ok(Refreshed::Refused);
+                return Ok(Refreshed::Reused { user, session });
             }
             // The session ended while its token was being exchanged.
             Ok(Rotation::Unknown) | Err(StoreError::AccountGone) => return Ok(Refreshed::Refused),

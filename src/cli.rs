@@ -99,6 +99,10 @@ fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config)?;
+    // Each connection is an open file, and many systems allow a thousand until they are asked.
+    if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
+        tracing::warn!(%error, "the limit of open files stays as it is");
+    }
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
     let mut stop = Box::pin(async move {
@@ -113,7 +117,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     };
     let address = app.address()?;
     tracing::info!(%address, "Bookshelf is open: http://{address}");
-    app.serve(stop).await
+    app.serve(stop).await;
+    Ok(())
 }
 
 async fn migrate(config: Config, direction: Migrate) -> anyhow::Result<()> {

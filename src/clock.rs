@@ -1,8 +1,8 @@
 //! The only reader of the time.
 
 use std::fmt;
-use std::sync::Arc;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::sync::{Arc, LazyLock};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use sea_orm::DeriveValueType;
 use time::OffsetDateTime;
@@ -36,6 +36,11 @@ impl Timestamp {
     /// Whole seconds since the Unix epoch, rounded down.
     pub(crate) const fn as_secs(self) -> i64 {
         self.0.div_euclid(1000)
+    }
+
+    /// How long this is after an instant; nothing if it is before.
+    pub(crate) fn since(self, earlier: Self) -> Duration {
+        Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
     /// Reads an RFC 3339 date-time with any offset; what is finer than a millisecond is dropped.
@@ -108,6 +113,17 @@ impl Clock {
                 Timestamp(0) + since_epoch
             }
             Source::Manual(now) => *now.borrow(),
+        }
+    }
+
+    /// Time that only ever grows, since some moment or other.
+    pub(crate) fn elapsed(&self) -> Duration {
+        static START: LazyLock<Instant> = LazyLock::new(Instant::now);
+        match &self.0 {
+            Source::System => START.elapsed(),
+            Source::Manual(now) => {
+                Duration::from_millis(u64::try_from(now.borrow().0).unwrap_or(0))
+            }
         }
     }
 

@@ -1,18 +1,22 @@
 //! The only reader of the environment. Every setting is a variable and an option of the command
 //! line; the option wins.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod limits;
 mod options;
 mod show;
 mod values;
 
+pub use limits::Limits;
 pub use options::{Options, read_dotenv};
 
 /// What is in force. Made by [`Options::resolve`], which checks every value.
@@ -47,7 +51,11 @@ pub struct Config {
     pub log_format: LogFormat,
     /// Which log lines are written, in the syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log_filter: String,
-    /// What one request may take.
+    /// Whether callers may do only so much in a minute.
+    pub rate_limits: bool,
+    /// Whose `X-Forwarded-For` is believed.
+    pub trusted_proxies: Vec<IpNet>,
+    /// What one request, one caller and the process may take.
     pub limits: Limits,
 }
 
@@ -87,90 +95,10 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// What one request may take, and how long the server waits for anything.
-#[derive(Clone, Debug)]
-pub struct Limits {
-    /// Bytes of a JSON request body.
-    pub body_bytes: usize,
-    /// Bytes of a multipart request, with all its files. They are kept in memory.
-    pub upload_bytes: usize,
-    /// Files of a multipart request.
-    pub upload_files: usize,
-    /// Bytes of a GraphQL document.
-    pub document_bytes: usize,
-    /// Tokens of a document (GraphQL specification, section 2.1.6).
-    pub document_tokens: usize,
-    /// Operations of a document.
-    pub operations: usize,
-    /// Fragments of a document.
-    pub fragments: usize,
-    /// Variables of a document's operations together.
-    pub variables: usize,
-    /// Directives of a document.
-    pub directives: usize,
-    /// Lists and objects within each other, in a literal or a type.
-    pub literal_nesting: usize,
-    /// Selections of a document after its fragments are expanded. Guards the executor, which walks
-    /// every one of them, from documents whose fragments double at each level.
-    pub expanded_selections: u64,
-    /// Fields within fields. The introspection query of graphql-js, with every option on, has 15.
-    pub depth: u64,
-    /// Bytes of memory, about, for all the documents that are remembered, so that they need no
-    /// validation the second time.
-    pub known_documents_bytes: usize,
-    /// Time for a body to arrive.
-    pub body_timeout: Duration,
-    /// Time for one operation.
-    pub operation_timeout: Duration,
-    /// Time from the handshake of a WebSocket to its `connection_init`.
-    pub websocket_init_timeout: Duration,
-    /// Bytes of one message over WebSocket.
-    pub websocket_message_bytes: usize,
-    /// Operations at once on one WebSocket.
-    pub websocket_operations: usize,
-    /// Passwords that may wait for a free core before the answer is `SERVICE_UNAVAILABLE`.
-    pub waiting_passwords: usize,
-    /// Time for open requests to end after SIGTERM or SIGINT.
-    pub drain_timeout: Duration,
-    /// Errors in one answer.
-    pub errors: usize,
-    /// Characters in the message of one error.
-    pub error_message_chars: usize,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            body_bytes: 1 << 20,
-            upload_bytes: 20 << 20,
-            upload_files: 5,
-            document_bytes: 32 << 10,
-            document_tokens: 2_000,
-            operations: 20,
-            fragments: 50,
-            variables: 100,
-            directives: 50,
-            literal_nesting: 32,
-            expanded_selections: 2_000,
-            depth: 15,
-            known_documents_bytes: 16 << 20,
-            body_timeout: Duration::from_secs(30),
-            operation_timeout: Duration::from_secs(10),
-            websocket_init_timeout: Duration::from_secs(5),
-            websocket_message_bytes: 64 << 10,
-            websocket_operations: 50,
-            waiting_passwords: 64,
-            drain_timeout: Duration::from_secs(20),
-            errors: 20,
-            error_message_chars: 300,
-        }
-    }
-}
-
 /// A value that is not allowed: which variable, what was found there, what may stand there.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
-    variable: &'static str,
+    variable: Cow<'static, str>,
     /// None where the value is a secret.
     value: Option<String>,
     allowed: String,

@@ -17,13 +17,16 @@ pub(crate) mod execute;
 mod loaders;
 mod mutation;
 mod query;
+pub(crate) mod rates;
 mod scalars;
+mod security;
 mod subscription;
 mod types;
 
 pub use executable::Executable;
 use mutation::Mutation;
 use query::Query;
+use rates::Rates;
 use subscription::Subscription;
 
 /// What resolvers work with, whoever is calling.
@@ -33,6 +36,7 @@ pub(crate) struct Services {
     pub(crate) auth: Auth,
     pub(crate) clock: Clock,
     pub(crate) ids: Arc<Ids>,
+    pub(crate) rates: Rates,
 }
 
 /// The schema of the contract.

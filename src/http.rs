@@ -16,6 +16,7 @@ use crate::config::Config;
 use crate::graphql::Services;
 use crate::graphql::execute::Api;
 
+mod address;
 mod cookie;
 mod csrf;
 mod endpoint;
@@ -25,22 +26,44 @@ mod graphiql;
 mod health;
 mod json;
 mod media_type;
+mod patience;
 mod refusal;
 mod request;
 mod response;
 mod sdl;
+mod seats;
+mod serve;
 mod upload;
 mod websocket;
 
+use response::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use seats::Seats;
+pub(crate) use serve::Door;
+
 /// What the routes work with.
 pub(crate) struct Server {
-    pub(crate) services: Arc<Services>,
-    pub(crate) api: Arc<Api>,
-    pub(crate) config: Config,
+    services: Arc<Services>,
+    api: Arc<Api>,
+    config: Config,
     /// Cancelled when the server is about to stop: streams end then.
-    pub(crate) stopping: CancellationToken,
+    stopping: CancellationToken,
+    /// Places for connections that speak `WebSocket`.
+    websockets: Arc<Seats>,
     /// The connections that have become something else than HTTP.
-    pub(crate) tasks: TaskTracker,
+    tasks: TaskTracker,
+}
+
+impl Server {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        api: Arc<Api>,
+        config: Config,
+        stopping: CancellationToken,
+        tasks: TaskTracker,
+    ) -> Self {
+        let websockets = Seats::new(usize::MAX, config.limits.address_websockets);
+        Self { services, api, config, stopping, websockets, tasks }
+    }
 }
 
 /// The routes, inside their layers: CORS answers preflights before anything else; the envelope
@@ -82,6 +105,8 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
             HeaderName::from_static("x-request-id"),
+            RATE_LIMIT,
+            RATE_LIMIT_POLICY,
             header::RETRY_AFTER,
             header::WWW_AUTHENTICATE,
         ])

@@ -10,12 +10,13 @@
 //!         store          every query there is; speaks to the database and to nobody else
 //!           entity       the rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
-//! config  telemetry  clock  id      the cellar: used by all, uses none of them
+//! config  telemetry  clock  id  address   the cellar: used by all, uses none of them
 //! ```
 //!
 //! Inside a floor the files are the nouns of the product. To follow a book, open the file called
 //! `book` or `books` one floor down.
 
+mod address;
 pub mod app;
 mod auth;
 pub mod cli;

@@ -16,12 +16,14 @@ use sea_orm::{
 };
 use secrecy::ExposeSecret;
 
+use crate::clock::Timestamp;
 use crate::config::Database;
 use crate::id::SessionId;
 
 pub(crate) mod books;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod failed_logins;
 mod outage;
 pub(crate) mod page;
 pub(crate) mod sessions;
@@ -51,6 +53,9 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 /// A connection that was idle for longer is asked whether it still lives before it is used. A server
 /// with much to do has none that idle so long, and one with little has the time.
 const TRUSTED_IDLE: Duration = Duration::from_millis(20);
+
+/// How many rows are purged with one statement, so that nobody waits for long.
+const PURGED_AT_ONCE: u64 = 1_000;
 
 /// The number by which servers on one PostgreSQL agree who migrates ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
@@ -122,6 +127,12 @@ impl Store {
     async fn tell_ended(&self, sessions: &[SessionId]) {
         let ended: Vec<_> = sessions.iter().map(|session| Event::SessionEnded(*session)).collect();
         self.events.tell(&ended).await;
+    }
+
+    /// Removes what has expired.
+    pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
+        self.sessions().purge(now).await?;
+        self.failed_logins().purge(now).await
     }
 
     /// The name of every migration, and whether it was applied.

@@ -11,6 +11,7 @@ pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait};
 mod m0001_users;
 mod m0002_sessions;
 mod m0003_books;
+mod m0004_failed_logins;
 
 /// Runs the steps in their order.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0001_users::Migration),
             Box::new(m0002_sessions::Migration),
             Box::new(m0003_books::Migration),
+            Box::new(m0004_failed_logins::Migration),
         ]
     }
 }

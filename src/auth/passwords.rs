@@ -1,19 +1,25 @@
 //! bcrypt, on threads of its own: one per core, which give way to everything else, behind a queue
-//! with an end. A storm of logins slows logins down and nothing else.
+//! with an end in which callers take turns. A storm of logins slows logins down and nothing else, and
+//! its own more than others'.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::thread;
 
 use bcrypt::{BcryptError, HashParts};
-use crossbeam_channel::{Sender, bounded};
 use secrecy::{ExposeSecret, SecretString};
 use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tokio::sync::oneshot;
 
+use crate::address::Network;
 use crate::input::fault::Fault;
 use crate::input::password::{LONGEST_BYTES, Password};
 use crate::store::users::User;
+
+mod queue;
+
+use queue::FairQueue;
 
 /// A password could not be hashed or verified.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -33,30 +39,53 @@ impl From<BcryptError> for HashError {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// Hashes and verifies passwords.
-#[derive(Debug)]
+/// The threads, and their queue.
 pub(crate) struct Passwords {
-    queue: Sender<Job>,
+    queue: Arc<FairQueue<Job>>,
     cost: u32,
+}
+
+/// Hashes and verifies passwords for one caller.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Hashing<'a> {
+    passwords: &'a Passwords,
+    caller: Network,
 }
 
 impl Passwords {
     pub(super) fn new(cost: u32, waiting: usize) -> std::io::Result<Self> {
-        let (queue, jobs) = bounded::<Job>(waiting);
+        let queue = Arc::new(FairQueue::<Job>::new(waiting));
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         for number in 0..cores {
-            let jobs = jobs.clone();
+            let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("password-{number}")).spawn(move || {
                 give_way();
-                for job in jobs {
-                    // A job that panics drops its answer, which its caller sees; the thread lives.
-                    let _ = catch_unwind(AssertUnwindSafe(job));
+                while let Some(job) = queue.take() {
+                    job();
                 }
             })?;
         }
         Ok(Self { queue, cost })
     }
 
+    pub(crate) fn asked_by(&self, caller: Network) -> Hashing<'_> {
+        Hashing { passwords: self, caller }
+    }
+}
+
+impl Drop for Passwords {
+    fn drop(&mut self) {
+        self.queue.close();
+    }
+}
+
+impl std::fmt::Debug for Passwords {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Passwords").field("cost", &self.cost).finish_non_exhaustive()
+    }
+}
+
+impl Hashing<'_> {
     /// Checks a password that is to be set. How soon a guesser would try it takes a while to find
     /// out, so that is found out here.
     pub(crate) async fn parse(
@@ -69,7 +98,7 @@ impl Passwords {
 
     /// The hash to keep of a password.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
-        let cost = self.cost;
+        let cost = self.passwords.cost;
         Ok(self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??)
     }
 
@@ -83,8 +112,8 @@ impl Passwords {
         let known = user.filter(|_| possible).map(|user| user.password_hash.clone());
         let (password, right_if_equal) =
             if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
-        let hash = known.unwrap_or_else(|| nobodys_hash(self.cost));
-        let cost = self.cost;
+        let cost = self.passwords.cost;
+        let hash = known.unwrap_or_else(|| nobodys_hash(cost));
         let verify = move || {
             let equal = bcrypt::verify(password, &hash)?;
             if !equal && hash.parse::<HashParts>()?.get_cost() < cost {
@@ -104,7 +133,7 @@ impl Passwords {
         user: &User,
         password: SecretString,
     ) -> Result<Option<String>, HashError> {
-        let cost = self.cost;
+        let cost = self.passwords.cost;
         if user.password_hash.parse::<HashParts>()?.get_cost() == cost {
             return Ok(None);
         }
@@ -117,14 +146,16 @@ impl Passwords {
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
         let (answer, answered) = oneshot::channel();
-        let job = Box::new(move || {
+        let job: Job = Box::new(move || {
             // Nobody may be waiting any more: a request that timed out, a client that left.
             if !answer.is_closed() {
-                let _ = answer.send(work());
+                let done = catch_unwind(AssertUnwindSafe(work));
+                let _ = answer.send(done.map_err(|_| HashError::Bcrypt("it panicked".to_owned())));
             }
         });
-        self.queue.try_send(job).map_err(|_| HashError::Busy)?;
-        answered.await.map_err(|_| HashError::Bcrypt("the hashing thread gave no answer".into()))
+        self.passwords.queue.push(self.caller, job).map_err(|queue::Full| HashError::Busy)?;
+        // Nobody answers where somebody else took its place.
+        answered.await.unwrap_or(Err(HashError::Busy))
     }
 }
 
@@ -157,7 +188,8 @@ mod tests {
 
     #[tokio::test]
     async fn what_bcrypt_would_cut_or_end_early_is_never_the_password() {
-        let passwords = Passwords::new(10, 4).expect("threads");
+        let threads = Passwords::new(10, 4).expect("threads");
+        let passwords = threads.asked_by(caller());
         let password = Password::parse("correct horse battery staple", &[]).expect("a password");
         let password_hash = passwords.hash(password).await.expect("a hash");
         let user = user_with(password_hash);
@@ -173,16 +205,17 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_says_so_at_once() {
-        let passwords = Passwords::new(10, 1).expect("threads");
+        let threads = Passwords::new(10, 1).expect("threads");
+        let passwords = threads.asked_by(caller());
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
-        let (release, held) = bounded::<()>(0);
+        let release = Arc::new(std::sync::Barrier::new(cores + 1));
         let (start, mut started) = tokio::sync::mpsc::channel(cores);
         let mut running = Vec::new();
         for _ in 0..cores {
-            let (held, start) = (held.clone(), start.clone());
+            let (held, start) = (Arc::clone(&release), start.clone());
             let mut work = Box::pin(passwords.run(move || {
                 let _ = start.blocking_send(());
-                held.recv().is_err()
+                held.wait();
             }));
             assert!(futures_util::poll!(&mut work).is_pending());
             started.recv().await.expect("a thread takes it");
@@ -194,9 +227,13 @@ mod tests {
         // Nobody's password takes its turn like everybody's.
         assert!(matches!(passwords.verify(None, "any").await, Err(HashError::Busy)));
         assert!(matches!(passwords.verify(None, "\0").await, Err(HashError::Busy)));
-        drop(release);
+        release.wait();
         assert!(waiting.await.is_ok());
         assert!(futures_util::future::join_all(running).await.iter().all(Result::is_ok));
+    }
+
+    fn caller() -> Network {
+        crate::address::Address::from(std::net::IpAddr::from([192, 0, 2, 1])).network()
     }
 
     fn user_with(password_hash: String) -> User {

@@ -5,11 +5,12 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
+use super::limits::LimitOptions;
 use super::values::{
     JWT_SECRET_BYTES, address, bcrypt_cost, beside, database, duration, given_secrets, log_filter,
-    log_format, origins, pool_size, switch,
+    log_format, networks, origins, pool_size, switch,
 };
-use super::{Config, ConfigError, Database, Limits};
+use super::{Config, ConfigError, Database};
 
 /// Reads `.env` in the working directory into the environment; what is set already stays.
 ///
@@ -89,6 +90,14 @@ pub struct Options {
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", global = true)]
     cors_origins: Option<String>,
 
+    /// Addresses and networks whose X-Forwarded-For is believed, separated by commas [default: none]
+    #[arg(long, env = "TRUSTED_PROXIES", value_name = "NETWORK,…", global = true)]
+    trusted_proxies: Option<String>,
+
+    /// Whether callers may do only so much in a minute: on or off
+    #[arg(long, env = "RATE_LIMITS", value_name = "SWITCH", global = true, default_value = "on")]
+    rate_limits: String,
+
     /// Whether / serves GraphiQL: on or off
     #[arg(long, env = "GRAPHIQL", value_name = "SWITCH", global = true, default_value = "on")]
     graphiql: String,
@@ -119,6 +128,9 @@ pub struct Options {
     /// Which log lines are written, such as warn or bookshelf=debug,info
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true, default_value = "info")]
     rust_log: String,
+
+    #[command(flatten)]
+    limits: LimitOptions,
 }
 
 impl Options {
@@ -155,6 +167,9 @@ impl Options {
         let bcrypt_cost = wrong.note("BCRYPT_COST", &self.bcrypt_cost, bcrypt_cost);
         let cors_origins = self.cors_origins.as_deref().unwrap_or_default();
         let cors_origins = wrong.note("CORS_ORIGINS", cors_origins, origins);
+        let proxies = self.trusted_proxies.as_deref().unwrap_or_default();
+        let trusted_proxies = wrong.note("TRUSTED_PROXIES", proxies, networks);
+        let rate_limits = wrong.note("RATE_LIMITS", &self.rate_limits, switch);
         let graphiql = wrong.note("GRAPHIQL", &self.graphiql, switch);
         let introspection = wrong.note("INTROSPECTION", &self.introspection, switch);
         let trusted_documents = self.trusted_documents.filter(|path| !path.is_empty());
@@ -163,6 +178,9 @@ impl Options {
         let log_format = wrong.note("LOG_FORMAT", log_format_text, log_format);
         let log_filter = wrong.note("RUST_LOG", &self.rust_log, log_filter);
 
+        let limits = self.limits.resolve(|variable, value, allowed| {
+            wrong.0.push(ConfigError { variable: variable.into(), value: Some(value), allowed });
+        });
         let config = (|| {
             Some(Config {
                 listen: listen?,
@@ -173,16 +191,18 @@ impl Options {
                 refresh_token_ttl: refresh_token_ttl?,
                 bcrypt_cost: bcrypt_cost?,
                 cors_origins: cors_origins?,
+                trusted_proxies: trusted_proxies?,
+                rate_limits: rate_limits?,
                 graphiql: graphiql?,
                 introspection: introspection?,
                 trusted_documents: trusted_documents.map(PathBuf::from),
                 strict_status: strict_status?,
                 log_format: log_format?,
                 log_filter: log_filter?,
-                limits: Limits::default(),
+                limits,
             })
         })();
-        config.ok_or(wrong.0)
+        config.filter(|_| wrong.0.is_empty()).ok_or(wrong.0)
     }
 }
 
@@ -196,7 +216,11 @@ impl Wrong {
         value: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let error = |allowed| ConfigError { variable, value: Some(value.to_owned()), allowed };
+        let error = |allowed| ConfigError {
+            variable: variable.into(),
+            value: Some(value.to_owned()),
+            allowed,
+        };
         parse(value).map_err(|allowed| self.0.push(error(allowed))).ok()
     }
 
@@ -206,7 +230,7 @@ impl Wrong {
         value: &str,
         parse: impl FnOnce(&str) -> Result<T, String>,
     ) -> Option<T> {
-        let error = |allowed| ConfigError { variable, value: None, allowed };
+        let error = |allowed| ConfigError { variable: variable.into(), value: None, allowed };
         parse(value).map_err(|allowed| self.0.push(error(allowed))).ok()
     }
 }
@@ -270,6 +294,12 @@ mod tests {
             "*",
             "--graphiql",
             "yes",
+            "--trusted-proxies",
+            "127.0.0.1,proxy.example.org",
+            "--limit-depth",
+            "0",
+            "--limit-body-timeout",
+            "forever",
         ])
         .expect_err("all wrong")
         .join("\n");
@@ -281,10 +311,22 @@ mod tests {
             "BCRYPT_COST=9 ",
             "CORS_ORIGINS=* ",
             "GRAPHIQL=yes ",
+            "TRUSTED_PROXIES=127.0.0.1,proxy.example.org ",
+            "LIMIT_DEPTH=0 ",
+            "LIMIT_BODY_TIMEOUT=forever ",
         ] {
             assert!(wrong.contains(named), "{named} in {wrong}");
         }
         assert!(!wrong.contains("hunter2") && !wrong.contains("short-secret"), "{wrong}");
+    }
+
+    #[test]
+    fn every_limit_has_an_option() {
+        let config = resolved(&["--limit-body-bytes", "5", "--limit-idle-timeout", "2m"]);
+        let limits = config.expect("a configuration").limits;
+        assert_eq!(limits.body_bytes, 5);
+        assert_eq!(limits.idle_timeout, std::time::Duration::from_secs(120));
+        assert_eq!(limits.depth, 15);
     }
 
     #[test]

@@ -27,13 +27,20 @@ impl fmt::Display for Config {
         writeln!(f, "REFRESH_TOKEN_TTL={}", Short(self.refresh_token_ttl))?;
         writeln!(f, "BCRYPT_COST={}", self.bcrypt_cost)?;
         writeln!(f, "CORS_ORIGINS={}", self.cors_origins.join(","))?;
+        let proxies: Vec<_> = self.trusted_proxies.iter().map(ToString::to_string).collect();
+        writeln!(f, "TRUSTED_PROXIES={}", proxies.join(","))?;
+        writeln!(f, "RATE_LIMITS={}", switch(self.rate_limits))?;
         writeln!(f, "GRAPHIQL={}", switch(self.graphiql))?;
         writeln!(f, "INTROSPECTION={}", switch(self.introspection))?;
         let trusted = self.trusted_documents.as_deref().unwrap_or(Path::new(""));
         writeln!(f, "TRUSTED_DOCUMENTS={}", trusted.display())?;
         writeln!(f, "STRICT_STATUS={}", switch(self.strict_status))?;
         writeln!(f, "LOG_FORMAT={}", self.log_format)?;
-        writeln!(f, "RUST_LOG={}", self.log_filter)
+        writeln!(f, "RUST_LOG={}", self.log_filter)?;
+        for limit in self.limits.clone().each() {
+            writeln!(f, "{}={}", limit.variable(), limit.value.shown())?;
+        }
+        Ok(())
     }
 }
 
@@ -58,7 +65,7 @@ fn switch(on: bool) -> &'static str {
 }
 
 /// A duration in its largest whole unit.
-struct Short(Duration);
+pub(super) struct Short(pub(super) Duration);
 
 impl fmt::Display for Short {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

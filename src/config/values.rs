@@ -1,11 +1,12 @@
 //! What each setting may hold: a value, or what is allowed instead.
 
 use std::io::IsTerminal;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use ipnet::IpNet;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::SecretString;
 
@@ -44,7 +45,27 @@ pub(super) fn pool_size(text: &str) -> Result<Option<NonZeroU32>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    text.parse().map(Some).map_err(|_| "it takes a whole number from 1".to_owned())
+    whole_number(text).map(NonZeroU32::new)
+}
+
+/// From 1 on.
+pub(super) fn whole_number<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
+    let number = text.parse::<NonZeroU32>().ok().map(NonZeroU32::get);
+    let number = number.and_then(|number| number.try_into().ok());
+    number.ok_or_else(|| format!("it takes a whole number from 1 to {}", u32::MAX))
+}
+
+/// Addresses and networks.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    const ALLOWED: &str = "it takes addresses and networks such as 127.0.0.1 or 10.0.0.0/8, \
+                           separated by commas";
+    let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    networks
+        .map(|text| {
+            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| ALLOWED.to_owned())
+        })
+        .collect()
 }
 
 pub(super) fn given_secrets(text: &str) -> Result<JwtSecrets, String> {

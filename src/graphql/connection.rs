@@ -14,7 +14,7 @@ use crate::store::page::{Beyond, End, Slice};
 use crate::store::{Store, books};
 
 /// How many elements a list gives when nobody says.
-const DEFAULT_SIZE: i32 = 20;
+pub(super) const DEFAULT_SIZE: i32 = 20;
 
 /// How many elements a list gives at most.
 pub(super) const LARGEST_SIZE: usize = 100;

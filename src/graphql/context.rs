@@ -7,8 +7,11 @@ use async_graphql::Context;
 use super::Services;
 use super::error::{Failure, Result};
 use super::loaders::Loaders;
+use super::rates::Payer;
+use crate::address::Address;
 use crate::auth::Auth;
 use crate::auth::identity::{Identity, Rejection, Viewer};
+use crate::auth::passwords::Hashing;
 use crate::auth::refresh_token::RefreshToken;
 use crate::clock::Timestamp;
 use crate::store::Store;
@@ -20,17 +23,24 @@ pub(crate) struct RequestContext {
     identity: Identity,
     loaders: Loaders,
     client: Arc<Client>,
+    /// What the operation costs.
+    cost: u64,
+    request_id: Arc<str>,
 }
 
 /// The program that sent the request.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(crate) struct Client {
+    /// Where it is.
+    pub(crate) address: Address,
     /// What it calls itself.
     pub(crate) user_agent: Option<String>,
     /// Whether its refresh tokens travel in a cookie.
     pub(crate) cookie_mode: bool,
     /// The refresh token in its cookie.
     pub(crate) cookie: Option<RefreshToken>,
+    /// Whether it wants to know what its operations cost.
+    pub(crate) counts_cost: bool,
     /// What the answer does to its cookie.
     change: Mutex<Option<CookieChange>>,
 }
@@ -43,12 +53,16 @@ pub(crate) enum CookieChange {
 }
 
 impl Client {
-    pub(crate) fn new(
-        user_agent: Option<String>,
-        cookie_mode: bool,
-        cookie: Option<RefreshToken>,
-    ) -> Self {
-        Self { user_agent, cookie_mode, cookie, change: Mutex::default() }
+    /// A program of which nothing is known but where it is.
+    pub(crate) fn at(address: Address) -> Self {
+        Self {
+            address,
+            user_agent: None,
+            cookie_mode: false,
+            cookie: None,
+            counts_cost: false,
+            change: Mutex::default(),
+        }
     }
 
     pub(super) fn change_cookie(&self, change: CookieChange) {
@@ -62,9 +76,15 @@ impl Client {
 }
 
 impl RequestContext {
-    pub(crate) fn new(services: Arc<Services>, identity: Identity, client: Arc<Client>) -> Self {
+    pub(crate) fn new(
+        services: Arc<Services>,
+        identity: Identity,
+        client: Arc<Client>,
+        request_id: Arc<str>,
+        cost: u64,
+    ) -> Self {
         let loaders = Loaders::new(&services);
-        Self { services, identity, loaders, client }
+        Self { services, identity, loaders, client, cost, request_id }
     }
 }
 
@@ -77,6 +97,12 @@ pub(super) trait Doors<'a> {
     fn auth(&self) -> &'a Auth;
     fn loaders(&self) -> &'a Loaders;
     fn client(&self) -> &'a Client;
+    /// Hashes and verifies passwords.
+    fn passwords(&self) -> Hashing<'a>;
+    /// Names the request in log lines.
+    fn request_id(&self) -> &'a str;
+    /// Waits until the caller may have one more answer to this operation, and charges for it.
+    async fn pay_again(&self);
     /// The present instant.
     fn now(&self) -> Timestamp;
     /// An identifier that nobody has yet.
@@ -110,6 +136,22 @@ impl<'a> Doors<'a> for Context<'a> {
 
     fn client(&self) -> &'a Client {
         &request(self).client
+    }
+
+    fn passwords(&self) -> Hashing<'a> {
+        self.auth().passwords.asked_by(self.client().address.network())
+    }
+
+    fn request_id(&self) -> &'a str {
+        &request(self).request_id
+    }
+
+    async fn pay_again(&self) {
+        let RequestContext { services, identity, client, cost, .. } = request(self);
+        let payer = Payer::of(*identity, client.address);
+        while let Err(exceeded) = services.rates.charge_event(*cost, payer) {
+            services.clock.sleep(exceeded.wait).await;
+        }
     }
 
     fn now(&self) -> Timestamp {

@@ -16,16 +16,18 @@ use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::error::{ErrorCode, server_error};
+use super::error::{ErrorCode, Failure, server_error};
 use super::execute;
 use crate::config::Limits;
 
 mod census;
 mod checks;
 mod convert;
+mod cost;
 mod guard;
 mod lists;
 mod positions;
+mod roots;
 mod syntax;
 mod trusted;
 mod uploads;
@@ -33,6 +35,8 @@ mod validate;
 mod walk;
 
 use convert::Converter;
+use cost::Cost;
+pub(crate) use roots::Attempts;
 use trusted::Trusted;
 pub(crate) use uploads::Uploaded;
 
@@ -83,6 +87,8 @@ struct Operation {
     its: execute::Operation,
     /// What its variables are checked against, without its selections; none if it has none.
     typed: Option<executable::Operation>,
+    cost: Cost,
+    attempts: Attempts,
     /// As it is executed, with no other operation beside it.
     executable: ExecutableDocument,
 }
@@ -93,6 +99,7 @@ pub(crate) struct Prepared {
     /// Its place among the document's.
     operation: usize,
     variables: Variables,
+    cost: u64,
     /// The files for which variables stand, by the number in these.
     files: Vec<UploadValue>,
 }
@@ -138,11 +145,18 @@ impl Documents {
         Ok(documents)
     }
 
-    /// Finds the document and the operation that a request means, and checks its variables.
-    pub(super) fn find(&self, request: GraphqlRequest) -> Result<Prepared, Vec<ServerError>> {
-        let document = self.document(request.query.as_deref(), request.document_id.as_deref())?;
+    /// Finds the document and the operation that a request means, and checks its variables and what
+    /// it costs with them. `charge` is told how many tokens there are to read in a document that was
+    /// not known, and may refuse.
+    pub(super) fn find(
+        &self,
+        request: GraphqlRequest,
+        charge: impl FnOnce(usize) -> Result<(), Failure>,
+    ) -> Result<Prepared, Vec<ServerError>> {
+        let document =
+            self.document(request.query.as_deref(), request.document_id.as_deref(), charge)?;
         let operation = document.find(request.operation_name.as_deref()).map_err(only)?;
-        let Operation { its, typed, .. } = &document.operations[operation];
+        let Operation { its, typed, cost, .. } = &document.operations[operation];
         if request.read_only && its.kind == OperationType::Mutation {
             let message = "Send mutations by POST.";
             return Err(only(server_error(ErrorCode::MethodNotAllowed, message)));
@@ -156,13 +170,23 @@ impl Documents {
             }
             None => Variables::default(),
         };
-        Ok(Prepared { document, operation, variables, files })
+        let cost = cost.with(&variables);
+        if cost > self.limits.cost {
+            let message = format!(
+                "The operation costs {cost}: 1 for each field, and a list costs its page size times \
+                 its children. {} is the most.",
+                self.limits.cost
+            );
+            return Err(only(server_error(ErrorCode::QueryTooComplex, message)));
+        }
+        Ok(Prepared { document, operation, variables, cost, files })
     }
 
     fn document(
         &self,
         text: Option<&str>,
         id: Option<&str>,
+        charge: impl FnOnce(usize) -> Result<(), Failure>,
     ) -> Result<Arc<Document>, Vec<ServerError>> {
         let refused = |code, message: &str| Err(only(server_error(code, message)));
         let hash = text.map(hash);
@@ -197,13 +221,17 @@ impl Documents {
         if let Some(known) = self.known.get(&hash) {
             return Ok(known);
         }
-        let document = Arc::new(self.prepare(text)?);
+        let document = Arc::new(self.prepare(text, charge)?);
         self.known.insert(hash, Arc::clone(&document));
         Ok(document)
     }
 
     /// Parses the document, guards against what would cost too much to look at, and validates it.
-    fn prepare(&self, text: &str) -> Result<Document, Vec<ServerError>> {
+    fn prepare(
+        &self,
+        text: &str,
+        charge: impl FnOnce(usize) -> Result<(), Failure>,
+    ) -> Result<Document, Vec<ServerError>> {
         if text.len() > self.limits.document_bytes {
             let message = format!("A document has at most {} bytes.", self.limits.document_bytes);
             return Err(only(server_error(ErrorCode::PayloadTooLarge, message)));
@@ -213,6 +241,7 @@ impl Documents {
             let message = format!("A document has at most {} tokens.", self.limits.document_tokens);
             return Err(only(server_error(ErrorCode::TooManyTokens, message)));
         }
+        charge(tokens).map_err(|failure| only(failure.into_server_error()))?;
         let parsed = syntax::parse(text).map_err(only)?;
         guard::check(&parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
@@ -224,8 +253,11 @@ impl Documents {
         let operations = parsed.definitions.iter().filter_map(|definition| {
             let Definition::OperationDefinition(operation) = definition else { return None };
             let name = operation.name.as_ref().map(ToString::to_string);
+            let its = valid.operations.get(name.as_deref()).ok()?;
             Some(Operation {
-                typed: with_variables_only(&valid, name.as_deref()),
+                cost: Cost::new(&valid, its),
+                attempts: Attempts::of(&parsed, operation),
+                typed: with_variables_only(its),
                 executable: converter.operation(operation),
                 its: execute::Operation { kind: convert::kind(operation.operation_type), name },
             })
@@ -264,6 +296,14 @@ impl Prepared {
         self.document.operations[self.operation].its.clone()
     }
 
+    pub(super) fn cost(&self) -> u64 {
+        self.cost
+    }
+
+    pub(super) fn attempts(&self) -> Attempts {
+        self.document.operations[self.operation].attempts
+    }
+
     /// The operation as async-graphql takes it.
     pub(super) fn into_request(self) -> async_graphql::Request {
         let executable = self.document.operations[self.operation].executable.clone();
@@ -274,12 +314,9 @@ impl Prepared {
     }
 }
 
-fn with_variables_only(
-    document: &apollo_compiler::ExecutableDocument,
-    name: Option<&str>,
-) -> Option<executable::Operation> {
-    let operation = document.operations.get(name).ok().filter(|it| !it.variables.is_empty())?;
-    Some(executable::Operation {
+/// None if it has no variables.
+fn with_variables_only(operation: &executable::Operation) -> Option<executable::Operation> {
+    (!operation.variables.is_empty()).then(|| executable::Operation {
         description: None,
         operation_type: operation.operation_type,
         name: operation.name.clone(),

@@ -2,11 +2,13 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
+use std::time::Duration;
 
-use async_graphql::{ErrorExtensionValues, Response, ServerError};
+use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError};
 
 use crate::auth::identity::Rejection;
 use crate::auth::passwords::HashError;
+use crate::auth::proof::ProofError;
 use crate::config::Limits;
 use crate::store::StoreError;
 
@@ -36,6 +38,7 @@ pub(crate) enum ErrorCode {
     Unauthenticated,
     QueryTooDeep,
     QueryTooComplex,
+    TooManyAliases,
     TooManyTokens,
     BatchNotAllowed,
     RateLimited,
@@ -63,6 +66,7 @@ impl ErrorCode {
             Self::Unauthenticated => "UNAUTHENTICATED",
             Self::QueryTooDeep => "QUERY_TOO_DEEP",
             Self::QueryTooComplex => "QUERY_TOO_COMPLEX",
+            Self::TooManyAliases => "TOO_MANY_ALIASES",
             Self::TooManyTokens => "TOO_MANY_TOKENS",
             Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
             Self::RateLimited => "RATE_LIMITED",
@@ -95,6 +99,7 @@ impl ErrorCode {
             | Self::CsrfBlocked
             | Self::QueryTooDeep
             | Self::QueryTooComplex
+            | Self::TooManyAliases
             | Self::TooManyTokens
             | Self::BatchNotAllowed => 400,
         }
@@ -120,8 +125,13 @@ pub(crate) enum Failure {
         "Events were not read in time and some are lost; please load anew and subscribe again."
     )]
     TooSlow,
+    /// Of one connection, or of one caller.
+    #[error("Too many requests; please try again in {} s.", .wait.as_secs())]
+    RateLimited { wait: Duration },
     #[error("At most {0} operations run at once on one connection.")]
     TooManyOperations(usize),
+    #[error("The service is busy or its database is away; please try again shortly.")]
+    Overloaded,
 }
 
 fn sentence(rejection: Rejection) -> &'static str {
@@ -138,15 +148,34 @@ impl Failure {
         Self::BadUserInput(message.into())
     }
 
+    /// When to try again, if that is known.
+    pub(crate) fn wait(&self) -> Option<Duration> {
+        match self {
+            Self::RateLimited { wait } => Some(*wait),
+            // An operation may end in any moment.
+            Self::TooManyOperations(_) | Self::Overloaded | Self::Unavailable(_) => {
+                Some(Duration::from_secs(1))
+            }
+            _ => None,
+        }
+    }
+
+    /// The error of an operation that came to nothing as a whole.
+    pub(super) fn into_server_error(self) -> ServerError {
+        let mut error = async_graphql::Error::from(self).into_server_error(Pos::default());
+        error.locations.clear();
+        error
+    }
+
     pub(crate) fn code(&self) -> ErrorCode {
         match self {
             Self::BadUserInput(_) => ErrorCode::BadUserInput,
             Self::Unauthenticated(_) => ErrorCode::Unauthenticated,
-            Self::Unavailable(_) => ErrorCode::ServiceUnavailable,
+            Self::Unavailable(_) | Self::Overloaded => ErrorCode::ServiceUnavailable,
             Self::Internal(_) | Self::Panicked => ErrorCode::InternalServerError,
             Self::TimedOut => ErrorCode::Timeout,
             Self::TooSlow => ErrorCode::SubscriberTooSlow,
-            Self::TooManyOperations(_) => ErrorCode::RateLimited,
+            Self::RateLimited { .. } | Self::TooManyOperations(_) => ErrorCode::RateLimited,
         }
     }
 }
@@ -161,6 +190,18 @@ impl From<StoreError> for Failure {
     }
 }
 
+impl From<ProofError> for Failure {
+    fn from(error: ProofError) -> Self {
+        match error {
+            ProofError::Store(error) => error.into(),
+            ProofError::Hash(error) => error.into(),
+            ProofError::TooMany { wait } => Self::RateLimited {
+                wait: Duration::from_secs(wait.as_millis().div_ceil(1_000) as u64),
+            },
+        }
+    }
+}
+
 impl From<HashError> for Failure {
     fn from(error: HashError) -> Self {
         match error {
@@ -170,17 +211,24 @@ impl From<HashError> for Failure {
     }
 }
 
+/// What else is to be said of an answer with errors.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Told {
+    /// The code of the first error.
+    pub(super) code: Option<ErrorCode>,
+    /// When to try again, if that would help.
+    pub(super) retry_after: Option<Duration>,
+}
+
 /// The door: gives every error of an answer its code, logs what is ours to mend once, and lets no
-/// internal text out. Tells the code of the first error.
-pub(super) fn let_out(
-    response: &mut Response,
-    request_id: &str,
-    limits: &Limits,
-) -> Option<ErrorCode> {
+/// internal text out.
+pub(super) fn let_out(response: &mut Response, request_id: &str, limits: &Limits) -> Told {
     response.errors.truncate(limits.errors);
+    let waits = response.errors.iter().filter_map(|error| error.source::<Failure>()?.wait());
+    let retry_after = waits.max();
     let codes: Vec<_> =
         response.errors.iter_mut().map(|error| dress(error, request_id, limits)).collect();
-    codes.first().copied()
+    Told { code: codes.first().copied(), retry_after }
 }
 
 fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
@@ -193,6 +241,11 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
     };
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     extensions.set("code", code.as_str());
+    if let Some(wait) =
+        failure.as_ref().filter(|_| code == ErrorCode::RateLimited).and_then(Failure::wait)
+    {
+        extensions.set("retryAfter", wait.as_secs());
+    }
     match &failure {
         Some(Failure::Unauthenticated(rejection)) => {
             extensions.set("reason", reason(*rejection));
@@ -210,9 +263,11 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
         }
         Some(
             Failure::BadUserInput(_)
+            | Failure::RateLimited { .. }
             | Failure::TimedOut
             | Failure::TooSlow
-            | Failure::TooManyOperations(_),
+            | Failure::TooManyOperations(_)
+            | Failure::Overloaded,
         )
         | None => {}
     }

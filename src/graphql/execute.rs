@@ -2,12 +2,14 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Pos, Request, Response, ServerError};
+use async_graphql::{Request, Response, ServerError};
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 use tokio::time::timeout;
 
 use super::Services;
@@ -15,6 +17,7 @@ use super::context::{Client, RequestContext};
 use super::document::{Documents, GraphqlRequest, Prepared};
 use super::error::{ErrorCode, Failure, let_out};
 use super::executable::Executable;
+use super::rates::{Payer, Standing};
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
 
@@ -25,6 +28,8 @@ pub(crate) struct Api {
     documents: Documents,
     services: Arc<Services>,
     limits: Limits,
+    /// A place for each operation that may run now.
+    places: Arc<Semaphore>,
 }
 
 /// Who asks, from where, and under which number.
@@ -53,6 +58,10 @@ pub(crate) struct Executed {
     pub(crate) viewer: Option<Viewer>,
     /// The code of its first error.
     pub(crate) code: Option<ErrorCode>,
+    /// When to try again, if that would help.
+    pub(crate) retry_after: Option<Duration>,
+    /// What is left to the caller.
+    pub(crate) standings: Vec<Standing>,
     /// Whether the operation ran; without it the answer has no `data`.
     pub(crate) ran: bool,
 }
@@ -72,19 +81,31 @@ impl Api {
         services: Arc<Services>,
         limits: Limits,
     ) -> Self {
-        Self { schema, documents, services, limits }
+        let places = Arc::new(Semaphore::new(limits.running_operations));
+        Self { schema, documents, services, limits, places }
     }
 
     /// Finds the operation that a request means. The refusal is an answer already.
     pub(crate) fn prepare(
         &self,
         request: GraphqlRequest,
-        request_id: &str,
+        caller: &Caller,
     ) -> Result<Prepared, Box<Executed>> {
-        let found = catch_unwind(AssertUnwindSafe(|| self.documents.find(request)));
-        let found = found.unwrap_or_else(|_| Err(failed(Failure::Panicked).errors));
-        found
-            .map_err(|errors| Box::new(Executed::refused(errors).let_out(request_id, &self.limits)))
+        let mut standings = Vec::new();
+        let charge = |tokens| {
+            let from = caller.client.address.network();
+            let charged = self.services.rates.charge_reading(from, tokens);
+            charged.map_err(|exceeded| {
+                standings.push(exceeded.standing);
+                Failure::from(exceeded)
+            })
+        };
+        let found = catch_unwind(AssertUnwindSafe(|| self.documents.find(request, charge)));
+        let found = found.unwrap_or_else(|_| Err(vec![Failure::Panicked.into_server_error()]));
+        found.map_err(|errors| {
+            let refused = Executed { standings, ..Executed::refused(errors) };
+            Box::new(refused.let_out(&caller.request_id, &self.limits))
+        })
     }
 
     /// Recognises the caller and runs a query or a mutation. The answer comes in time, whatever the
@@ -92,7 +113,11 @@ impl Api {
     /// what it has changed is told.
     pub(crate) async fn execute(self: &Arc<Self>, prepared: Prepared, caller: &Caller) -> Executed {
         let operation = prepared.operation();
-        let work = Arc::clone(self).run(prepared, caller.clone());
+        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+            let refused = Executed::of(failed(Failure::Overloaded), operation, None);
+            return refused.let_out(&caller.request_id, &self.limits);
+        };
+        let work = Arc::clone(self).run(prepared, caller.clone(), place);
         let work = AssertUnwindSafe(work).catch_unwind();
         let work = match operation.kind {
             OperationType::Mutation => Either::Left(
@@ -100,13 +125,11 @@ impl Api {
             ),
             _ => Either::Right(work),
         };
-        let (response, viewer) = match timeout(self.limits.operation_timeout, work).await {
-            Ok(Ok(Ok((response, viewer)))) => (response, viewer),
-            Ok(Ok(Err(failure))) => (failed(failure), None),
-            Ok(Err(_)) => (failed(Failure::Panicked), None),
-            Err(_) => (failed(Failure::TimedOut), None),
+        let executed = match timeout(self.limits.operation_timeout, work).await {
+            Ok(Ok(executed)) => executed,
+            Ok(Err(_)) => Executed::of(failed(Failure::Panicked), operation, None),
+            Err(_) => Executed::of(failed(Failure::TimedOut), operation, None),
         };
-        let executed = Executed::of(response, operation, viewer);
         executed.let_out(&caller.request_id, &self.limits)
     }
 
@@ -114,10 +137,23 @@ impl Api {
         self: Arc<Self>,
         prepared: Prepared,
         caller: Caller,
-    ) -> Result<(Response, Option<Viewer>), Failure> {
-        let mut viewer = None;
-        let request = self.request(prepared, &caller, &mut viewer).await?;
-        Ok((self.schema.execute(request).await, viewer))
+        _place: OwnedSemaphorePermit,
+    ) -> Executed {
+        let operation = prepared.operation();
+        let cost = caller.client.counts_cost.then(|| self.cost_of(&prepared));
+        let mut admitted = Admitted::default();
+        let mut response = match self.admit(prepared, &caller, &mut admitted).await {
+            Ok(request) => self.schema.execute(request).await,
+            Err(failure) => failed(failure),
+        };
+        response.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
+        let Admitted { viewer, standings } = admitted;
+        Executed { standings, ..Executed::of(response, operation, viewer) }
+    }
+
+    /// What `extensions.cost` tells whoever asks.
+    fn cost_of(&self, prepared: &Prepared) -> async_graphql::Value {
+        async_graphql::value!({ "requested": prepared.cost(), "limit": self.limits.cost })
     }
 
     /// Recognises the caller and begins a subscription: from here on no event is missed. One that is
@@ -128,11 +164,12 @@ impl Api {
         caller: &Caller,
     ) -> Result<Subscribed, Box<Executed>> {
         let operation = prepared.operation();
-        let mut viewer = None;
-        let responses = match self.request(prepared, caller, &mut viewer).await {
+        let mut admitted = Admitted::default();
+        let responses = match self.admit(prepared, caller, &mut admitted).await {
             Ok(request) => self.schema.subscribe(request),
             Err(failure) => stream::once(ready(failed(failure))).boxed(),
         };
+        let Admitted { viewer, standings } = admitted;
         let (request_id, limits) = (Arc::clone(&caller.request_id), self.limits.clone());
         let its = operation.clone();
         let responses = AssertUnwindSafe(responses).catch_unwind();
@@ -149,7 +186,7 @@ impl Api {
             // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
             // and no `data`.
             Some(Some(refused)) if refused.came_to_nothing() => {
-                Err(Box::new(Executed { ran: false, ..refused }))
+                Err(Box::new(Executed { ran: false, standings, ..refused }))
             }
             Some(first) => {
                 let responses = stream::iter(first).chain(responses).boxed();
@@ -166,38 +203,69 @@ impl Api {
 
     /// The answer to an operation that is not run, or no longer.
     pub(crate) fn refuse(&self, failure: Failure, request_id: &str) -> Executed {
-        let executed = Executed::refused(failed(failure).errors);
+        let executed = Executed::refused(vec![failure.into_server_error()]);
         executed.let_out(request_id, &self.limits)
     }
 
-    async fn request(
+    /// Recognises the caller, and charges for the operation before it runs.
+    async fn admit(
         &self,
         prepared: Prepared,
         caller: &Caller,
-        viewer: &mut Option<Viewer>,
+        admitted: &mut Admitted,
     ) -> Result<Request, Failure> {
-        let identity = self.services.auth.identify(caller.authorization.as_deref()).await?;
-        if let Identity::User(its) = identity {
-            *viewer = Some(its);
-        }
         let (services, client) = (Arc::clone(&self.services), Arc::clone(&caller.client));
-        Ok(prepared.into_request().data(RequestContext::new(services, identity, client)))
+        let identity = services.auth.identify(caller.authorization.as_deref()).await?;
+        if let Identity::User(viewer) = identity {
+            admitted.viewer = Some(viewer);
+        }
+        let (from, payer) = (client.address.network(), Payer::of(identity, client.address));
+        let cost = prepared.cost();
+        match services.rates.charge(prepared.attempts(), from, cost, payer) {
+            Ok(standings) => admitted.standings = standings,
+            Err(exceeded) => {
+                admitted.standings.push(exceeded.standing);
+                return Err(exceeded.into());
+            }
+        }
+        let request_id = Arc::clone(&caller.request_id);
+        let context = RequestContext::new(services, identity, client, request_id, cost);
+        Ok(prepared.into_request().data(context))
     }
+}
+
+/// What is known of a caller whose operation may run.
+#[derive(Debug, Default)]
+struct Admitted {
+    viewer: Option<Viewer>,
+    standings: Vec<Standing>,
 }
 
 impl Executed {
     fn of(response: Response, operation: Operation, viewer: Option<Viewer>) -> Self {
         let ran = !is_request_error(&response);
-        Self { response, operation: Some(operation), viewer, code: None, ran }
+        Self { operation: Some(operation), viewer, ran, ..Self::new(response) }
     }
 
     fn refused(errors: Vec<ServerError>) -> Self {
-        let response = Response::from_errors(errors);
-        Self { response, operation: None, viewer: None, code: None, ran: false }
+        Self::new(Response::from_errors(errors))
+    }
+
+    fn new(response: Response) -> Self {
+        Self {
+            response,
+            operation: None,
+            viewer: None,
+            code: None,
+            retry_after: None,
+            standings: Vec::new(),
+            ran: false,
+        }
     }
 
     fn let_out(mut self, request_id: &str, limits: &Limits) -> Self {
-        self.code = let_out(&mut self.response, request_id, limits);
+        let told = let_out(&mut self.response, request_id, limits);
+        (self.code, self.retry_after) = (told.code, told.retry_after);
         self
     }
 
@@ -225,9 +293,7 @@ struct RequestErrors<'a> {
 
 /// The answer to an operation that came to nothing as a whole.
 fn failed(failure: Failure) -> Response {
-    let mut error = async_graphql::Error::from(failure).into_server_error(Pos::default());
-    error.locations.clear();
-    Response::from_errors(vec![error])
+    Response::from_errors(vec![failure.into_server_error()])
 }
 
 /// Section 7.1.1 of the GraphQL specification: an error of the request is raised before execution

@@ -49,6 +49,7 @@ async fn next_book_change(
         let Event::BookChanged(change) = event else { continue };
         if ctx.auth().is_live_in_the_end(viewer).await {
             ctx.loaders().forget().await;
+            ctx.pay_again().await;
             return Ok(BookChange(change));
         }
         ctx.store().events().has_ended(viewer.session);

@@ -8,7 +8,7 @@ use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderMap, HeaderValue, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
 use super::envelope::RequestId;
@@ -16,7 +16,8 @@ use super::media_type::{Accepted, MediaType};
 use super::refusal::Refusal;
 use super::request::read;
 use super::response::{respond, respond_in_events};
-use super::{Server, cookie, csrf, events, websocket};
+use super::{Server, address, cookie, csrf, events, websocket};
+use crate::config::Config;
 use crate::graphql::context::Client;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::{Caller, Executed, Operation, Subscribed};
@@ -114,14 +115,17 @@ async fn answer(
     csrf::check(&parts.method, &parts.headers)?;
     let limits = &server.config.limits;
     let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
-    let client = Arc::new(client(&parts.headers));
+    let mut client = client(parts, &server.config);
+    client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
+    client.cookie = cookie::shown(&parts.headers);
+    let client = Arc::new(client);
     let caller = Caller {
         authorization: parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec()),
         client: Arc::clone(&client),
         request_id: Arc::clone(&id.0),
     };
     let in_events = accepted.many == Some(MediaType::EventStream);
-    let executed = match server.api.prepare(request, &id.0) {
+    let executed = match server.api.prepare(request, &caller) {
         Err(refused) => *refused,
         Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
             let media_type = accepted.many.ok_or_else(not_acceptable)?;
@@ -129,10 +133,8 @@ async fn answer(
                 Err(refused) => *refused,
                 Ok(subscribed) => {
                     let line = Line::begun(&subscribed);
-                    return Ok((
-                        events::respond(server, subscribed, media_type, Arc::clone(&id.0)),
-                        line,
-                    ));
+                    let id = Arc::clone(&id.0);
+                    return Ok((events::respond(server, subscribed, media_type, id), line));
                 }
             }
         }
@@ -162,9 +164,11 @@ fn not_acceptable() -> Refusal {
     Refusal::new(ErrorCode::NotAcceptable, message)
 }
 
-/// The program that sent these headers.
-pub(super) fn client(headers: &HeaderMap) -> Client {
-    let text = |value: &HeaderValue| value.to_str().ok().map(str::to_owned);
-    let cookie_mode = headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
-    Client::new(headers.get(header::USER_AGENT).and_then(text), cookie_mode, cookie::shown(headers))
+/// The program that sent a request, on any transport.
+pub(super) fn client(parts: &Parts, config: &Config) -> Client {
+    let mut client = Client::at(address::of(parts, &config.trusted_proxies));
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    client.user_agent = user_agent.map(str::to_owned);
+    client.counts_cost = parts.headers.get("graphql-cost").is_some_and(|mode| mode == "report");
+    client
 }

@@ -14,6 +14,9 @@ use super::refusal::Refusal;
 use crate::graphql::error::ErrorCode;
 use crate::id::Ids;
 
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
 /// Names one request, in the header `X-Request-Id` and in log lines.
 #[derive(Clone, Debug)]
 pub(super) struct RequestId(pub(super) Arc<str>);
@@ -46,6 +49,10 @@ pub(super) async fn wrap(
     }
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(CROSS_ORIGIN_RESOURCE_POLICY, HeaderValue::from_static("same-origin"));
+    // Pages bring their own.
+    let policy = HeaderValue::from_static("default-src 'none'; frame-ancestors 'none'");
+    headers.entry(header::CONTENT_SECURITY_POLICY).or_insert(policy);
     headers.entry(header::CACHE_CONTROL).or_insert(HeaderValue::from_static("private, no-store"));
     response
 }

@@ -61,12 +61,17 @@ fn better(ranges: &[Range], usual: MediaType, other: MediaType) -> Option<MediaT
 
 impl MediaType {
     pub(super) fn header(self) -> HeaderValue {
-        HeaderValue::from_static(match self {
+        HeaderValue::from_static(self.text())
+    }
+
+    /// With its parameters.
+    pub(super) fn text(self) -> &'static str {
+        match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
             Self::Json => "application/json; charset=utf-8",
             Self::EventStream => "text/event-stream; charset=utf-8",
             Self::Multipart => "multipart/mixed; boundary=\"graphql\"; subscriptionSpec=1.0",
-        })
+        }
     }
 
     fn name(self) -> (&'static str, &'static str) {

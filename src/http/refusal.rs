@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::{StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -29,6 +29,25 @@ impl Refusal {
         Self { media_type, ..self }
     }
 
+    /// All of an answer, to a request that was not read.
+    pub(super) fn without_a_request(&self) -> String {
+        let (status, body) = (status(self.code), self.body());
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 1\r\n\
+             Cache-Control: private, no-store\r\nConnection: close\r\n\r\n{body}",
+            self.media_type.text(),
+            body.len()
+        )
+    }
+
+    fn body(&self) -> String {
+        let mut extensions = json!({ "code": self.code.as_str() });
+        if let Some(id) = &self.request_id {
+            extensions["requestId"] = id.as_str().into();
+        }
+        json!({ "errors": [{ "message": self.message, "extensions": extensions }] }).to_string()
+    }
+
     pub(super) fn of_request(self, id: &str) -> Self {
         Self { request_id: Some(id.to_owned()), ..self }
     }
@@ -36,13 +55,12 @@ impl Refusal {
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
-        let mut extensions = json!({ "code": self.code.as_str() });
-        if let Some(id) = self.request_id {
-            extensions["requestId"] = id.into();
-        }
-        let body = json!({ "errors": [{ "message": self.message, "extensions": extensions }] });
         let headers = [(header::CONTENT_TYPE, self.media_type.header())];
-        (status(self.code), headers, body.to_string()).into_response()
+        let mut response = (status(self.code), headers, self.body()).into_response();
+        if matches!(self.code, ErrorCode::RateLimited | ErrorCode::ServiceUnavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
     }
 }
 

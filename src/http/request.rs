@@ -28,6 +28,10 @@ pub(super) async fn read(
         let members = query_string(uri.query().unwrap_or_default())?;
         return Ok(GraphqlRequest { read_only: true, ..parameters(members)? });
     }
+    if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
+        let message = "Send the request as it is, without a Content-Encoding.";
+        return Err(Refusal::new(ErrorCode::UnsupportedMediaType, message));
+    }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     match Format::of(content_type) {

@@ -1,7 +1,9 @@
 //! Answers, and the status that goes with each (GraphQL over HTTP, section 6).
 
+use std::mem::take;
+
 use async_graphql_axum::GraphQLResponse;
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
 use super::events;
@@ -9,11 +11,15 @@ use super::media_type::MediaType;
 use super::refusal::status;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::Executed;
+use crate::graphql::rates::Standing;
+
+pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
+pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The answer to an operation. Without data it has the status of its first error; clients that know
 /// plain `application/json` only get 200, as the audits of the specification's working group ask,
 /// unless the status is `strict`, as its newer drafts ask.
-pub(super) fn respond(executed: Executed, media_type: MediaType, strict: bool) -> Response {
+pub(super) fn respond(mut executed: Executed, media_type: MediaType, strict: bool) -> Response {
     let tells = strict || media_type == MediaType::GraphqlResponse;
     let no_data = executed.response.data == async_graphql::Value::Null;
     let status = match executed.code {
@@ -22,6 +28,7 @@ pub(super) fn respond(executed: Executed, media_type: MediaType, strict: bool) -
         Some(code) if no_data && tells => status(code),
         _ => StatusCode::OK,
     };
+    let (retry_after, standings) = (executed.retry_after, take(&mut executed.standings));
     let mut response = if executed.ran {
         GraphQLResponse::from(executed.response).into_response()
     } else {
@@ -29,6 +36,10 @@ pub(super) fn respond(executed: Executed, media_type: MediaType, strict: bool) -
     };
     *response.status_mut() = status;
     let headers = response.headers_mut();
+    if let Some(wait) = retry_after {
+        headers.insert(header::RETRY_AFTER, wait.as_secs().into());
+    }
+    tell_standings(headers, &standings);
     headers.insert(header::CONTENT_TYPE, media_type.header());
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer realm=\"bookshelf\"");
@@ -38,6 +49,20 @@ pub(super) fn respond(executed: Executed, media_type: MediaType, strict: bool) -
         headers.insert(header::ALLOW, HeaderValue::from_static("POST"));
     }
     response
+}
+
+/// Tells a caller what is left of what it may do, in `RateLimit` and `RateLimit-Policy`.
+pub(super) fn tell_standings(headers: &mut HeaderMap, standings: &[Standing]) {
+    let list = |item: fn(Standing) -> String| {
+        let items: Vec<_> = standings.iter().map(|standing| item(*standing)).collect();
+        HeaderValue::try_from(items.join(", ")).ok().filter(|value| !value.is_empty())
+    };
+    for (name, value) in [
+        (RATE_LIMIT_POLICY, list(|standing| standing.policy().to_string())),
+        (RATE_LIMIT, list(|standing| standing.state().to_string())),
+    ] {
+        value.and_then(|value| headers.insert(name, value));
+    }
 }
 
 /// The answer to whoever takes nothing but events: one of them. What is wrong with the caller or

@@ -18,7 +18,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use tokio_stream::StreamMap;
 
-use super::endpoint::Line;
+use super::endpoint::{Line, client};
 use super::envelope::RequestId;
 use super::refusal::Refusal;
 use super::{Server, csrf};
@@ -61,9 +61,12 @@ pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Response {
         let message = "This is no handshake of WebSocket, version 13.";
         return Refusal::new(ErrorCode::BadRequest, message).into_response();
     };
-    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|it| it.to_str().ok());
     // Nothing can set a cookie here.
-    let client = Arc::new(Client::new(user_agent.map(str::to_owned), false, None));
+    let client = Arc::new(client(&parts, &server.config));
+    let Ok(seat) = server.websockets.take(Some(client.address.network())) else {
+        let message = "Too many WebSockets from your address.";
+        return Refusal::new(ErrorCode::RateLimited, message).into_response();
+    };
     let authorization = parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec());
     let limit = server.config.limits.websocket_message_bytes;
     upgrade
@@ -75,7 +78,10 @@ pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Response {
         .max_frame_size(4 * limit)
         .on_upgrade(move |socket| {
             let connection = Connection::new(Arc::clone(&server), socket, client, authorization);
-            server.tasks.track_future(connection.serve())
+            server.tasks.track_future(async move {
+                connection.serve().await;
+                drop(seat);
+            })
         })
 }
 
@@ -233,8 +239,13 @@ impl Connection {
         let started = Instant::now();
         let request_id = RequestId::new(&self.server.services.ids);
         let most = self.server.config.limits.websocket_operations;
+        let caller = Caller {
+            authorization: self.authorization.clone(),
+            client: Arc::clone(&self.client),
+            request_id: Arc::clone(&request_id.0),
+        };
         let prepared = if self.operations.len() < most {
-            self.server.api.prepare(request, &request_id.0)
+            self.server.api.prepare(request, &caller)
         } else {
             let failure = Failure::TooManyOperations(most);
             Err(Box::new(self.server.api.refuse(failure, &request_id.0)))
@@ -245,11 +256,6 @@ impl Connection {
                 Line::of(&refused).log(&request_id, PROTOCOL, None, started);
                 return self.say(message::error(&id, &refused)).await;
             }
-        };
-        let caller = Caller {
-            authorization: self.authorization.clone(),
-            client: Arc::clone(&self.client),
-            request_id: Arc::clone(&request_id.0),
         };
         let server = Arc::clone(&self.server);
         let answers = if prepared.operation().kind == OperationType::Subscription {

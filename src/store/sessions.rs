@@ -7,9 +7,9 @@ use sea_orm::{
     QuerySelect, QueryTrait,
 };
 
-use super::Store;
 use super::error::StoreError;
 use super::users::User;
+use super::{PURGED_AT_ONCE, Store};
 use crate::clock::Timestamp;
 use crate::entity::{refresh_token, session, user};
 use crate::id::{SessionId, UserId};
@@ -18,9 +18,6 @@ pub(crate) use crate::entity::session::Model as Session;
 
 /// SHA-256 of a refresh token.
 pub(crate) type TokenHash = [u8; 32];
-
-/// How many rows are purged with one statement.
-const PURGED_AT_ONCE: u64 = 1_000;
 
 /// A refresh token to be.
 #[derive(Clone, Copy, Debug)]

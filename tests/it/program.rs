@@ -265,7 +265,7 @@ async fn migrations_go_up_and_down() {
         String::from_utf8(run.stdout).expect("UTF-8")
     };
     let all = |state: &str| {
-        ["m0001_users", "m0002_sessions", "m0003_books"]
+        ["m0001_users", "m0002_sessions", "m0003_books", "m0004_failed_logins"]
             .map(|name| format!("{state} {name}\n"))
             .concat()
     };
@@ -273,8 +273,8 @@ async fn migrations_go_up_and_down() {
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(database.number("SELECT count(*) FROM books").await, 0);
-    assert!(migrate(&["down"]).ends_with("pending m0003_books\n"));
-    assert_eq!(migrate(&["down", "2"]), all("pending"));
+    assert!(migrate(&["down"]).ends_with("pending m0004_failed_logins\n"));
+    assert_eq!(migrate(&["down", "3"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
 }
 
@@ -313,8 +313,25 @@ fn help_tells_every_variable() {
     let variables = Regex::new(r"\[env: (\w+)").unwrap();
     let variables: Vec<_> = variables.captures_iter(&help).map(|it| it[1].to_owned()).collect();
     assert!(variables.len() >= 12, "{help}");
-    for variable in variables {
+    // Those have a page of their own.
+    for variable in variables.into_iter().filter(|it| !it.starts_with("LIMIT_")) {
         assert!(example.contains(&format!("{variable}=")), "{variable} in .env.example");
         assert!(readme.contains(&format!("`{variable}`")), "{variable} in README.md");
     }
+}
+
+#[tokio::test]
+async fn every_limit_is_documented_with_its_default() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let run = bookshelf(folder.path(), &database).arg("config").output().expect("a process");
+    let shown = String::from_utf8(run.stdout).expect("UTF-8");
+    let documented = include_str!("../../docs/limits.md");
+    let in_force: Vec<_> = shown.lines().filter(|line| line.starts_with("LIMIT_")).collect();
+    assert!(in_force.len() > 30, "{shown}");
+    for line in &in_force {
+        let (variable, default) = line.split_once('=').expect("a value");
+        let row = format!("| `{variable}` | {default} | ");
+        assert!(documented.contains(&row), "{row}");
+    }
+    assert_eq!(documented.matches("\n| `LIMIT_").count(), in_force.len());
 }

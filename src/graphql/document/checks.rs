@@ -4,11 +4,10 @@
 use std::collections::HashSet;
 
 use apollo_compiler::Node;
-use apollo_compiler::ast::{
-    Definition, Document, OperationDefinition, OperationType, Selection, Value,
-};
+use apollo_compiler::ast::{Document, OperationDefinition, OperationType, Value};
 use apollo_compiler::parser::SourceSpan;
 
+use super::roots::root_fields;
 use super::uploads;
 use super::walk::{Visitor, walk};
 
@@ -40,7 +39,7 @@ impl Visitor for Checks<'_> {
             }
         }
         if operation.operation_type == OperationType::Subscription
-            && response_keys(self.document, &operation.selection_set).len() > 1
+            && root_fields(self.document, &operation.selection_set).len() > 1
         {
             self.faults.push(("A subscription has one root field.", operation.location()));
         }
@@ -66,32 +65,4 @@ impl Visitor for Checks<'_> {
             _ => {}
         }
     }
-}
-
-/// Under which names these selections answer; a field that is there twice answers once. Fragments
-/// that contain themselves have been refused before.
-fn response_keys<'a>(document: &'a Document, selections: &'a [Selection]) -> HashSet<&'a str> {
-    let mut keys = HashSet::new();
-    for selection in selections {
-        match selection {
-            Selection::Field(field) => {
-                keys.insert(field.alias.as_ref().unwrap_or(&field.name).as_str());
-            }
-            Selection::InlineFragment(fragment) => {
-                keys.extend(response_keys(document, &fragment.selection_set));
-            }
-            Selection::FragmentSpread(spread) => {
-                let named = document.definitions.iter().find_map(|definition| match definition {
-                    Definition::FragmentDefinition(it) if it.name == spread.fragment_name => {
-                        Some(it)
-                    }
-                    _ => None,
-                });
-                if let Some(fragment) = named {
-                    keys.extend(response_keys(document, &fragment.selection_set));
-                }
-            }
-        }
-    }
-    keys
 }

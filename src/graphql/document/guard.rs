@@ -8,15 +8,15 @@ use std::collections::HashMap;
 use apollo_compiler::ast::{Definition, Document, Selection};
 use async_graphql::ServerError;
 
-use super::census;
+use super::{census, roots};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// How deep selections may nest, fragments included: the executor walks them by recursion.
 const NESTING: u64 = 32;
 
-/// Refuses a document that has too many parts, whose fragments contain themselves, that has too many selections once its
-/// fragments are expanded, or whose fields nest too deep.
+/// Refuses a document that has too many parts, whose fragments contain themselves, that has too many
+/// selections, aliases or root fields once its fragments are expanded, or whose fields nest too deep.
 pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
     census::check(document, limits)?;
     let fragments = document.definitions.iter().filter_map(|definition| match definition {
@@ -24,11 +24,13 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
         _ => None,
     });
     let mut expansion = Expansion { bodies: fragments.collect(), known: HashMap::new() };
-    let (mut whole, mut largest_fragment) = (Size::default(), 0);
+    let (mut whole, mut largest_fragment, mut most_aliases) = (Size::default(), 0, 0);
     for definition in &document.definitions {
         match definition {
             Definition::OperationDefinition(operation) => {
-                whole = whole.and(expansion.of(&operation.selection_set)?);
+                let size = expansion.of(&operation.selection_set)?;
+                most_aliases = most_aliases.max(size.aliases);
+                whole = whole.and(size);
             }
             // Also one that no operation spreads: validation walks it too.
             Definition::FragmentDefinition(fragment) => {
@@ -43,6 +45,10 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
             format!("The document selects more than {} fields.", limits.expanded_selections);
         return Err(server_error(ErrorCode::QueryTooComplex, message));
     }
+    if most_aliases > limits.aliases {
+        let message = format!("An operation has at most {} aliases.", limits.aliases);
+        return Err(server_error(ErrorCode::TooManyAliases, message));
+    }
     for (deep, most, what) in [
         (whole.depth, limits.depth, "Fields nest"),
         (whole.nesting, NESTING, "Fields and fragments together nest"),
@@ -52,13 +58,14 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
             return Err(server_error(ErrorCode::QueryTooDeep, message));
         }
     }
-    Ok(())
+    roots::check(document, limits)
 }
 
 /// How large a selection set is.
 #[derive(Clone, Copy, Debug, Default)]
 struct Size {
     selections: u64,
+    aliases: u64,
     /// Fields within fields.
     depth: u64,
     /// Selections of any kind within each other.
@@ -70,6 +77,7 @@ impl Size {
     fn and(self, other: Self) -> Self {
         Self {
             selections: self.selections.saturating_add(other.selections),
+            aliases: self.aliases.saturating_add(other.aliases),
             depth: self.depth.max(other.depth),
             nesting: self.nesting.max(other.nesting),
         }
@@ -79,6 +87,7 @@ impl Size {
     fn within(self, fields: u64) -> Self {
         Self {
             selections: self.selections.saturating_add(1),
+            aliases: self.aliases,
             depth: self.depth + fields,
             nesting: self.nesting + 1,
         }
@@ -97,7 +106,9 @@ impl<'a> Expansion<'a> {
         for selection in set {
             size = size.and(match selection {
                 Selection::Field(field) => {
-                    self.of(field.selection_set.as_deref().unwrap_or(&[]))?.within(1)
+                    let mut size = self.of(field.selection_set.as_deref().unwrap_or(&[]))?;
+                    size.aliases = size.aliases.saturating_add(field.alias.is_some().into());
+                    size.within(1)
                 }
                 Selection::InlineFragment(fragment) => self.of(&fragment.selection_set)?.within(0),
                 Selection::FragmentSpread(spread) => {

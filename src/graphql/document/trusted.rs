@@ -28,7 +28,7 @@ impl Trusted {
             serde_json::from_slice(&text).context("it is no JSON object from ids to documents")?;
         let mut trusted = Self::default();
         for (id, text) in texts {
-            let document = documents.prepare(&text).map_err(|errors| {
+            let document = documents.prepare(&text, |_| Ok(())).map_err(|errors| {
                 let errors: Vec<_> =
                     errors.into_iter().map(|ServerError { message, .. }| message).collect();
                 anyhow::anyhow!("the document {id} is not valid: {}", errors.join(" "))

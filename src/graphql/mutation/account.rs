@@ -8,6 +8,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::auth_payload::AuthPayload;
 use crate::graphql::context::{CookieChange, Doors};
 use crate::graphql::error::Result;
+use crate::graphql::security::SecurityEvent;
 use crate::graphql::types::user::User;
 use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
 use crate::input::email::Email;
@@ -112,7 +113,7 @@ impl AccountMutation {
         let email = form.check("email", Email::parse(&input.email));
         let names = [username.as_ref().map(Username::as_str), email.as_ref().map(Email::as_str)];
         let hints = names.into_iter().flatten().map(str::to_owned).collect();
-        let password = ctx.auth().passwords.parse(input.password, hints).await?;
+        let password = ctx.passwords().parse(input.password, hints).await?;
         let password = form.check("password", password);
         let (Some(username), Some(email), Some(password)) = (&username, &email, password) else {
             // What else is wrong? All faults of a form come together.
@@ -120,10 +121,14 @@ impl AccountMutation {
             refuse_taken(&mut form, taken);
             return Ok(AuthPayload::refused(form));
         };
-        let hash = ctx.auth().passwords.hash(password).await?;
+        let hash = ctx.passwords().hash(password).await?;
         let user_agent = ctx.client().user_agent.as_deref();
         match ctx.auth().register(username, email, hash, user_agent).await? {
-            Ok(signed_in) => Ok(AuthPayload::signed_in(ctx, signed_in).await),
+            Ok(signed_in) => {
+                let (user, session) = (signed_in.user.id, signed_in.session);
+                SecurityEvent::Registered.log(ctx, Some(user), Some(session));
+                Ok(AuthPayload::of(ctx, signed_in, ctx.client().cookie_mode).await)
+            }
             Err(taken) => {
                 refuse_taken(&mut form, taken);
                 Ok(AuthPayload::refused(form))
@@ -148,7 +153,11 @@ impl AccountMutation {
         };
         match renamed {
             None => Err(StoreError::AccountGone.into()),
-            Some(Named::Done(user)) => {
+            Some(Named::Done(renamed)) => {
+                if renamed.email != user.email {
+                    SecurityEvent::EmailChanged.log(ctx, Some(user.id), None);
+                }
+                let user = renamed;
                 ctx.loaders().know_user(&user).await;
                 Ok(UpdateProfilePayload::done(user))
             }
@@ -168,21 +177,22 @@ impl AccountMutation {
         let User(user) = User::signed_in(ctx).await?;
         let mut form = Form::default();
         let hints = vec![user.username.clone(), user.email.clone()];
-        let new = ctx.auth().passwords.parse(input.new_password, hints).await?;
+        let new = ctx.passwords().parse(input.new_password, hints).await?;
         let new = form.check("newPassword", new);
         let current = Some(input.current_password);
         check_password(ctx, &mut form, &user, "currentPassword", current).await?;
         let Some(new) = new.filter(|_| form.is_faultless()) else {
             return Ok(AuthPayload::refused(form));
         };
-        let hash = ctx.auth().passwords.hash(new).await?;
+        let hash = ctx.passwords().hash(new).await?;
         let (client, user) = (ctx.client(), (*user).clone());
         let changed = ctx.auth().change_password(user, hash, client.user_agent.as_deref()).await?;
         let Some(signed_in) = changed else {
             form.refuse("currentPassword", UserErrorCode::InvalidCredentials, NOT_YOURS);
             return Ok(AuthPayload::refused(form));
         };
-        tracing::info!(user = %signed_in.user.id, "password changed");
+        let (id, session) = (signed_in.user.id, signed_in.session);
+        SecurityEvent::PasswordChanged.log(ctx, Some(id), Some(session));
         // A client whose token came in a cookie finds the next one there too.
         let in_cookie = client.cookie_mode || client.cookie.is_some();
         Ok(AuthPayload::of(ctx, signed_in, in_cookie).await)
@@ -209,7 +219,7 @@ impl AccountMutation {
         if ctx.client().cookie.is_some() {
             ctx.client().change_cookie(CookieChange::Forget);
         }
-        tracing::info!(user = %user.id, "account deleted");
+        SecurityEvent::AccountDeleted.log(ctx, Some(user.id), None);
         Ok(DeleteAccountPayload { deleted_user_id: Some(user.id.into()), user_errors: Vec::new() })
     }
 }
@@ -228,7 +238,9 @@ async fn check_password(
         form.refuse(field, UserErrorCode::Required, "Please give your password.");
         return Ok(());
     };
-    if !ctx.auth().passwords.verify(Some(user), password.expose_secret()).await? {
+    let (caller, password) = (ctx.client().address.network(), password.expose_secret());
+    if !ctx.auth().prove(caller, &user.email_key, Some(user), password).await? {
+        SecurityEvent::PasswordRefused.log(ctx, Some(user.id), None);
         form.refuse(field, UserErrorCode::InvalidCredentials, NOT_YOURS);
     }
     Ok(())

@@ -37,12 +37,7 @@ impl AuthPayload {
         Self { user_errors: vec![error], ..Self::default() }
     }
 
-    /// Whoever gave a password, with tokens where the client wants them.
-    pub(super) async fn signed_in(ctx: &Context<'_>, signed_in: SignedIn) -> Self {
-        tracing::info!(user = %signed_in.user.id, session = %signed_in.session, "signed in");
-        Self::of(ctx, signed_in, ctx.client().cookie_mode).await
-    }
-
+    /// Whoever has signed in, with the refresh token where the client wants it.
     pub(super) async fn of(ctx: &Context<'_>, signed_in: SignedIn, in_cookie: bool) -> Self {
         ctx.loaders().know_user(&signed_in.user).await;
         let token = signed_in.refresh_token;

@@ -5,9 +5,11 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::auth_payload::AuthPayload;
 use crate::auth::Refreshed;
+use crate::auth::proof::ProofError;
 use crate::auth::refresh_token::RefreshToken;
 use crate::graphql::context::{CookieChange, Doors};
 use crate::graphql::error::Result;
+use crate::graphql::security::SecurityEvent;
 use crate::graphql::types::user_error::{UserError, UserErrorCode};
 use crate::id::SessionId;
 use crate::input::email::Email;
@@ -66,13 +68,14 @@ impl SessionMutation {
                 Some(email) => ctx.store().users().find_by_email(email).await?,
                 None => None,
             };
-            let password = input.password.expose_secret();
-            let right = ctx.auth().passwords.verify(user.as_ref(), password).await?;
+            let right = is_right(ctx, email.as_ref(), user.as_ref(), &input.password).await?;
             let Some(user) = user.filter(|_| right) else { break };
             let user = with_renewed_hash(ctx, user, &input.password).await?;
             let user_agent = ctx.client().user_agent.as_deref();
             if let Some(signed_in) = ctx.auth().open_session(user, user_agent).await? {
-                return Ok(AuthPayload::signed_in(ctx, signed_in).await);
+                let (user, session) = (signed_in.user.id, signed_in.session);
+                SecurityEvent::SignedIn.log(ctx, Some(user), Some(session));
+                return Ok(AuthPayload::of(ctx, signed_in, ctx.client().cookie_mode).await);
             }
         }
         let message = "The email address and the password do not go together.";
@@ -96,10 +99,16 @@ impl SessionMutation {
             }
             None => (client.cookie.clone(), &[], true),
         };
-        if let Some(token) = token
-            && let Refreshed::SignedIn(signed_in) = ctx.auth().refresh(&token).await?
-        {
-            return Ok(AuthPayload::of(ctx, *signed_in, in_cookie).await);
+        if let Some(token) = token {
+            match ctx.auth().refresh(&token).await? {
+                Refreshed::SignedIn(signed_in) => {
+                    return Ok(AuthPayload::of(ctx, *signed_in, in_cookie).await);
+                }
+                Refreshed::Reused { user, session } => {
+                    SecurityEvent::RefreshTokenReused.log(ctx, Some(user), Some(session));
+                }
+                Refreshed::Refused => {}
+            }
         }
         if client.cookie.is_some() && in_cookie {
             client.change_cookie(CookieChange::Forget);
@@ -116,15 +125,17 @@ impl SessionMutation {
         #[graphql(desc = "Whether to sign out on all devices.", default = false)] everywhere: bool,
     ) -> Result<LogoutPayload> {
         let (viewer, auth) = (ctx.viewer()?, ctx.auth());
-        let revoked = if everywhere {
-            auth.end_all_sessions(viewer.user).await?
+        let (revoked, event, session) = if everywhere {
+            let ended = auth.end_all_sessions(viewer.user).await?;
+            (ended, SecurityEvent::AllSessionsEnded, None)
         } else {
-            usize::from(auth.end_session(viewer.user, viewer.session).await?)
+            let ended = auth.end_session(viewer.user, viewer.session).await?;
+            (usize::from(ended), SecurityEvent::SessionEnded, Some(viewer.session))
         };
+        event.log(ctx, Some(viewer.user), session);
         if ctx.client().cookie.is_some() {
             ctx.client().change_cookie(CookieChange::Forget);
         }
-        tracing::info!(user = %viewer.user, sessions = revoked, "signed out");
         let revoked_sessions = i32::try_from(revoked).unwrap_or(i32::MAX);
         Ok(LogoutPayload { revoked_sessions, user_errors: Vec::new() })
     }
@@ -139,7 +150,7 @@ impl SessionMutation {
         if let Some(session) = SessionId::parse(&id)
             && ctx.auth().end_session(viewer.user, session).await?
         {
-            tracing::info!(user = %viewer.user, %session, "session revoked");
+            SecurityEvent::SessionEnded.log(ctx, Some(viewer.user), Some(session));
             return Ok(RevokeSessionPayload {
                 revoked_session_id: Some(id),
                 user_errors: Vec::new(),
@@ -150,13 +161,35 @@ impl SessionMutation {
     }
 }
 
+/// Whether this is the password of the account, with a word to those who watch if it is not.
+async fn is_right(
+    ctx: &Context<'_>,
+    email: Option<&Email>,
+    user: Option<&User>,
+    password: &SecretString,
+) -> Result<bool> {
+    let (caller, id) = (ctx.client().address.network(), user.map(|user| user.id));
+    let password = password.expose_secret();
+    let right = match email {
+        Some(email) => ctx.auth().prove(caller, &email.key(), user, password).await,
+        // Nobody has this address, which takes as long to find out as of any other.
+        None => ctx.passwords().verify(None, password).await.map_err(ProofError::from),
+    };
+    match right {
+        Ok(false) => SecurityEvent::SignInFailed.log(ctx, id, None),
+        Err(ProofError::TooMany { .. }) => SecurityEvent::SignInHeldOff.log(ctx, id, None),
+        Ok(true) | Err(_) => {}
+    }
+    Ok(right?)
+}
+
 /// The account with a hash at today's cost, so that every account takes as long to verify as nobody's.
 async fn with_renewed_hash(
     ctx: &Context<'_>,
     mut user: User,
     password: &SecretString,
 ) -> Result<User> {
-    if let Some(hash) = ctx.auth().passwords.renewed(&user, password.clone()).await?
+    if let Some(hash) = ctx.passwords().renewed(&user, password.clone()).await?
         && ctx.store().users().rehash(&user, hash.clone()).await?
     {
         user.password_hash = hash;

@@ -11,7 +11,14 @@ import { register } from '../people.mjs';
 const number = Number(process.argv[2] ?? 1_000);
 const cleanUp = [];
 let pid;
-const origin = await startServer({ after: (undo) => cleanUp.push(undo) }, {}, (its) => { pid = its; });
+// All of them come from one address.
+const env = {
+  RATE_LIMITS: 'off',
+  LIMIT_ADDRESS_CONNECTIONS: String(2 * number),
+  LIMIT_CONNECTIONS: String(2 * number),
+  LIMIT_ADDRESS_WEBSOCKETS: String(number),
+};
+const origin = await startServer({ after: (undo) => cleanUp.push(undo) }, env, (its) => { pid = its; });
 
 const resident = async () => {
   const [, kilobytes] = /VmRSS:\s+(\d+) kB/.exec(await readFile(`/proc/${pid}/status`, 'utf8'));

@@ -90,6 +90,8 @@ impl TestApp {
             refresh_token_ttl: Duration::from_secs(30 * 86_400),
             bcrypt_cost: 10,
             cors_origins: Vec::new(),
+            trusted_proxies: Vec::new(),
+            rate_limits: false,
             graphiql: true,
             introspection: true,
             trusted_documents: None,
@@ -125,7 +127,7 @@ impl TestApp {
                 std::future::pending::<()>().await;
             }
         };
-        let served = tokio::spawn(async { app.serve(stopped).await.expect("a server") });
+        let served = tokio::spawn(async { app.serve(stopped).await });
         Listening { address, stop: Some(stop), served }
     }
 

@@ -1,0 +1,21 @@
+//! Wrong passwords of late: one row per account that somebody tried, whether there is such an account
+//! or not.
+
+use sea_orm::entity::prelude::*;
+
+use crate::clock::Timestamp;
+
+#[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
+#[sea_orm(table_name = "failed_logins")]
+pub struct Model {
+    /// SHA-256 of the folded email address.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) account_hash: Vec<u8>,
+    /// When the last of them is forgotten, if no more come: each takes a minute.
+    pub(crate) forgotten_at: Timestamp,
+}
+
+#[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
+pub enum Relation {}
+
+impl ActiveModelBehavior for ActiveModel {}

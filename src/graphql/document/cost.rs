@@ -1,0 +1,237 @@
+//! What an operation costs: 1 for each field, and a list costs its page size times its children. Worked
+//! out once for a document, up to what its variables say.
+
+use apollo_compiler::Name;
+use apollo_compiler::executable::{
+    DirectiveList, ExecutableDocument, Field, Operation, Selection, SelectionSet, Value,
+};
+use async_graphql::Variables;
+use async_graphql_value::ConstValue;
+
+use crate::graphql::connection::{DEFAULT_SIZE, LARGEST_SIZE};
+
+/// The arguments that say how long the list below is.
+const SIZES: [&str; 3] = ["first", "last", "perPage"];
+
+/// The argument that names each element of a list.
+const IDS: &str = "ids";
+
+/// How long the list of what is wrong with a form may be.
+const FAULTS: u64 = 10;
+
+/// The cost of an operation, for any values of its variables.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Cost {
+    /// What is sure.
+    fields: u64,
+    parts: Vec<(Times, Cost)>,
+}
+
+/// How often a part counts.
+#[derive(Clone, Debug)]
+enum Times {
+    Number(u64),
+    /// The value of a variable.
+    Size {
+        variable: Name,
+        otherwise: u64,
+    },
+    /// As many as a variable has elements.
+    Length {
+        variable: Name,
+    },
+    /// Once, if a variable is so.
+    If {
+        variable: Name,
+        wanted: bool,
+        otherwise: Option<bool>,
+    },
+}
+
+impl Cost {
+    pub(super) fn new(document: &ExecutableDocument, operation: &Operation) -> Self {
+        Costing { document, operation }.selections(&operation.selection_set, None)
+    }
+
+    /// The cost with these variables.
+    pub(super) fn with(&self, variables: &Variables) -> u64 {
+        self.parts.iter().fold(self.fields, |cost, (times, part)| match times.with(variables) {
+            0 => cost,
+            times => cost.saturating_add(times.saturating_mul(part.with(variables))),
+        })
+    }
+
+    fn add_all(&mut self, other: Self) {
+        self.fields = self.fields.saturating_add(other.fields);
+        self.parts.extend(other.parts);
+    }
+
+    fn add(&mut self, times: Times, part: Self) {
+        match times {
+            Times::Number(times) if part.parts.is_empty() => {
+                self.fields = self.fields.saturating_add(times.saturating_mul(part.fields));
+            }
+            times => self.parts.push((times, part)),
+        }
+    }
+}
+
+impl Times {
+    fn with(&self, variables: &Variables) -> u64 {
+        match self {
+            Self::Number(number) => *number,
+            Self::Size { variable, otherwise } => match variables.get(variable.as_str()) {
+                Some(ConstValue::Number(number)) => size(number.as_i64()),
+                // An argument that is null is one that was not given.
+                Some(_) => default_size(),
+                None => *otherwise,
+            },
+            Self::Length { variable } => match variables.get(variable.as_str()) {
+                Some(ConstValue::List(items)) => length(items.len()),
+                Some(_) => 1,
+                None => length(LARGEST_SIZE),
+            },
+            Self::If { variable, wanted, otherwise } => {
+                let value = match variables.get(variable.as_str()) {
+                    Some(ConstValue::Boolean(value)) => Some(*value),
+                    _ => *otherwise,
+                };
+                u64::from(value.is_none_or(|value| value == *wanted))
+            }
+        }
+    }
+}
+
+struct Costing<'a> {
+    document: &'a ExecutableDocument,
+    operation: &'a Operation,
+}
+
+impl Costing<'_> {
+    /// The cost of a selection set, below a field with this page size.
+    fn selections(&self, set: &SelectionSet, page: Option<&Times>) -> Cost {
+        let mut cost = Cost::default();
+        for selection in &set.selections {
+            let (part, directives) = match selection {
+                Selection::Field(field) => (self.field(field, page), &field.directives),
+                Selection::InlineFragment(fragment) => {
+                    (self.selections(&fragment.selection_set, page), &fragment.directives)
+                }
+                Selection::FragmentSpread(spread) => {
+                    let fragment = self.document.fragments.get(&spread.fragment_name);
+                    let part = fragment.map(|it| self.selections(&it.selection_set, page));
+                    (part.unwrap_or_default(), &spread.directives)
+                }
+            };
+            let conditions = self.conditions(directives);
+            cost.add_all(conditions.into_iter().fold(part, |part, times| {
+                let mut conditional = Cost::default();
+                conditional.add(times, part);
+                conditional
+            }));
+        }
+        cost
+    }
+
+    fn field(&self, field: &Field, page: Option<&Times>) -> Cost {
+        let its_page = self.page(field);
+        let is_list = field.definition.ty.is_list();
+        let mut cost = Cost { fields: 1, parts: Vec::new() };
+        if is_list {
+            let times = its_page.or_else(|| page.cloned()).unwrap_or_else(|| unpaged(field));
+            cost.add(times, self.children(field, None));
+        } else {
+            cost.add_all(self.children(field, its_page.as_ref().or(page)));
+        }
+        cost
+    }
+
+    fn children(&self, field: &Field, page: Option<&Times>) -> Cost {
+        let set = field.selection_set.as_ref();
+        set.map(|set| self.selections(set, page)).unwrap_or_default()
+    }
+
+    /// The page size that a field is asked for; none if it has no such argument.
+    fn page(&self, field: &Field) -> Option<Times> {
+        if field.definition.argument_by_name(IDS).is_some() {
+            return Some(match field.specified_argument_by_name(IDS).map(|value| &**value) {
+                Some(Value::List(items)) => Times::Number(length(items.len())),
+                Some(Value::Variable(name)) => self.length(name),
+                _ => Times::Number(1),
+            });
+        }
+        field.definition.arguments.iter().find(|it| SIZES.contains(&it.name.as_str()))?;
+        let given = SIZES.iter().find_map(|name| {
+            field.specified_argument_by_name(name).filter(|value| !value.is_null())
+        });
+        Some(match given.map(|value| &**value) {
+            Some(Value::Int(number)) => {
+                Times::Number(size(number.try_to_i32().ok().map(i64::from)))
+            }
+            Some(Value::Variable(name)) => self.size(name),
+            _ => Times::Number(default_size()),
+        })
+    }
+
+    fn size(&self, variable: &Name) -> Times {
+        let otherwise = match self.default_of(variable) {
+            Some(Value::Int(number)) => size(number.try_to_i32().ok().map(i64::from)),
+            _ => default_size(),
+        };
+        Times::Size { variable: variable.clone(), otherwise }
+    }
+
+    fn length(&self, variable: &Name) -> Times {
+        match self.default_of(variable) {
+            // Which of the two it will be is not known yet.
+            Some(_) => Times::Number(length(LARGEST_SIZE)),
+            None => Times::Length { variable: variable.clone() },
+        }
+    }
+
+    /// What `@skip` and `@include` make a selection depend on.
+    fn conditions(&self, directives: &DirectiveList) -> Vec<Times> {
+        let condition = |name: &str, wanted: bool| {
+            let value = directives.get(name)?.specified_argument_by_name("if")?;
+            Some(match &**value {
+                Value::Boolean(value) => Times::Number(u64::from(*value == wanted)),
+                Value::Variable(variable) => Times::If {
+                    variable: variable.clone(),
+                    wanted,
+                    otherwise: self.default_of(variable).and_then(Value::to_bool),
+                },
+                _ => Times::Number(1),
+            })
+        };
+        [condition("include", true), condition("skip", false)].into_iter().flatten().collect()
+    }
+
+    fn default_of(&self, variable: &Name) -> Option<&Value> {
+        let definition = self.operation.variables.iter().find(|it| it.name == *variable)?;
+        definition.default_value.as_deref()
+    }
+}
+
+/// How long a list is that no argument bounds.
+fn unpaged(field: &Field) -> Times {
+    let of = field.definition.ty.inner_named_type();
+    Times::Number(match of.as_str() {
+        "UserError" => FAULTS,
+        // The lists of the schema are bounded by the schema, and how deep they are asked for is too.
+        introspected if introspected.starts_with("__") => 1,
+        _ => length(LARGEST_SIZE),
+    })
+}
+
+/// A size that is not allowed is for the resolver to refuse.
+fn size(asked: Option<i64>) -> u64 {
+    asked.map_or(length(LARGEST_SIZE), |size| size.unsigned_abs().clamp(1, length(LARGEST_SIZE)))
+}
+
+fn length(items: usize) -> u64 {
+    items.min(LARGEST_SIZE) as u64
+}
+
+fn default_size() -> u64 {
+    u64::from(DEFAULT_SIZE.unsigned_abs())
+}

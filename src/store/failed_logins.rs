@@ -1,0 +1,108 @@
+//! Wrong passwords, counted for each account by all copies of the server together: so many at once, and
+//! one a minute from then on.
+
+use std::time::Duration;
+
+use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query};
+use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
+use sha2::{Digest, Sha256};
+
+use super::{PURGED_AT_ONCE, Store, StoreError};
+use crate::clock::Timestamp;
+use crate::entity::failed_login::{Column, Entity};
+
+/// How long a wrong password counts, once those before it do no more.
+const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+
+/// Names an account, whether there is one or not, without telling its address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct AccountHash([u8; 32]);
+
+impl AccountHash {
+    /// By a folded email address.
+    pub(crate) fn of(email_key: &str) -> Self {
+        Self(Sha256::digest(email_key).into())
+    }
+}
+
+/// The statements about wrong passwords.
+#[derive(Debug)]
+pub(crate) struct FailedLogins<'a>(&'a Store);
+
+impl Store {
+    pub(crate) fn failed_logins(&self) -> FailedLogins<'_> {
+        FailedLogins(self)
+    }
+}
+
+impl FailedLogins<'_> {
+    /// Counts an attempt before it is made, so that many at once are no more than one after the
+    /// other. Where there were `most` of late it is not to be made, and the time to wait is told.
+    pub(crate) async fn count(
+        &self,
+        account: AccountHash,
+        most: u32,
+        now: Timestamp,
+    ) -> Result<Result<(), Duration>, StoreError> {
+        let latest = now + FORGOTTEN_AFTER * most.saturating_sub(1);
+        let its = Expr::col((Entity, Column::ForgottenAt));
+        let from: Expr =
+            CaseStatement::new().case(its.clone().gt(now), its.clone()).finally(now).into();
+        let forgotten_at = from.add(millis(FORGOTTEN_AFTER));
+        let mut insert = Query::insert();
+        insert
+            .into_table(Entity)
+            .columns([Column::AccountHash, Column::ForgottenAt])
+            .values_panic([account.0.to_vec().into(), (now + FORGOTTEN_AFTER).into()])
+            .on_conflict(
+                OnConflict::column(Column::AccountHash)
+                    .value(Column::ForgottenAt, forgotten_at)
+                    .action_and_where(its.lte(latest))
+                    .to_owned(),
+            )
+            .returning_col(Column::ForgottenAt);
+        if !self.0.writer.query_all(&insert).await?.is_empty() {
+            return Ok(Ok(()));
+        }
+        let forgotten_at = Entity::find()
+            .select_only()
+            .column(Column::ForgottenAt)
+            .filter(Column::AccountHash.eq(account.0.to_vec()))
+            .into_tuple::<Timestamp>()
+            .one(&self.0.writer)
+            .await?;
+        let wait = forgotten_at.map_or(Duration::ZERO, |it| it.since(latest));
+        Ok(Err(wait.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
+    }
+
+    /// Takes back an attempt that was counted and did not fail.
+    pub(crate) async fn take_back(&self, account: AccountHash) -> Result<(), StoreError> {
+        let less = Expr::col(Column::ForgottenAt).sub(millis(FORGOTTEN_AFTER));
+        Entity::update_many()
+            .col_expr(Column::ForgottenAt, less)
+            .filter(Column::AccountHash.eq(account.0.to_vec()))
+            .exec(&self.0.writer)
+            .await?;
+        Ok(())
+    }
+
+    /// Removes what is forgotten, some at a time.
+    pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
+        loop {
+            let forgotten = Entity::find()
+                .select_only()
+                .column(Column::AccountHash)
+                .filter(Column::ForgottenAt.lte(now))
+                .limit(PURGED_AT_ONCE)
+                .into_query();
+            let rows = Entity::delete_many().filter(Column::AccountHash.in_subquery(forgotten));
+            if rows.exec(&self.0.writer).await?.rows_affected == 0 {
+                return Ok(());
+            }
+        }
+    }
+}
+
+fn millis(duration: Duration) -> i64 {
+    i64::try_from(duration.as_millis()).unwrap_or(i64::MAX)
+}
