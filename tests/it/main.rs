@@ -12,6 +12,7 @@ mod support;
 mod auth;
 mod books;
 mod http;
+mod limits;
 mod program;
 mod schema;
 mod subscriptions;

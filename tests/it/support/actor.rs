@@ -1,5 +1,8 @@
+use std::net::{IpAddr, SocketAddr};
+
 use axum::Router;
 use axum::body::{Body, to_bytes};
+use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::response::Response;
 use serde_json::{Value, json};
@@ -12,6 +15,7 @@ use super::{Answer, Frames, PASSWORD};
 pub struct Actor {
     router: Router,
     headers: Vec<(String, String)>,
+    address: Option<SocketAddr>,
     pub id: String,
     pub access_token: String,
     pub refresh_token: String,
@@ -22,6 +26,7 @@ impl Actor {
         Self {
             router,
             headers: Vec::new(),
+            address: None,
             id: String::new(),
             access_token: String::new(),
             refresh_token: String::new(),
@@ -31,6 +36,12 @@ impl Actor {
     /// The same client with another header.
     pub fn with(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// The same client, on another machine.
+    pub fn from(mut self, address: &str) -> Self {
+        self.address = Some((address.parse::<IpAddr>().expect("an address"), 4711).into());
         self
     }
 
@@ -191,6 +202,9 @@ impl Actor {
         }
         for (name, value) in &self.headers {
             request = request.header(name, value);
+        }
+        if let Some(address) = self.address {
+            request = request.extension(ConnectInfo(address));
         }
         let request = request.body(body).expect("a request");
         self.router.clone().oneshot(request).await.unwrap()

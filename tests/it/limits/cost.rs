@@ -1,0 +1,97 @@
+//! What an operation costs, known before it runs.
+
+use serde_json::{Value, json};
+
+use crate::support::{Actor, TestApp};
+
+async fn cost(actor: &Actor, query: &str, variables: Value) -> Value {
+    let answer = actor.clone().with("graphql-cost", "report").run(query, variables).await;
+    assert_eq!(answer.json()["extensions"]["cost"]["limit"], 5_000, "{answer:?}");
+    answer.json()["extensions"]["cost"]["requested"].clone()
+}
+
+#[tokio::test]
+async fn a_field_costs_1_and_a_list_its_page_size_times_its_children() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for (query, costs) in [
+        ("{ __typename }", 1),
+        ("{ viewer { id username } }", 3),
+        ("{ books(first: 50) { totalCount edges { cursor node { title author } } } }", 203),
+        ("{ books { nodes { id } pageInfo { hasNextPage } } }", 1 + 1 + 20 + 2),
+        ("{ books(last: 7) { nodes { id } } }", 9),
+        ("{ books(first: null) { nodes { id } } }", 22),
+        ("{ booksPage(perPage: 5) { total items { id title } } }", 1 + 1 + 1 + 10),
+        ("{ booksPage { items { id } } }", 22),
+        ("{ viewer { sessions { id current } } }", 1 + 1 + 200),
+        ("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id ... on Book { title } } }", 1 + 3 * 2),
+        (
+            "{ books(first: 3) { nodes { owner { books(first: 4) { nodes { id } } } } } }",
+            2 + 3 * (3 + 4),
+        ),
+        ("mutation { deleteBook(id: \"x\") { userErrors { code message } } }", 2 + 20),
+        ("{ viewer { ...F ...F } } fragment F on User { id email }", 5),
+        ("{ __schema { types { name } } }", 3),
+    ] {
+        assert_eq!(cost(&alice, query, json!({})).await, costs, "{query}");
+    }
+}
+
+#[tokio::test]
+async fn the_actual_variables_count() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let books = "query($n: Int = 30) { books(first: $n) { nodes { id } } }";
+    for (variables, costs) in [
+        (json!({ "n": 5 }), 7),
+        (json!({ "n": 100 }), 102),
+        (json!({}), 32),
+        (json!({ "n": null }), 22),
+    ] {
+        assert_eq!(cost(&alice, books, variables.clone()).await, costs, "{variables}");
+    }
+    let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    assert_eq!(cost(&alice, nodes, json!({ "ids": ["a", "b"] })).await, 3);
+    assert_eq!(cost(&alice, nodes, json!({ "ids": "a" })).await, 2);
+
+    let parts = "query($yes: Boolean!, $no: Boolean = false) {
+        viewer { id email @include(if: $yes) username @skip(if: $yes) ...F @include(if: $no) }
+        books @skip(if: true) { totalCount }
+    }
+    fragment F on User { sessions { id } }";
+    assert_eq!(cost(&alice, parts, json!({ "yes": true })).await, 3);
+    assert_eq!(cost(&alice, parts, json!({ "yes": false })).await, 3);
+    assert_eq!(cost(&alice, parts, json!({ "yes": true, "no": true })).await, 3 + 1 + 100);
+}
+
+#[tokio::test]
+async fn at_most_5000_is_served() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await.with("accept", "application/graphql-response+json");
+    let query = |more: usize| {
+        let (fields, more) = ("id ".repeat(49), "__typename ".repeat(more));
+        format!("query($n: Int!) {{ books(first: $n) {{ nodes {{ {fields} }} }} {more} }}")
+    };
+    assert_eq!(cost(&alice, &query(98), json!({ "n": 100 })).await, 5_000);
+    app.take_statements();
+    let refused = alice.run(&query(99), json!({ "n": 100 })).await;
+    assert_eq!((refused.code().as_str(), refused.status.as_u16()), ("QUERY_TOO_COMPLEX", 400));
+    assert!(refused.error()["message"].as_str().unwrap().contains("5001"), "{refused:?}");
+    assert_eq!(app.take_statements(), [""; 0], "nothing ran");
+    assert_eq!(cost(&alice, &query(99), json!({ "n": 99 })).await, 4_952);
+    // Each list within another multiplies.
+    let product =
+        "{ books(first: 100) { nodes { owner { books(first: 100) { nodes { id } } } } } }";
+    assert_eq!(alice.ask(product).await.code(), "QUERY_TOO_COMPLEX");
+    // A page size that is not allowed is for the resolver to name.
+    let huge = "query($n: Int!) { books(first: $n) { nodes { id } } }";
+    for size in [0, -1, 101, i32::MAX, i32::MIN] {
+        assert_eq!(alice.run(huge, json!({ "n": size })).await.code(), "BAD_USER_INPUT", "{size}");
+    }
+}
+
+#[tokio::test]
+async fn nobody_is_told_who_did_not_ask() {
+    let app = TestApp::start().await;
+    assert_eq!(app.anon().ask("{ __typename }").await.json().get("extensions"), None);
+}

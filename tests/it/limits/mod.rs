@@ -1,0 +1,4 @@
+mod accounts;
+mod callers;
+mod cost;
+mod documents;
