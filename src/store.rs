@@ -41,10 +41,11 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a statement waits for SQLite's one connection that writes: waiting one's turn is usual
 /// there.
-const WRITER_TIMEOUT: Duration = Duration::from_secs(10);
+const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// How long a writer waits for another process to finish with the SQLite file.
-const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// How long a writer waits for another process to finish with the SQLite file. Both waits together are
+/// shorter than an operation may take, so that their end is what is told.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long PostgreSQL works on a statement. Longer than an operation may take, so that this ends
 /// only what nobody waits for any more.

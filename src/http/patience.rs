@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
+use futures_util::task::AtomicWaker;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -35,12 +36,16 @@ enum Phase {
 
 /// Where a connection is, shared by whoever reads from it and whoever answers.
 #[derive(Debug, Default)]
-pub(super) struct Progress(AtomicU64);
+pub(super) struct Progress {
+    state: AtomicU64,
+    /// Whoever waits to read, and has to look at the time limits of the next phase.
+    reader: AtomicWaker,
+}
 
 impl Progress {
     /// The phase, and a number that is another each time that a phase begins.
     fn now(&self) -> (Phase, u64) {
-        let state = self.0.load(Ordering::Relaxed);
+        let state = self.state.load(Ordering::Acquire);
         let phase = match state & 3 {
             0 => Phase::Head,
             1 => Phase::Busy,
@@ -53,7 +58,8 @@ impl Progress {
     fn enter(&self, phase: Phase) {
         let (was, state) = self.now();
         if was != Phase::Upgraded {
-            self.0.store(((state >> 2) + 1) << 2 | phase as u64, Ordering::Relaxed);
+            self.state.store(((state >> 2) + 1) << 2 | phase as u64, Ordering::Release);
+            self.reader.wake();
         }
     }
 
@@ -102,6 +108,7 @@ impl<T> Impatient<T> {
 
     /// Fails once nothing has come for too long.
     fn wait_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.progress.reader.register(cx.waker());
         let (phase, its) = self.progress.now();
         let time = match phase {
             Phase::Head => self.times.head,

@@ -9,6 +9,7 @@
 
 mod support;
 
+mod attacks;
 mod auth;
 mod books;
 mod http;

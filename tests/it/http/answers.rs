@@ -63,6 +63,12 @@ async fn every_answer_has_a_number_and_stays_private() {
         let number = answer.header("x-request-id").expect("a number").to_owned();
         assert_eq!(number.len(), 32, "{number}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
+        assert_eq!(answer.header("referrer-policy"), Some("no-referrer"), "{path}");
+        assert_eq!(answer.header("cross-origin-resource-policy"), Some("same-origin"), "{path}");
+        let policy = answer.header("content-security-policy").expect("a policy");
+        assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
+        assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(answer.header("cache-control").is_some(), "{path}");
         numbers.push(number);
     }
     numbers.dedup();

@@ -2,3 +2,4 @@ mod accounts;
 mod callers;
 mod cost;
 mod documents;
+mod process;

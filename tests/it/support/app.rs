@@ -59,7 +59,8 @@ impl TestApp {
         Self::serving(Some(schema), |_| {}).await
     }
 
-    async fn serving(schema: Option<Executable>, configure: impl FnOnce(&mut Config)) -> Self {
+    /// A server with another configuration and perhaps with a schema of the test's own.
+    pub async fn serving(schema: Option<Executable>, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
         let database = Arc::new(TestDatabase::create().await);
         Self::on(database, clock, schema, configure).await

@@ -1,0 +1,2 @@
+mod tokens;
+mod watch;
