@@ -14,6 +14,8 @@ pub(crate) mod document;
 pub(crate) mod error;
 mod executable;
 pub(crate) mod execute;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod loaders;
 mod mutation;
 mod query;

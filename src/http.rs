@@ -22,6 +22,8 @@ mod csrf;
 mod endpoint;
 mod envelope;
 mod events;
+#[cfg(any(test, fuzzing))]
+pub(crate) mod fuzzing;
 mod graphiql;
 mod health;
 mod json;

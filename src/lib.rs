@@ -23,6 +23,8 @@ pub mod cli;
 pub mod clock;
 pub mod config;
 mod entity;
+#[cfg(any(test, fuzzing))]
+pub mod fuzzing;
 pub mod graphql;
 mod http;
 mod id;

@@ -47,6 +47,11 @@ const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
 /// What an idle connection keeps for reading and writing, in bytes.
 const BUFFER: usize = 4 << 10;
 
+#[cfg(any(test, fuzzing))]
+pub(super) fn fuzz(message: &[u8]) {
+    drop(Incoming::parse(message));
+}
+
 /// Whether a request wants to become a WebSocket (RFC 6455, section 4.2.1).
 pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"))

@@ -1,6 +1,7 @@
 //! What one caller may do in a minute.
 
 use serde_json::json;
+use tokio_tungstenite::tungstenite::Error;
 
 use crate::support::{Actor, Answer, Socket, TestApp};
 
@@ -252,4 +253,37 @@ async fn for_measurements_nothing_is_counted() {
         );
     }
     assert_eq!(app.db_count("failed_logins").await, 0);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_websockets() {
+    let app = TestApp::with(|config| {
+        config.limits.address_websockets = 2;
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let listening = app.listen();
+    let open = async |client: &'static str| {
+        let headers =
+            [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", client)];
+        Socket::connect(listening.address, &headers).await
+    };
+    let first = open("192.0.2.1").await.expect("a WebSocket");
+    let _second = open("192.0.2.1").await.expect("a WebSocket");
+    match open("192.0.2.1").await {
+        Err(Error::Http(answer)) => {
+            assert_eq!(answer.status(), 429);
+            assert_eq!(answer.headers()["retry-after"], "1");
+        }
+        other => panic!("a third: {}", other.is_ok()),
+    }
+    let _another = open("192.0.2.2").await.expect("somebody else's");
+    drop(first);
+    for _ in 0..500 {
+        if open("192.0.2.1").await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("its place is still taken");
 }

@@ -1,0 +1,155 @@
+//! What holds of any input at all. Fuzzers call this with inputs of their making (`fuzz/`), and the tests
+//! below with random ones.
+
+use crate::graphql::document::GraphqlRequest;
+use crate::graphql::fuzzing as graphql;
+use crate::http::fuzzing as http;
+use crate::id::{BookId, SessionId, UserId};
+use crate::input::isbn::Isbn;
+
+/// A text is no id, or the only one that is written so.
+pub fn id(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let book = BookId::parse(text).map(|id| id.to_string());
+    let user = UserId::parse(text).map(|id| id.to_string());
+    let session = SessionId::parse(text).map(|id| id.to_string());
+    for id in [&book, &user, &session].into_iter().flatten() {
+        assert_eq!(id, text);
+    }
+    assert!([book, user, session].iter().flatten().count() <= 1, "{text} is two things");
+}
+
+/// A text is no cursor, or the only one of its place and its order.
+pub fn cursor(data: &[u8]) {
+    if let Ok(text) = std::str::from_utf8(data) {
+        graphql::cursor(text);
+    }
+}
+
+/// A text is no ISBN, or stands for 13 digits that stand for themselves.
+pub fn isbn(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    match Isbn::parse(text) {
+        Ok(Some(isbn)) => {
+            let digits = isbn.as_str();
+            assert!(digits.len() == 13 && digits.bytes().all(|it| it.is_ascii_digit()), "{digits}");
+            let weigh = |(place, digit): (usize, u8)| {
+                u32::from(digit - b'0') * if place % 2 == 0 { 1 } else { 3 }
+            };
+            assert_eq!(digits.bytes().enumerate().map(weigh).sum::<u32>() % 10, 0, "{digits}");
+            assert_eq!(Isbn::parse(digits), Ok(Some(isbn.clone())));
+        }
+        Ok(None) => assert_eq!(text.trim(), ""),
+        Err(_) => {}
+    }
+}
+
+/// The body of a request, a message over WebSocket, or a header is understood or refused.
+pub fn request(data: &[u8]) {
+    http::accept(data);
+    http::message(data);
+    if let Some(request) = http::body(data) {
+        graphql::request(request);
+    }
+}
+
+/// A document is refused, or it has an operation whose cost is within the limit.
+pub fn document(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    let query = Some(text.to_owned());
+    graphql::request(GraphqlRequest { query, ..GraphqlRequest::default() });
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    /// Words out of which documents are made, right ones and wrong ones.
+    const WORDS: [&str; 40] = [
+        "{",
+        "}",
+        "{",
+        "}",
+        "(",
+        ")",
+        "[",
+        "]",
+        ":",
+        "!",
+        "=",
+        "@",
+        "$",
+        "...",
+        "|",
+        "&",
+        "on",
+        "query",
+        "mutation",
+        "subscription",
+        "fragment",
+        "viewer",
+        "books",
+        "nodes",
+        "id",
+        "first",
+        "Book",
+        "Query",
+        "F",
+        "include",
+        "if",
+        "true",
+        "null",
+        "1",
+        "-0.5e3",
+        "\"\\u0041\"",
+        "\"\"\"block\"\"\"",
+        "__typename",
+        "# comment\n",
+        "\u{feff}",
+    ];
+
+    proptest! {
+        #[test]
+        fn any_text_is_an_id_or_is_not(
+            text in prop_oneof![
+                ".*",
+                "(book|user|session|isbn)?_?[0-9a-z]{24,28}",
+                "(book|user|session)_0[0-7][0-9a-hjkmnp-tv-z]{24}",
+            ],
+        ) {
+            id(text.as_bytes());
+        }
+
+        #[test]
+        fn any_text_is_a_cursor_or_is_not(text in prop_oneof![".*", "[A-Za-z0-9_-]{0,120}", "E[A-Za-z0-9_-]{33}"]) {
+            cursor(text.as_bytes());
+        }
+
+        #[test]
+        fn any_text_is_an_isbn_or_is_not(
+            text in prop_oneof![".*", "(ISBN(-1[03])?:? ?)?97[89][ -]?[0-9 -]{9,12}[0-9X]", "[0-9]{9}[0-9Xx]"],
+        ) {
+            isbn(text.as_bytes());
+        }
+
+        #[test]
+        fn any_bytes_are_a_request_or_are_not(bytes: Vec<u8>, query in "\\PC*", operation in "\\PC*") {
+            request(&bytes);
+            let body = serde_json::json!({ "query": query, "operationName": operation });
+            request(body.to_string().as_bytes());
+            let message = serde_json::json!({ "type": "subscribe", "id": operation, "payload": body });
+            request(message.to_string().as_bytes());
+        }
+
+        #[test]
+        fn any_words_are_a_document_or_are_not(
+            words in proptest::collection::vec(0..WORDS.len(), 0..60),
+        ) {
+            let text: Vec<_> = words.into_iter().map(|word| WORDS[word]).collect();
+            document(text.join(" ").as_bytes());
+            document(text.concat().as_bytes());
+        }
+    }
+}
