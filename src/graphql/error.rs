@@ -205,7 +205,7 @@ impl From<ProofError> for Failure {
 impl From<HashError> for Failure {
     fn from(error: HashError) -> Self {
         match error {
-            HashError::Busy => Self::Unavailable(Arc::new(error)),
+            HashError::Busy => Self::Overloaded,
             HashError::Bcrypt(_) => Self::Internal(Arc::new(error)),
         }
     }
