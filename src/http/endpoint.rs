@@ -31,7 +31,12 @@ pub(super) async fn serve(
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     if websocket::is_wanted(&parts.headers) {
-        return websocket::upgrade(server, parts).await;
+        return websocket::upgrade(server, parts).await.unwrap_or_else(|refusal| {
+            let line = Line { code: Some(refusal.code), ..Line::default() };
+            let response = refusal.into_response();
+            line.log(&id, "http", Some(response.status().as_u16()), started);
+            response
+        });
     }
     let accepted = Accepted::by(&parts.headers);
     let (mut response, line) = match answer(&server, &id, &parts, body, accepted).await {

@@ -58,36 +58,34 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 /// Makes a WebSocket of a request, if its origin may.
-pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Response {
-    if let Err(refusal) = csrf::check_origin(&parts.headers, &server.config.cors_origins) {
-        return refusal.into_response();
-    }
+pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Result<Response, Refusal> {
+    csrf::check_origin(&parts.headers, &server.config.cors_origins)?;
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
         let message = "This is no handshake of WebSocket, version 13.";
-        return Refusal::new(ErrorCode::BadRequest, message).into_response();
+        return Err(Refusal::new(ErrorCode::BadRequest, message));
     };
     // Nothing can set a cookie here.
     let client = Arc::new(client(&parts, &server.config));
     let Ok(seat) = server.websockets.take(Some(client.address.network())) else {
         let message = "Too many WebSockets from your address.";
-        return Refusal::new(ErrorCode::RateLimited, message).into_response();
+        return Err(Refusal::new(ErrorCode::RateLimited, message));
     };
     let authorization = parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec());
     let limit = server.config.limits.websocket_message_bytes;
-    upgrade
+    let upgrade = upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
         // Somewhat more is read, so that it can be refused in good form.
         .max_message_size(4 * limit)
-        .max_frame_size(4 * limit)
-        .on_upgrade(move |socket| {
-            let connection = Connection::new(Arc::clone(&server), socket, client, authorization);
-            server.tasks.track_future(async move {
-                connection.serve().await;
-                drop(seat);
-            })
+        .max_frame_size(4 * limit);
+    Ok(upgrade.on_upgrade(move |socket| {
+        let connection = Connection::new(Arc::clone(&server), socket, client, authorization);
+        server.tasks.track_future(async move {
+            connection.serve().await;
+            drop(seat);
         })
+    }))
 }
 
 struct Connection {
