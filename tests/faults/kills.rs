@@ -58,6 +58,11 @@ async fn is_killed(mut server: Server) {
     for title in alice.titles().await {
         *found.entry(title).or_default() += 1;
     }
+    eprintln!(
+        "{KILLS} kills, {} books acknowledged, {} of them found",
+        acknowledged.len(),
+        acknowledged.iter().filter(|title| found.contains_key(*title)).count()
+    );
     assert!(acknowledged.len() > KILLS * 20, "{}", acknowledged.len());
     for title in &acknowledged {
         assert_eq!(found.remove(title), Some(1), "{title}");
