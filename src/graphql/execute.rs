@@ -72,6 +72,8 @@ pub(crate) struct Subscribed {
     pub(crate) responses: BoxStream<'static, Executed>,
     pub(crate) operation: Operation,
     pub(crate) viewer: Option<Viewer>,
+    /// What is left to the caller.
+    pub(crate) standings: Vec<Standing>,
 }
 
 impl Api {
@@ -182,7 +184,7 @@ impl Api {
             .boxed();
         // The first look makes async-graphql call the resolver, which listens or refuses at once.
         match responses.next().now_or_never() {
-            None => Ok(Subscribed { responses, operation, viewer }),
+            None => Ok(Subscribed { responses, operation, viewer, standings }),
             // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
             // and no `data`.
             Some(Some(refused)) if refused.came_to_nothing() => {
@@ -190,7 +192,7 @@ impl Api {
             }
             Some(first) => {
                 let responses = stream::iter(first).chain(responses).boxed();
-                Ok(Subscribed { responses, operation, viewer })
+                Ok(Subscribed { responses, operation, viewer, standings })
             }
         }
     }

@@ -15,7 +15,7 @@ use super::envelope::RequestId;
 use super::media_type::{Accepted, MediaType};
 use super::refusal::Refusal;
 use super::request::read;
-use super::response::{respond, respond_in_events};
+use super::response::{respond, respond_in_events, tell_standings};
 use super::{Server, address, cookie, csrf, events, websocket};
 use crate::config::Config;
 use crate::graphql::context::Client;
@@ -138,8 +138,11 @@ async fn answer(
                 Err(refused) => *refused,
                 Ok(subscribed) => {
                     let line = Line::begun(&subscribed);
+                    let standings = subscribed.standings.clone();
                     let id = Arc::clone(&id.0);
-                    return Ok((events::respond(server, subscribed, media_type, id), line));
+                    let mut response = events::respond(server, subscribed, media_type, id);
+                    tell_standings(response.headers_mut(), &standings);
+                    return Ok((response, line));
                 }
             }
         }

@@ -209,6 +209,7 @@ async fn events_wait_for_the_budget_and_none_is_lost() {
     let query = format!("subscription {{ bookChanged {{ book {{ {fields}{fields} }} }} }}");
     let mut frames = alice.listen("text/event-stream", &query).await;
     assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
+    assert_eq!(frames.headers["ratelimit"], "\"cost\";r=40;t=20");
     let bare = "mutation { createBook(input: { title: \"Emma\", author: \"Jane Austen\" }) { __typename } }";
     for _ in 0..5 {
         alice.ask(bare).await.data();
