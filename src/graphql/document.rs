@@ -264,7 +264,8 @@ impl Documents {
         });
         let operations: Vec<_> = operations.collect();
         // Each operation has all the fragments that it uses to itself.
-        let weight = text.len() + BYTES_PER_TOKEN * tokens * operations.len();
+        let costs: usize = operations.iter().map(|operation| operation.cost.bytes()).sum();
+        let weight = text.len() + BYTES_PER_TOKEN * tokens * operations.len() + costs;
         Ok(Document { hash: hash(text), weight, operations })
     }
 }

@@ -61,6 +61,12 @@ impl Cost {
         })
     }
 
+    /// What it takes in memory beside itself, in bytes, about: fragments count where they are spread.
+    pub(super) fn bytes(&self) -> usize {
+        let parts = self.parts.iter().map(|(_, part)| part.bytes()).sum::<usize>();
+        parts + self.parts.capacity() * size_of::<(Times, Self)>()
+    }
+
     fn add_all(&mut self, other: Self) {
         self.fields = self.fields.saturating_add(other.fields);
         self.parts.extend(other.parts);
