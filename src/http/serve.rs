@@ -91,6 +91,7 @@ impl Door {
     fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
         // An answer is written as a whole, or it is one of several events that should not wait.
         let _ = stream.set_nodelay(true);
+        keep_little(&stream);
         let address = Address::from(peer.ip());
         let caller = (!address::is_trusted(address, &self.proxies)).then(|| address.network());
         match self.seats.take(caller) {
@@ -150,6 +151,22 @@ impl Door {
         }
     }
 }
+
+/// How much of an answer the system keeps before it is on its way, in bytes.
+#[cfg(target_os = "linux")]
+const UNSENT: u32 = 128 << 10;
+
+/// Keeps the system from taking megabytes of an answer for somebody who does not read it: they would be
+/// memory, and would hide from the time limit for writing who reads slowly and who not at all.
+#[cfg(target_os = "linux")]
+fn keep_little(stream: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT) {
+        tracing::debug!(%error, "the system keeps as much as it likes");
+    }
+}
+
+#[cfg(not(target_os = "linux"))]
+fn keep_little(_: &TcpStream) {}
 
 /// hyper takes no less, in bytes.
 const SMALLEST_BUFFER: usize = 8 << 10;
