@@ -2,6 +2,7 @@
 
 pub(crate) mod book;
 pub(crate) mod failed_login;
+pub(crate) mod library;
 pub(crate) mod refresh_token;
 pub(crate) mod session;
 pub(crate) mod user;

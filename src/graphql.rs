@@ -7,6 +7,7 @@ use crate::clock::Clock;
 use crate::id::Ids;
 use crate::store::Store;
 
+mod book_page;
 mod connection;
 pub(crate) mod context;
 mod cursor;
@@ -18,6 +19,7 @@ pub(crate) mod execute;
 pub(crate) mod fuzzing;
 mod loaders;
 mod mutation;
+mod plain;
 mod query;
 pub(crate) mod rates;
 mod scalars;

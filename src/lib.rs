@@ -19,6 +19,8 @@
 mod address;
 pub mod app;
 mod auth;
+#[cfg(feature = "benchmarks")]
+pub mod benchmarks;
 pub mod cli;
 pub mod clock;
 pub mod config;

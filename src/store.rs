@@ -12,7 +12,6 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection,
     DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, TransactionOptions,
-    TransactionTrait,
 };
 use secrecy::ExposeSecret;
 
@@ -21,17 +20,21 @@ use crate::config::Database;
 use crate::id::SessionId;
 
 pub(crate) mod books;
+mod direct;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod failed_logins;
 mod outage;
 pub(crate) mod page;
 pub(crate) mod sessions;
+mod turn;
 pub(crate) mod users;
 
+use direct::{Direct, Lanes, Sqlite, Way};
 pub(crate) use error::StoreError;
 use events::{Event, Events};
 use outage::Outage;
+use turn::{Gate, Turn};
 
 /// Called with the SQL of every statement, for whoever counts them.
 pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
@@ -39,13 +42,13 @@ pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
 /// How long a statement waits for a free connection.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a statement waits for SQLite's one connection that writes: waiting one's turn is usual
-/// there.
-const WRITER_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long a writer waits for another process to finish with the SQLite file. Both waits together are
-/// shorter than an operation may take, so that their end is what is told.
+/// How long a writer waits for another process to finish with the SQLite file. That and the wait for its
+/// turn are shorter together than an operation may take, so that their end is what is told.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// After how many pages of its journal SQLite moves them into the file: 32 MiB, so that a page that is written
+/// again and again is moved once.
+const CHECKPOINT_PAGES: u32 = 8_192;
 
 /// How long PostgreSQL works on a statement. Longer than an operation may take, so that this ends
 /// only what nobody waits for any more.
@@ -61,12 +64,16 @@ const PURGED_AT_ONCE: u64 = 1_000;
 /// The number by which servers on one PostgreSQL agree who migrates ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
 
-/// The database. With SQLite there is one connection that writes and several that read; with
-/// PostgreSQL both are one pool.
+/// The database. With SQLite there is one connection at a time that writes, and several that read; with
+/// PostgreSQL all do both.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
+    direct: Direct,
+    /// What takes several statements, or a time that depends on the library.
     reader: DatabaseConnection,
     writer: DatabaseConnection,
+    /// With SQLite.
+    gate: Option<Gate>,
     events: Events,
 }
 
@@ -79,29 +86,41 @@ impl Store {
     ) -> anyhow::Result<Self> {
         let connections = pool.map_or_else(connections_for_this_machine, NonZeroU32::get);
         let outage = Arc::new(Outage::default());
-        let (mut reader, mut writer) = match database {
+        let observed = |mut connection: DatabaseConnection| {
+            if let Some(observer) = observer.clone() {
+                connection.set_metric_callback(move |info| observer(&info.statement.sql));
+            }
+            connection
+        };
+        let (way, reader, writer, gate) = match database {
             Database::Sqlite(path) => {
                 make_file(path)?;
                 // The writer comes first: it makes the file and sets its journal.
-                let mut writer = sqlite(path, 1, false);
-                writer.acquire_timeout(WRITER_TIMEOUT);
-                let writer = Connector::connect(writer).await?;
-                let reader = Connector::connect(sqlite(path, connections, true)).await?;
-                (reader, writer)
+                let writer = observed(Connector::connect(sqlite(path, 1, false)).await?);
+                let reader = observed(Connector::connect(sqlite(path, connections, true)).await?);
+                let gate = Gate::default();
+                let direct = Sqlite::open(path, BUSY_TIMEOUT, gate.clone())?;
+                (Way::Sqlite(Arc::new(direct)), reader, writer, Some(gate))
             }
             Database::Postgres(url) => {
-                let options = postgres(url.expose_secret(), connections, Arc::clone(&outage));
-                let pool = Connector::connect(options).await?;
-                (pool.clone(), pool)
+                let url = url.expose_secret();
+                let options = postgres(url, connections, Arc::clone(&outage));
+                let pool = observed(Connector::connect(options).await?);
+                let lanes =
+                    Lanes::connect(url, connections, STATEMENT_TIMEOUT, Arc::clone(&outage));
+                let way = match lanes.await {
+                    Some(lanes) => Way::Lanes(Arc::new(lanes), pool.clone()),
+                    None => {
+                        tracing::info!("all statements go over the pool, one after the other");
+                        Way::Pool(pool.clone())
+                    }
+                };
+                (way, pool.clone(), pool, None)
             }
         };
-        if let Some(observer) = observer {
-            for connection in [&mut reader, &mut writer] {
-                let observer = Arc::clone(&observer);
-                connection.set_metric_callback(move |info| observer(&info.statement.sql));
-            }
-        }
-        Ok(Self { reader, writer, events: Events::connect(database, outage).await? })
+        let (direct, events) =
+            (Direct::new(way, observer), Events::connect(database, outage).await?);
+        Ok(Self { direct, reader, writer, gate, events })
     }
 
     /// What happens, on any copy of the server.
@@ -111,16 +130,16 @@ impl Store {
 
     /// Brings the tables up to date, all steps or none. Of several servers that start at once, one
     /// does it and the others wait.
-    pub(crate) async fn migrate(&self) -> Result<(), DbErr> {
+    pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         let transaction = self.begin_migration().await?;
-        Migrator::up(&transaction, None).await?;
+        Migrator::up(&*transaction, None).await?;
         transaction.commit().await
     }
 
     /// Takes back the latest `steps` migrations, and the data in what they made.
-    pub(crate) async fn migrate_down(&self, steps: u32) -> Result<(), DbErr> {
+    pub(crate) async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
         let transaction = self.begin_migration().await?;
-        Migrator::down(&transaction, Some(steps)).await?;
+        Migrator::down(&*transaction, Some(steps)).await?;
         transaction.commit().await
     }
 
@@ -154,7 +173,7 @@ impl Store {
         Ok(())
     }
 
-    async fn begin_migration(&self) -> Result<DatabaseTransaction, DbErr> {
+    async fn begin_migration(&self) -> Result<Turn<DatabaseTransaction>, StoreError> {
         let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // Steps, and the wait for them, may take longer than any other statement.
@@ -165,16 +184,18 @@ impl Store {
         Ok(transaction)
     }
 
+    /// The connection for a statement that writes by itself, once it may.
+    async fn writer(&self) -> Result<Turn<&DatabaseConnection>, StoreError> {
+        Ok(Turn::new(&self.writer, self.gate.as_ref()).await?)
+    }
+
     /// Begins a transaction that may write. SQLite takes its lock at once, since a lock that is
     /// asked for later can be refused without a wait.
-    async fn begin(&self) -> Result<DatabaseTransaction, DbErr> {
+    async fn begin(&self) -> Result<Turn<DatabaseTransaction>, StoreError> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
-        self.writer
-            .begin_with_options(TransactionOptions {
-                sqlite_transaction_mode,
-                ..Default::default()
-            })
-            .await
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        let turn = Turn::new(&self.writer, self.gate.as_ref()).await?;
+        Ok(turn.begin(options).await?)
     }
 }
 
@@ -198,7 +219,8 @@ fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
-                .busy_timeout(BUSY_TIMEOUT);
+                .busy_timeout(BUSY_TIMEOUT)
+                .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string());
             if read_only { options.pragma("query_only", "ON") } else { options }
         });
     options

@@ -4,6 +4,7 @@
 use std::time::Duration;
 
 use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation};
+use quick_cache::sync::Cache;
 use secrecy::{ExposeSecret, SecretString};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
@@ -41,10 +42,23 @@ pub(crate) struct AccessTokens {
     verifying: Vec<(String, DecodingKey)>,
     validation: Validation,
     ttl: Duration,
+    /// Tokens whose signature was verified a while ago: clients show the same one again and again, and the
+    /// secrets stay the same.
+    signed: Cache<Box<str>, Signed>,
 }
 
+/// What a token says that we have signed.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Signed {
+    viewer: Viewer,
+    not_before: i64,
+}
+
+/// How many tokens are remembered: some megabytes, when full.
+const REMEMBERED: usize = 10_000;
+
 impl AccessTokens {
-    pub(super) fn new(secrets: &[SecretString], ttl: Duration) -> anyhow::Result<Self> {
+    pub(crate) fn new(secrets: &[SecretString], ttl: Duration) -> anyhow::Result<Self> {
         let first = secrets.first().ok_or_else(|| anyhow::anyhow!("no secret to sign with"))?;
         let mut header = Header::new(Algorithm::HS256);
         header.typ = Some(TYPE.to_owned());
@@ -65,11 +79,12 @@ impl AccessTokens {
             verifying: secrets.iter().map(verifying).collect(),
             validation,
             ttl,
+            signed: Cache::new(REMEMBERED),
         })
     }
 
     /// A token for this session, and when it expires.
-    pub(super) fn issue(
+    pub(crate) fn issue(
         &self,
         user: UserId,
         session: SessionId,
@@ -98,31 +113,35 @@ impl AccessTokens {
     }
 
     /// Whom a token stands for. Whether the session still lives is not said here.
-    pub(super) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, Rejection> {
-        let invalid = |_| Rejection::TokenInvalid;
-        let header = jsonwebtoken::decode_header(token).map_err(invalid)?;
-        if header.typ.as_deref() != Some(TYPE) {
-            return Err(Rejection::TokenInvalid);
-        }
-        let key = self.verifying.iter().find(|(id, _)| header.kid.as_ref() == Some(id));
-        let Some((_, key)) = key else {
-            return Err(Rejection::TokenInvalid);
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, Rejection> {
+        let Signed { viewer, not_before } = match self.signed.get(token) {
+            Some(signed) => signed,
+            None => {
+                let signed = self.verify_signature(token).ok_or(Rejection::TokenInvalid)?;
+                self.signed.insert(token.into(), signed);
+                signed
+            }
         };
-        let claims =
-            jsonwebtoken::decode::<Claims>(token, key, &self.validation).map_err(invalid)?.claims;
-        let now = now.as_secs();
-        if claims.exp <= now {
+        if viewer.until.as_secs() <= now.as_secs() {
             return Err(Rejection::TokenExpired);
         }
-        if claims.nbf > now + CLOCK_SKEW_SECS {
+        if not_before > now.as_secs() + CLOCK_SKEW_SECS {
             return Err(Rejection::TokenInvalid);
         }
-        match (UserId::parse(&claims.sub), SessionId::parse(&claims.sid)) {
-            (Some(user), Some(session)) => {
-                Ok(Viewer { user, session, until: Timestamp::from_secs(claims.exp) })
-            }
-            _ => Err(Rejection::TokenInvalid),
+        Ok(viewer)
+    }
+
+    /// What a token says, whenever that holds; none if we have not signed it.
+    pub(crate) fn verify_signature(&self, token: &str) -> Option<Signed> {
+        let header = jsonwebtoken::decode_header(token).ok()?;
+        if header.typ.as_deref() != Some(TYPE) {
+            return None;
         }
+        let (_, key) = self.verifying.iter().find(|(id, _)| header.kid.as_ref() == Some(id))?;
+        let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
+        let (user, session) = (UserId::parse(&claims.sub)?, SessionId::parse(&claims.sid)?);
+        let viewer = Viewer { user, session, until: Timestamp::from_secs(claims.exp) };
+        Some(Signed { viewer, not_before: claims.nbf })
     }
 }
 

@@ -47,7 +47,8 @@ pub struct Options {
     )]
     database_url: SecretString,
 
-    /// Most connections to the database [default: sized to the machine]
+    /// Connections to PostgreSQL for single statements, and the most, beside those, for what takes several;
+    /// with SQLite, readers for searches [default: sized to the machine]
     #[arg(long, env = "DATABASE_POOL", value_name = "NUMBER", global = true)]
     database_pool: Option<String>,
 

@@ -1,17 +1,21 @@
-//! Lists of books: as a connection (GraphQL Cursor Connections), and as numbered pages.
+//! Lists of books as connections (GraphQL Cursor Connections).
 
-use async_graphql::{ComplexObject, Context, Object, SimpleObject};
-use tokio::sync::OnceCell;
+use async_graphql::parser::types::Field;
+use async_graphql::{
+    ComplexObject, Context, ContextSelectionSet, Object, Positioned, SimpleObject,
+};
+use futures_util::join;
 
 use super::context::Doors;
 use super::cursor;
 use super::error::{Failure, Result};
+use super::plain::{Plain, Plan, Rows, write_text};
 use super::types::book::Book;
 use super::types::book_filter::{BookFilter, BookOrder};
 use crate::id::UserId;
-use crate::store::books::{BookList, Position, Side};
+use crate::store::books;
+use crate::store::books::{BookList, Position, Side, Wanted};
 use crate::store::page::{Beyond, End, Slice};
-use crate::store::{Store, books};
 
 /// How many elements a list gives when nobody says.
 pub(super) const DEFAULT_SIZE: i32 = 20;
@@ -52,14 +56,18 @@ impl Window {
     }
 }
 
-fn size_of_page(size: i32, name: &str) -> Result<usize> {
+pub(super) fn size_of_page(size: i32, name: &str) -> Result<usize> {
     match usize::try_from(size) {
         Ok(size @ 1..=LARGEST_SIZE) => Ok(size),
         _ => Err(Failure::bad_input(format!("{name} goes from 1 to {LARGEST_SIZE}."))),
     }
 }
 
-fn list(owner: UserId, filter: Option<BookFilter>, order: Option<BookOrder>) -> Result<BookList> {
+pub(super) fn list(
+    owner: UserId,
+    filter: Option<BookFilter>,
+    order: Option<BookOrder>,
+) -> Result<BookList> {
     let filter = filter.map(BookFilter::parse).transpose()?.unwrap_or_default();
     Ok(BookList { owner, filter, order: order.unwrap_or_default().into() })
 }
@@ -69,13 +77,16 @@ fn list(owner: UserId, filter: Option<BookFilter>, order: Option<BookOrder>) -> 
 pub(super) struct BookConnection {
     list: BookList,
     slice: Slice<Position>,
-    rows: Vec<books::Book>,
+    edges: Vec<BookEdge>,
     more: bool,
+    /// Known if it was to be told.
+    total: Option<u64>,
 }
 
 impl BookConnection {
+    /// Asks for what the selected fields need, at once.
     pub(super) async fn load(
-        store: &Store,
+        ctx: &Context<'_>,
         owner: UserId,
         window: Window,
         filter: Option<BookFilter>,
@@ -83,13 +94,25 @@ impl BookConnection {
     ) -> Result<Self> {
         let list = list(owner, filter, order)?;
         let slice = window.slice(list.order)?;
-        let sliced = store.books().slice(&list, &slice).await?;
-        Ok(Self { list, slice, rows: sliced.rows, more: sliced.more })
-    }
-
-    fn cursor(&self, row: Option<&books::Book>) -> Option<String> {
-        let order = self.list.order;
-        row.map(|row| cursor::encode(order, &order.position_of(row)))
+        let selected = ctx.look_ahead();
+        let nodes = [selected.field("nodes"), selected.field("edges").field("node")];
+        let wanted = Wanted {
+            notes: nodes.iter().any(|node| node.field("notes").exists()),
+            total: selected.field("totalCount").exists(),
+        };
+        let books = ctx.store().books();
+        let sliced = books.slice(&list, &slice, wanted);
+        let owner_is_read = ["username", "email", "createdAt"]
+            .iter()
+            .any(|name| nodes.iter().any(|node| node.field("owner").field(name).exists()));
+        let (sliced, total) = if owner_is_read {
+            // The loader remembers whom it finds here.
+            join!(sliced, ctx.loaders().user(owner)).0?
+        } else {
+            sliced.await?
+        };
+        let edges = sliced.rows.into_iter().map(|row| BookEdge::new(list.order, row)).collect();
+        Ok(Self { list, slice, edges, more: sliced.more, total })
     }
 
     async fn holds(&self, ctx: &Context<'_>, beyond: Beyond<Position>) -> Result<bool> {
@@ -106,43 +129,101 @@ impl BookConnection {
 #[Object]
 impl BookConnection {
     /// The books of this part, each with its cursor.
-    async fn edges(&self) -> Vec<BookEdge> {
-        self.rows.iter().map(|row| BookEdge::new(self.list.order, row.clone())).collect()
+    async fn edges(&self) -> Rows<'_, BookEdge, BookEdge> {
+        Rows { rows: &self.edges, object: |edge| edge, common: self.list.owner }
     }
 
     /// The books of this part.
-    async fn nodes(&self) -> Vec<Book> {
-        self.rows.iter().cloned().map(Book).collect()
+    async fn nodes(&self) -> Rows<'_, BookEdge, Book> {
+        Rows { rows: &self.edges, object: |edge| &edge.node, common: self.list.owner }
     }
 
     /// Where this part lies in the list.
     async fn page_info(&self) -> PageInfo<'_> {
         PageInfo {
-            start_cursor: self.cursor(self.rows.first()),
-            end_cursor: self.cursor(self.rows.last()),
+            start_cursor: self.edges.first().map(BookEdge::cursor),
+            end_cursor: self.edges.last().map(BookEdge::cursor),
             connection: self,
         }
     }
 
     /// Books that match the filter, in all parts of the list; counted only when asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
-        count(ctx.store(), &self.list).await
+        match self.total {
+            Some(total) => Ok(as_int(total)),
+            None => Ok(as_int(ctx.store().books().count(&self.list).await?)),
+        }
     }
 }
 
-/// A book in a list, with its cursor.
-#[derive(Debug, SimpleObject)]
+/// A number of books, as GraphQL has numbers.
+pub(super) fn as_int(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX)
+}
+
+#[derive(Clone, Debug)]
 pub(super) struct BookEdge {
-    /// The place of this book in the list, for `after` and `before`. Opaque, and good for lists of
-    /// the same order only.
-    cursor: String,
-    /// The book.
+    order: books::BookOrder,
     node: Book,
 }
 
 impl BookEdge {
     pub(super) fn new(order: books::BookOrder, row: books::Book) -> Self {
-        Self { cursor: cursor::encode(order, &order.position_of(&row)), node: Book(row) }
+        Self { order, node: Book(row) }
+    }
+
+    fn cursor(&self) -> String {
+        cursor::encode(self.order, &self.order.position_of(&self.node.0))
+    }
+}
+
+/// A book in a list, with its cursor.
+#[Object]
+impl BookEdge {
+    /// The place of this book in the list, for `after` and `before`. Opaque, and good for lists of
+    /// the same order only.
+    #[graphql(name = "cursor")]
+    async fn its_cursor(&self) -> String {
+        self.cursor()
+    }
+
+    /// The book.
+    async fn node(&self) -> &Book {
+        &self.node
+    }
+}
+
+/// A field of an edge that is written as it is.
+pub(super) enum PlainField {
+    Cursor,
+    Node(Plan<Book>),
+}
+
+impl Plain for BookEdge {
+    /// The owner of the books.
+    type Common = UserId;
+    type Field = PlainField;
+
+    async fn field(
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+        owner: &UserId,
+    ) -> Option<PlainField> {
+        match field.node.name.node.as_str() {
+            "cursor" => Some(PlainField::Cursor),
+            "node" => {
+                let ctx = ctx.with_selection_set(&field.node.selection_set);
+                Plan::of(&ctx, owner).await.map(PlainField::Node)
+            }
+            _ => None,
+        }
+    }
+
+    fn write(&self, field: &PlainField, json: &mut Vec<u8>) {
+        match field {
+            PlainField::Cursor => write_text(self.cursor(), json),
+            PlainField::Node(plan) => plan.write(&self.node, json),
+        }
     }
 }
 
@@ -171,73 +252,4 @@ impl PageInfo<'_> {
         let BookConnection { slice, more, .. } = self.connection;
         self.connection.holds(ctx, slice.previous(*more)).await
     }
-}
-
-/// A numbered page of a list of books.
-#[derive(Debug)]
-pub(super) struct BookPage {
-    list: BookList,
-    rows: Vec<books::Book>,
-    page: i32,
-    per_page: i32,
-    /// Counted once, if anybody asks.
-    total: OnceCell<i32>,
-}
-
-impl BookPage {
-    pub(super) async fn load(
-        store: &Store,
-        owner: UserId,
-        (page, per_page): (i32, i32),
-        filter: Option<BookFilter>,
-        order: Option<BookOrder>,
-    ) -> Result<Self> {
-        let list = list(owner, filter, order)?;
-        let limit = size_of_page(per_page, "perPage")? as u64;
-        let Some(pages_before) = u64::try_from(page).ok().and_then(|page| page.checked_sub(1))
-        else {
-            return Err(Failure::bad_input("page starts at 1."));
-        };
-        let rows = store.books().page(&list, pages_before * limit, limit).await?;
-        Ok(Self { list, rows, page, per_page, total: OnceCell::new() })
-    }
-
-    async fn count(&self, ctx: &Context<'_>) -> Result<i32> {
-        self.total.get_or_try_init(|| count(ctx.store(), &self.list)).await.copied()
-    }
-}
-
-/// A numbered page of a list of books, for tables.
-#[Object]
-impl BookPage {
-    /// The books of this page; none on a page past the end.
-    async fn items(&self) -> Vec<Book> {
-        self.rows.iter().cloned().map(Book).collect()
-    }
-
-    /// Books that match the filter, on all pages; counted only when asked for.
-    async fn total(&self, ctx: &Context<'_>) -> Result<i32> {
-        self.count(ctx).await
-    }
-
-    /// The number of this page, from 1.
-    async fn page(&self) -> i32 {
-        self.page
-    }
-
-    /// Books on a full page.
-    async fn per_page(&self) -> i32 {
-        self.per_page
-    }
-
-    /// How many pages there are; 0 when no book matches.
-    async fn pages(&self, ctx: &Context<'_>) -> Result<i32> {
-        let total = self.count(ctx).await?;
-        Ok(total / self.per_page + i32::from(total % self.per_page > 0))
-    }
-}
-
-async fn count(store: &Store, list: &BookList) -> Result<i32> {
-    let count = store.books().count(list).await?;
-    Ok(i32::try_from(count).unwrap_or(i32::MAX))
 }

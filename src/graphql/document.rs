@@ -27,6 +27,7 @@ mod cost;
 mod guard;
 mod lists;
 mod positions;
+mod repeats;
 mod roots;
 mod syntax;
 mod trusted;
@@ -89,6 +90,8 @@ struct Operation {
     typed: Option<executable::Operation>,
     cost: Cost,
     attempts: Attempts,
+    /// Whether no two of its fields answer under the same name.
+    answers_each_once: bool,
     /// As it is executed, with no other operation beside it.
     executable: ExecutableDocument,
 }
@@ -254,12 +257,17 @@ impl Documents {
             let Definition::OperationDefinition(operation) = definition else { return None };
             let name = operation.name.as_ref().map(ToString::to_string);
             let its = valid.operations.get(name.as_deref()).ok()?;
+            let executable = converter.operation(operation);
             Some(Operation {
+                answers_each_once: !repeats::any(&executable),
                 cost: Cost::new(&valid, its),
                 attempts: Attempts::of(&parsed, operation),
                 typed: with_variables_only(its),
-                executable: converter.operation(operation),
-                its: execute::Operation { kind: convert::kind(operation.operation_type), name },
+                executable,
+                its: execute::Operation {
+                    kind: convert::kind(operation.operation_type),
+                    name: name.map(Into::into),
+                },
             })
         });
         let operations: Vec<_> = operations.collect();
@@ -303,6 +311,11 @@ impl Prepared {
 
     pub(super) fn attempts(&self) -> Attempts {
         self.document.operations[self.operation].attempts
+    }
+
+    /// Whether no two of its fields answer under the same name.
+    pub(super) fn answers_each_once(&self) -> bool {
+        self.document.operations[self.operation].answers_each_once
     }
 
     /// The operation as async-graphql takes it.

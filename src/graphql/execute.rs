@@ -9,14 +9,16 @@ use async_graphql::{Request, Response, ServerError};
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
+use tokio_util::task::AbortOnDropHandle;
 
 use super::Services;
 use super::context::{Client, RequestContext};
 use super::document::{Documents, GraphqlRequest, Prepared};
 use super::error::{ErrorCode, Failure, let_out};
 use super::executable::Executable;
+use super::plain::to_json;
 use super::rates::{Payer, Standing};
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
@@ -44,7 +46,7 @@ pub(crate) struct Caller {
 /// The operation that a request means, for logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Operation {
-    pub(crate) name: Option<String>,
+    pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: OperationType,
 }
 
@@ -119,7 +121,8 @@ impl Api {
             let refused = Executed::of(failed(Failure::Overloaded), operation, None);
             return refused.let_out(&caller.request_id, &self.limits);
         };
-        let work = Arc::clone(self).run(prepared, caller.clone(), place);
+        // Boxed, since it is large and handed on several times.
+        let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), place));
         let work = AssertUnwindSafe(work).catch_unwind();
         let work = match operation.kind {
             OperationType::Mutation => Either::Left(
@@ -184,14 +187,17 @@ impl Api {
             .boxed();
         // The first look makes async-graphql call the resolver, which listens or refuses at once.
         match responses.next().now_or_never() {
-            None => Ok(Subscribed { responses, operation, viewer, standings }),
+            None => {
+                let responses = driven(responses);
+                Ok(Subscribed { responses, operation, viewer, standings })
+            }
             // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
             // and no `data`.
             Some(Some(refused)) if refused.came_to_nothing() => {
                 Err(Box::new(Executed { ran: false, standings, ..refused }))
             }
             Some(first) => {
-                let responses = stream::iter(first).chain(responses).boxed();
+                let responses = stream::iter(first).chain(driven(responses)).boxed();
                 Ok(Subscribed { responses, operation, viewer, standings })
             }
         }
@@ -231,9 +237,28 @@ impl Api {
             }
         }
         let request_id = Arc::clone(&caller.request_id);
-        let context = RequestContext::new(services, identity, client, request_id, cost);
+        let known = (cost, prepared.answers_each_once());
+        let context = RequestContext::new(services, identity, client, request_id, known);
         Ok(prepared.into_request().data(context))
     }
+}
+
+/// The same answers, worked on also while nobody takes any: statements of others wait behind one that is
+/// asked and whose rows nobody takes.
+pub(crate) fn driven(mut answers: BoxStream<'static, Executed>) -> BoxStream<'static, Executed> {
+    let (sender, receiver) = mpsc::channel(1);
+    let task = AbortOnDropHandle::new(tokio::spawn(async move {
+        while let Some(answer) = answers.next().await {
+            if sender.send(answer).await.is_err() {
+                return;
+            }
+        }
+    }));
+    let next = |(mut receiver, task): (mpsc::Receiver<_>, _)| async {
+        let answer = receiver.recv().await?;
+        Some((answer, (receiver, task)))
+    };
+    stream::unfold((receiver, task), next).boxed()
 }
 
 /// What is known of a caller whose operation may run.
@@ -277,13 +302,11 @@ impl Executed {
 
     /// The answer as JSON: the error of a request has no `data` at all.
     pub(crate) fn json(&self) -> String {
-        let json = if self.ran || !self.response.is_err() {
-            serde_json::to_string(&self.response)
+        if self.ran || !self.response.is_err() {
+            to_json(&self.response)
         } else {
-            serde_json::to_string(&RequestErrors { errors: &self.response.errors })
-        };
-        #[expect(clippy::expect_used, reason = "a value of GraphQL is one of JSON")]
-        json.expect("an answer is JSON")
+            to_json(&RequestErrors { errors: &self.response.errors })
+        }
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use dataloader::BatchFn;
 use dataloader::cached::Loader;
@@ -15,7 +15,8 @@ use crate::store::books::Book;
 use crate::store::sessions::Session;
 use crate::store::users::User;
 
-/// A row that is found by its id.
+/// A row that is found by its id. Usually one is asked for, with a statement that the database knows by
+/// heart.
 trait Row: Clone + Send + Sync + 'static {
     type Id: Copy + Eq + Hash + Debug + Send + Sync + 'static;
 
@@ -34,7 +35,10 @@ impl Row for User {
     }
 
     async fn find_many(services: &Services, ids: &[UserId]) -> Result<Vec<Self>, StoreError> {
-        services.store.users().find_many(ids).await
+        match ids {
+            [id] => Ok(services.store.users().find(*id).await?.into_iter().collect()),
+            ids => services.store.users().find_many(ids).await,
+        }
     }
 }
 
@@ -47,7 +51,6 @@ impl Row for Book {
 
     async fn find_many(services: &Services, ids: &[BookId]) -> Result<Vec<Self>, StoreError> {
         match ids {
-            // The usual case has a statement of its own, which the database knows by heart.
             [id] => Ok(services.store.books().find(*id).await?.into_iter().collect()),
             ids => services.store.books().find_many(ids).await,
         }
@@ -85,47 +88,59 @@ impl<R: Row> BatchFn<R::Id, Found<R>> for Batch<R> {
     }
 }
 
-/// The loaders of one request. Each asks once for a row, and remembers it; a subscription's forget
-/// between two events.
+type Lazy<R> = OnceLock<Loader<<R as Row>::Id, Found<R>, Batch<R>>>;
+
+/// The loaders of one request, each made when it is needed. Each asks once for a row, and remembers it; a
+/// subscription's forget between two events.
 pub(crate) struct Loaders {
-    users: Loader<UserId, Found<User>, Batch<User>>,
-    books: Loader<BookId, Found<Book>, Batch<Book>>,
-    sessions: Loader<SessionId, Found<Session>, Batch<Session>>,
+    services: Arc<Services>,
+    users: Lazy<User>,
+    books: Lazy<Book>,
+    sessions: Lazy<Session>,
 }
 
+/// How often a loader lets others go first, for them to ask too. All who are asked for at once have asked
+/// when that is over.
+const YIELDS: usize = 1;
+
 impl Loaders {
-    pub(super) fn new(services: &Arc<Services>) -> Self {
-        fn loader<R: Row>(services: &Arc<Services>) -> Loader<R::Id, Found<R>, Batch<R>> {
-            Loader::new(Batch(Arc::clone(services), std::marker::PhantomData))
-        }
-        Self { users: loader(services), books: loader(services), sessions: loader(services) }
+    pub(super) fn new(services: Arc<Services>) -> Self {
+        let (users, books, sessions) = Default::default();
+        Self { services, users, books, sessions }
+    }
+
+    fn of<'a, R: Row>(&self, lazy: &'a Lazy<R>) -> &'a Loader<R::Id, Found<R>, Batch<R>> {
+        lazy.get_or_init(|| {
+            let batch = Batch(Arc::clone(&self.services), std::marker::PhantomData);
+            Loader::new(batch).with_yield_count(YIELDS)
+        })
     }
 
     pub(super) async fn user(&self, id: UserId) -> Found<User> {
-        self.users.load(id).await
+        self.of(&self.users).load(id).await
     }
 
     /// Forgets all rows: what was read for one event is old when the next one comes.
     pub(super) async fn forget(&self) {
-        self.users.clear_all().await;
-        self.books.clear_all().await;
-        self.sessions.clear_all().await;
+        self.of(&self.users).clear_all().await;
+        self.of(&self.books).clear_all().await;
+        self.of(&self.sessions).clear_all().await;
     }
 
     /// Remembers an account that is known already, so that nobody asks for it.
     pub(super) async fn know_user(&self, user: &User) {
-        self.users.clear(user.id).await;
-        self.users.prime(user.id, Ok(Some(Arc::new(user.clone())))).await;
+        self.of(&self.users).clear(user.id).await;
+        self.of(&self.users).prime(user.id, Ok(Some(Arc::new(user.clone())))).await;
     }
 
     /// The book with this id, whoever owns it.
     pub(super) async fn book(&self, id: BookId) -> Found<Book> {
-        self.books.load(id).await
+        self.of(&self.books).load(id).await
     }
 
     /// The session with this id if it is alive, whoever's it is.
     pub(super) async fn session(&self, id: SessionId) -> Found<Session> {
-        self.sessions.load(id).await
+        self.of(&self.sessions).load(id).await
     }
 }
 

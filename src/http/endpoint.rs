@@ -17,6 +17,7 @@ use super::refusal::Refusal;
 use super::request::read;
 use super::response::{respond, respond_in_events, tell_standings};
 use super::{Server, address, cookie, csrf, events, websocket};
+use crate::auth::identity::Viewer;
 use crate::config::Config;
 use crate::graphql::context::Client;
 use crate::graphql::error::ErrorCode;
@@ -63,23 +64,19 @@ pub(super) async fn method_not_allowed() -> Response {
 #[derive(Debug, Default)]
 pub(super) struct Line {
     operation: Option<Operation>,
-    viewer: Option<String>,
+    viewer: Option<Viewer>,
     code: Option<ErrorCode>,
 }
 
 impl Line {
     pub(super) fn of(executed: &Executed) -> Self {
-        Self {
-            operation: executed.operation.clone(),
-            viewer: executed.viewer.map(|viewer| viewer.user.to_string()),
-            code: executed.code,
-        }
+        Self { operation: executed.operation.clone(), viewer: executed.viewer, code: executed.code }
     }
 
     pub(super) fn begun(subscribed: &Subscribed) -> Self {
         Self {
             operation: Some(subscribed.operation.clone()),
-            viewer: subscribed.viewer.map(|viewer| viewer.user.to_string()),
+            viewer: subscribed.viewer,
             code: None,
         }
     }
@@ -98,7 +95,7 @@ impl Line {
             transport,
             operation = operation.and_then(|it| it.name.as_deref()),
             kind = operation.map(|it| it.kind.to_string()),
-            viewer = self.viewer,
+            viewer = self.viewer.map(|viewer| viewer.user.to_string()),
             code = self.code.map(ErrorCode::as_str),
             status,
             duration_ms = started.elapsed().as_secs_f64() * 1_000.0,

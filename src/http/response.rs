@@ -3,6 +3,7 @@
 use std::mem::take;
 
 use async_graphql_axum::GraphQLResponse;
+use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -29,11 +30,11 @@ pub(super) fn respond(mut executed: Executed, media_type: MediaType, strict: boo
         _ => StatusCode::OK,
     };
     let (retry_after, standings) = (executed.retry_after, take(&mut executed.standings));
-    let mut response = if executed.ran {
-        GraphQLResponse::from(executed.response).into_response()
-    } else {
-        executed.json().into_response()
-    };
+    let json = executed.json();
+    // The headers are async-graphql's, the body is written already.
+    executed.response.data = async_graphql::Value::Null;
+    let mut response = GraphQLResponse::from(executed.response).into_response();
+    *response.body_mut() = Body::from(json);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(wait) = retry_after {

@@ -27,7 +27,7 @@ use crate::clock::Timestamp;
 use crate::graphql::context::Client;
 use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::{ErrorCode, Failure};
-use crate::graphql::execute::Caller;
+use crate::graphql::execute::{Caller, driven};
 
 mod message;
 
@@ -278,7 +278,7 @@ impl Connection {
                 Line::of(&executed).log(&request_id, PROTOCOL, None, started);
                 executed
             };
-            stream::once(answer).boxed()
+            driven(stream::once(answer).boxed())
         };
         let complete = stream::once(std::future::ready(message::complete(&id)));
         let its = id.clone();

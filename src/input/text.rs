@@ -11,6 +11,13 @@ const FOLDED_BYTES: usize = 1_200;
 /// The text as comparison sees it: NFKC and lower case, so that `Ｄune` and `dune` are one. The way
 /// leads over upper case, where `ς` and `σ`, `ß` and `ss` meet.
 pub(crate) fn fold(text: &str) -> String {
+    if text.is_ascii() {
+        return text.to_ascii_lowercase();
+    }
+    fold_any(text)
+}
+
+fn fold_any(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
@@ -59,6 +66,12 @@ mod tests {
         assert_eq!(fold("STRASSE"), fold("Straße"));
         assert_eq!(fold("E\u{301}mile"), fold("Émile"));
         assert_eq!(fold("ﬁn"), "fin");
+    }
+
+    #[test]
+    fn ascii_is_folded_as_all_else_is() {
+        let ascii: String = (0..128u8).map(char::from).collect();
+        assert_eq!(fold(&ascii), fold_any(&ascii));
     }
 
     #[test]

@@ -1,31 +1,38 @@
 //! Books.
 
-use sea_orm::sea_query::{BinOper, Expr, ExprTrait, Query, UpdateStatement};
+use futures_util::TryFutureExt;
+use sea_orm::sea_query::SelectStatement;
 use sea_orm::{
-    ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait, FromQueryResult,
-    QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, Condition, EntityTrait, FromQueryResult, QueryFilter, QueryOrder, QuerySelect,
+    QueryTrait,
 };
+use tokio::try_join;
+use uuid::Uuid;
 
 use super::Store;
-use super::error::{StoreError, Unique};
-use super::events::{BookChange, ChangeKind, Event};
-use super::page::{End, Slice, Sliced};
+use super::direct::{FromRow, Known, Row};
+use super::error::{Failed, StoreError};
+use super::page::{Slice, Sliced};
 use crate::clock::Timestamp;
-use crate::entity::book::{ActiveModel, Column, Entity};
+use crate::entity::book::{Column, Entity};
+use crate::entity::library;
 use crate::id::{BookId, UserId};
 use crate::input::author::Author;
-use crate::input::idempotency_key::IdempotencyKey;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
 use crate::input::rating::Rating;
-use crate::input::text::{fold, fold_for_index};
 use crate::input::title::Title;
 
 mod filter;
 mod order;
+mod pages;
+mod write;
 
 pub(crate) use filter::BookFilter;
 pub(crate) use order::{BookOrder, BookOrderField, Direction, Position, SortKey};
+pub(super) use pages::PageShape;
+#[cfg(feature = "benchmarks")]
+pub(crate) use pages::statement_of_first_page;
 
 /// A book as it is shown; what only order and search need stays in the database.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -107,6 +114,44 @@ pub(crate) struct BookList {
     pub(crate) order: BookOrder,
 }
 
+/// What is asked of a list besides its books.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Wanted {
+    /// What the owners wrote about the books, which may be long; where it is not wanted, there is none.
+    pub(crate) notes: bool,
+    /// How many books the list has.
+    pub(crate) total: bool,
+}
+
+/// A book in a list, and how many the list has, where that was asked for.
+struct Listed {
+    book: Book,
+    total: Option<i64>,
+}
+
+impl FromRow for Book {
+    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
+        Ok(Self {
+            id: row.get::<Uuid>(0)?.into(),
+            owner_id: row.get::<Uuid>(1)?.into(),
+            title: row.get(2)?,
+            author: row.get(3)?,
+            isbn: row.get(4)?,
+            rating: row.get(5)?,
+            notes: row.get(6)?,
+            version: row.get(7)?,
+            created_at: Timestamp::from_millis(row.get(8)?),
+            updated_at: Timestamp::from_millis(row.get(9)?),
+        })
+    }
+}
+
+impl FromRow for Listed {
+    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
+        Ok(Self { book: Book::from_row(row)?, total: row.get(SHOWN.len())? })
+    }
+}
+
 impl BookList {
     fn condition(&self) -> Condition {
         self.filter.condition().add(Column::OwnerId.eq(self.owner))
@@ -126,7 +171,9 @@ impl Store {
 impl Books<'_> {
     /// The book with this id, whoever owns it.
     pub(crate) async fn find(&self, id: BookId) -> Result<Option<Book>, StoreError> {
-        self.one(Condition::all().add(Column::Id.eq(id))).await
+        let books = || shown().filter(Column::Id.eq(id)).into_query();
+        let sql = self.0.direct.known(Known::Book, vec![id.into()], books);
+        Ok(self.0.direct.read(sql).await?.pop())
     }
 
     /// The books with these ids, in no order, whoever owns them.
@@ -135,30 +182,34 @@ impl Books<'_> {
         Ok(books.into_model().all(&self.0.reader).await?)
     }
 
-    /// A slice of a list.
+    /// A slice of a list, and how many books the list has if that is wanted: of a whole library with one
+    /// statement.
     pub(crate) async fn slice(
         &self,
         list: &BookList,
         slice: &Slice<Position>,
-    ) -> Result<Sliced<Book>, StoreError> {
-        let order = match slice.end {
-            End::Start => list.order,
-            End::Finish => list.order.reversed(),
-        };
-        let mut books = shown().filter(list.condition());
-        for (side, position) in [(Side::After, &slice.after), (Side::Before, &slice.before)] {
-            if let Some(position) = position {
-                books = books.filter(list.order.beyond(side, position));
-            }
+        wanted: Wanted,
+    ) -> Result<(Sliced<Book>, Option<u64>), StoreError> {
+        if !list.filter.is_empty() {
+            let books = pages::select(list, slice, wanted.notes).into_model();
+            let total =
+                async { Ok(if wanted.total { Some(self.count(list).await?) } else { None }) };
+            let (rows, total) =
+                try_join!(books.all(&self.0.reader).map_err(StoreError::from), total)?;
+            return Ok((slice.collect(rows), total));
         }
-        let rows = books
-            .order_by(order.key(), order.sql())
-            .order_by(Column::Id, order.sql())
-            .limit(slice.rows_to_ask() as u64)
-            .into_model()
-            .all(&self.0.reader)
-            .await?;
-        Ok(slice.collect(rows))
+        let sql = pages::sql(&self.0.direct, list, slice, wanted);
+        if !wanted.total {
+            return Ok((slice.collect(self.0.direct.read(sql).await?), None));
+        }
+        let listed: Vec<Listed> = self.0.direct.read(sql).await?;
+        let total = match listed.first().and_then(|first| first.total) {
+            Some(total) => total.unsigned_abs(),
+            // No book came along that could tell.
+            None => self.count(list).await?,
+        };
+        let rows = listed.into_iter().map(|listed| listed.book).collect();
+        Ok((slice.collect(rows), Some(total)))
     }
 
     /// Whether the list has a book at this position or on this side of it.
@@ -196,133 +247,22 @@ impl Books<'_> {
         Ok(books.into_model().all(&self.0.reader).await?)
     }
 
-    /// How many books the list has.
+    /// How many books the list has. A whole library is not counted: its size is kept with it.
     pub(crate) async fn count(&self, list: &BookList) -> Result<u64, StoreError> {
-        let count = Entity::find()
-            .select_only()
-            .column_as(Column::Id.count(), "books")
-            .filter(list.condition())
-            .into_tuple::<i64>()
-            .one(&self.0.reader)
-            .await?;
+        let count = if list.filter.is_empty() {
+            let size = || library_size(list.owner);
+            let sql = self.0.direct.known(Known::LibrarySize, vec![list.owner.into()], size);
+            self.0.direct.read::<i64>(sql).await?.pop()
+        } else {
+            Entity::find()
+                .select_only()
+                .column_as(Column::Id.count(), "books")
+                .filter(list.condition())
+                .into_tuple::<i64>()
+                .one(&self.0.reader)
+                .await?
+        };
         Ok(count.unwrap_or(0).unsigned_abs())
-    }
-
-    /// Adds a book.
-    pub(crate) async fn create(
-        &self,
-        id: BookId,
-        owner: UserId,
-        new: NewBook,
-        idempotency_key: Option<IdempotencyKey>,
-        now: Timestamp,
-    ) -> Result<Created, StoreError> {
-        let book = Book {
-            id,
-            owner_id: owner,
-            title: new.title.as_str().to_owned(),
-            author: new.author.as_str().to_owned(),
-            isbn: new.isbn.as_ref().map(|isbn| isbn.as_str().to_owned()),
-            rating: new.rating.map(Rating::get),
-            notes: new.notes.as_ref().map(|notes| notes.as_str().to_owned()),
-            version: 1,
-            created_at: now,
-            updated_at: now,
-        };
-        let row = ActiveModel {
-            id: Set(id),
-            owner_id: Set(owner),
-            title: Set(book.title.clone()),
-            title_key: Set(fold_for_index(&book.title)),
-            author: Set(book.author.clone()),
-            author_key: Set(fold_for_index(&book.author)),
-            isbn: Set(book.isbn.clone()),
-            rating: Set(book.rating),
-            notes: Set(book.notes.clone()),
-            notes_key: Set(book.notes.as_deref().map(fold)),
-            idempotency_key: Set(idempotency_key.as_ref().map(|key| key.as_str().to_owned())),
-            version: Set(book.version),
-            created_at: Set(now),
-            updated_at: Set(now),
-        };
-        let Err(error) = Entity::insert(row).exec_without_returning(&self.0.writer).await else {
-            self.tell(owner, id, ChangeKind::Created).await;
-            return Ok(Created::New(book));
-        };
-        let Some(broken) = Unique::broken_by(&error) else {
-            return Err(error.into());
-        };
-        // A repeated creation repeats its ISBN too, and either rule may be the one reported.
-        if let Some(key) = idempotency_key {
-            let same_key = Column::IdempotencyKey.eq(key.as_str());
-            if let Some(first) = self.one(owned_by(owner).add(same_key)).await? {
-                return Ok(Created::Repeated(first));
-            }
-        }
-        match (broken, new.isbn) {
-            (Unique::BookIsbn, Some(isbn)) => {
-                Ok(Created::DuplicateIsbn(self.find_by_isbn(owner, &isbn).await?))
-            }
-            _ => Err(error.into()),
-        }
-    }
-
-    /// Changes a book in one statement, and only if something is different and the version, if one
-    /// is expected, is the book's.
-    pub(crate) async fn update(
-        &self,
-        owner: UserId,
-        id: BookId,
-        changes: BookChanges,
-        expected_version: Option<i32>,
-        now: Timestamp,
-    ) -> Result<Updated, StoreError> {
-        let isbn = changes.isbn.clone().flatten();
-        if let Some(mut update) = update_of(changes) {
-            update.value(Column::Version, Expr::col(Column::Version).add(1));
-            update.value(Column::UpdatedAt, now);
-            update.and_where(Column::Id.eq(id)).and_where(Column::OwnerId.eq(owner));
-            if let Some(version) = expected_version {
-                update.and_where(Column::Version.eq(version));
-            }
-            update.returning(Query::returning().columns(SHOWN));
-            // All rows, though there is one at most: SQLite commits when the statement has run to its
-            // end, and only then tells whether it could.
-            match self.0.writer.query_all(&update).await.as_deref() {
-                Ok([row, ..]) => {
-                    let book = Book::from_query_result(row, "")?;
-                    self.tell(owner, id, ChangeKind::Updated(book.version)).await;
-                    return Ok(Updated::Done(book));
-                }
-                Ok([]) => {}
-                Err(error) => {
-                    return match (Unique::broken_by(error), isbn) {
-                        (Some(Unique::BookIsbn), Some(isbn)) => {
-                            Ok(Updated::DuplicateIsbn(self.find_by_isbn(owner, &isbn).await?))
-                        }
-                        _ => Err(error.clone().into()),
-                    };
-                }
-            }
-        }
-        // Nothing was written. Why?
-        match self.one(owned_by(owner).add(Column::Id.eq(id))).await? {
-            None => Ok(Updated::NotFound),
-            Some(book) if expected_version.is_some_and(|version| version != book.version) => {
-                Ok(Updated::VersionConflict(book))
-            }
-            Some(book) => Ok(Updated::Done(book)),
-        }
-    }
-
-    /// Removes a book; false if the owner has no such book.
-    pub(crate) async fn delete(&self, owner: UserId, id: BookId) -> Result<bool, StoreError> {
-        let it = owned_by(owner).add(Column::Id.eq(id));
-        let deleted = Entity::delete_many().filter(it).exec(&self.0.writer).await?;
-        if deleted.rows_affected > 0 {
-            self.tell(owner, id, ChangeKind::Deleted).await;
-        }
-        Ok(deleted.rows_affected > 0)
     }
 
     /// The owner's book with this ISBN.
@@ -334,12 +274,9 @@ impl Books<'_> {
         self.one(owned_by(owner).add(Column::Isbn.eq(isbn.as_str()))).await
     }
 
-    async fn tell(&self, owner: UserId, book: BookId, kind: ChangeKind) {
-        self.0.events.tell(&[Event::BookChanged(BookChange { owner, book, kind })]).await;
-    }
-
     async fn one(&self, condition: Condition) -> Result<Option<Book>, StoreError> {
-        Ok(shown().filter(condition).into_model().one(&self.0.reader).await?)
+        let sql = self.0.direct.sql(&shown().filter(condition).into_query());
+        Ok(self.0.direct.read(sql).await?.pop())
     }
 }
 
@@ -350,6 +287,7 @@ pub(crate) enum Side {
     After,
 }
 
+/// The books, with their notes.
 fn shown() -> sea_orm::Select<Entity> {
     Entity::find().select_only().columns(SHOWN)
 }
@@ -358,40 +296,7 @@ fn owned_by(owner: UserId) -> Condition {
     Condition::all().add(Column::OwnerId.eq(owner))
 }
 
-/// The statement that makes these changes where they are changes; none if there are none to make.
-fn update_of(changes: BookChanges) -> Option<UpdateStatement> {
-    let mut update = Query::update();
-    update.table(Entity);
-    let mut different = Vec::new();
-    let mut set = |column: Column, value: sea_orm::Value, key: Option<(Column, sea_orm::Value)>| {
-        let distinct = BinOper::Custom("IS DISTINCT FROM");
-        different.push(Expr::col(column).binary(distinct, value.clone()));
-        update.value(column, value);
-        if let Some((column, value)) = key {
-            update.value(column, value);
-        }
-    };
-    if let Some(title) = changes.title {
-        let key = (Column::TitleKey, fold_for_index(title.as_str()).into());
-        set(Column::Title, title.as_str().into(), Some(key));
-    }
-    if let Some(author) = changes.author {
-        let key = (Column::AuthorKey, fold_for_index(author.as_str()).into());
-        set(Column::Author, author.as_str().into(), Some(key));
-    }
-    if let Some(isbn) = changes.isbn {
-        set(Column::Isbn, isbn.map(|isbn| isbn.as_str().to_owned()).into(), None);
-    }
-    if let Some(rating) = changes.rating {
-        set(Column::Rating, rating.map(Rating::get).into(), None);
-    }
-    if let Some(notes) = changes.notes {
-        let key = (Column::NotesKey, notes.as_ref().map(|notes| fold(notes.as_str())).into());
-        set(Column::Notes, notes.map(|notes| notes.as_str().to_owned()).into(), Some(key));
-    }
-    if different.is_empty() {
-        return None;
-    }
-    update.cond_where(different.into_iter().fold(Condition::any(), Condition::add));
-    Some(update)
+/// How many books a library has; no row where there never was one.
+fn library_size(owner: UserId) -> SelectStatement {
+    library::Entity::find_by_id(owner).select_only().column(library::Column::Books).into_query()
 }

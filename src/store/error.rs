@@ -1,37 +1,23 @@
-//! What can go wrong between us and the database.
+//! What can go wrong between us and the database, whichever driver asked it.
 
-use sea_orm::sqlx::error::DatabaseError;
+use std::error::Error;
+use std::sync::Arc;
+
 use sea_orm::sqlx::{self, postgres::PgDatabaseError};
-use sea_orm::{DbErr, RuntimeErr, SqlErr};
+use sea_orm::{DbErr, RuntimeErr};
 
 /// A statement failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum StoreError {
     /// No connection to be had, or the database is busy, full or going down: try again later.
     #[error("the database is unavailable")]
-    Unavailable(#[source] DbErr),
+    Unavailable(#[source] Arc<dyn Error + Send + Sync>),
     /// The account that the row was to belong to is gone.
     #[error("the account is gone")]
     AccountGone,
     /// Anything else, which means a fault of ours.
     #[error("the database refused a statement")]
-    Refused(#[source] DbErr),
-}
-
-impl From<DbErr> for StoreError {
-    fn from(error: DbErr) -> Self {
-        if matches!(error.sql_err(), Some(SqlErr::ForeignKeyConstraintViolation(_))) {
-            // Every foreign key of ours leads to the account, over the session if need be.
-            return Self::AccountGone;
-        }
-        match &error {
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Self::Unavailable(error),
-            _ => match sqlx_error(&error) {
-                Some(cause) if passes(cause) => Self::Unavailable(error),
-                _ => Self::Refused(error),
-            },
-        }
-    }
+    Refused(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 /// A rule of uniqueness, by its name in the migrations.
@@ -43,67 +29,162 @@ pub(super) enum Unique {
     BookIdempotencyKey,
 }
 
-impl Unique {
-    /// The rule that a statement would have broken.
-    pub(super) fn broken_by(error: &DbErr) -> Option<Self> {
-        const RULES: [(Unique, &str, &str); 4] = [
-            (Unique::Username, "users_username_unique", "users.username_key"),
-            (Unique::Email, "users_email_unique", "users.email_key"),
-            (Unique::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
-            (
-                Unique::BookIdempotencyKey,
-                "books_idempotency_key_unique",
-                "books.owner_id, books.idempotency_key",
-            ),
-        ];
-        let SqlErr::UniqueConstraintViolation(message) = error.sql_err()? else {
-            return None;
-        };
-        let sqlx::Error::Database(database) = sqlx_error(error)? else {
-            return None;
-        };
-        RULES.into_iter().find_map(|(rule, name, columns)| {
-            let is_it = match database.constraint() {
-                Some(constraint) => constraint == name,
-                // SQLite names the columns instead.
-                None => message.strip_prefix("UNIQUE constraint failed: ") == Some(columns),
-            };
-            is_it.then_some(rule)
-        })
+/// A statement failed, and this is the rule of uniqueness that it would have broken, if that is why.
+#[derive(Clone, Debug)]
+pub(super) struct Failed {
+    pub(super) broken: Option<Unique>,
+    pub(super) error: StoreError,
+}
+
+impl Failed {
+    /// Nothing was asked, and this is why.
+    pub(super) fn unavailable(why: &'static str) -> Self {
+        StoreError::Unavailable(Arc::from(Box::<dyn Error + Send + Sync>::from(why))).into()
     }
 }
 
-fn sqlx_error(error: &DbErr) -> Option<&sqlx::Error> {
-    match error {
-        DbErr::Exec(RuntimeErr::SqlxError(cause))
-        | DbErr::Query(RuntimeErr::SqlxError(cause))
-        | DbErr::Conn(RuntimeErr::SqlxError(cause)) => Some(cause),
-        _ => None,
+impl From<Failed> for StoreError {
+    fn from(failed: Failed) -> Self {
+        failed.error
     }
 }
 
-/// Whether the trouble is of the kind that passes.
-fn passes(cause: &sqlx::Error) -> bool {
+impl From<DbErr> for StoreError {
+    fn from(error: DbErr) -> Self {
+        Failed::from(error).error
+    }
+}
+
+impl From<StoreError> for Failed {
+    fn from(error: StoreError) -> Self {
+        Self { broken: None, error }
+    }
+}
+
+impl From<DbErr> for Failed {
+    fn from(error: DbErr) -> Self {
+        let reason = match &error {
+            DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => of_sqlx(cause),
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Reason::Passes,
+            _ => Reason::Fault,
+        };
+        reason.of(error)
+    }
+}
+
+impl From<tokio_postgres::Error> for Failed {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let reason = match error.as_db_error() {
+            Some(said) => of_postgres(said.code().code(), said.constraint()),
+            // What is no word of the database's is a connection that could not be made or kept.
+            None if error.is_closed()
+                || error.source().is_some_and(<dyn Error>::is::<std::io::Error>) =>
+            {
+                Reason::Passes
+            }
+            None => Reason::Fault,
+        };
+        reason.of(error)
+    }
+}
+
+impl From<rusqlite::Error> for Failed {
+    fn from(error: rusqlite::Error) -> Self {
+        let reason = match &error {
+            rusqlite::Error::SqliteFailure(code, message) => {
+                of_sqlite(code.extended_code, message.as_deref().unwrap_or_default())
+            }
+            _ => Reason::Fault,
+        };
+        reason.of(error)
+    }
+}
+
+/// Why a statement failed.
+#[derive(Clone, Copy, Debug)]
+enum Reason {
+    /// It would have broken a rule of uniqueness; none if it is not one of ours.
+    Unique(Option<Unique>),
+    AccountGone,
+    /// The trouble is of the kind that passes.
+    Passes,
+    Fault,
+}
+
+impl Reason {
+    fn of(self, cause: impl Error + Send + Sync + 'static) -> Failed {
+        match self {
+            Self::Unique(broken) => Failed { broken, error: StoreError::Refused(Arc::new(cause)) },
+            Self::AccountGone => StoreError::AccountGone.into(),
+            Self::Passes => StoreError::Unavailable(Arc::new(cause)).into(),
+            Self::Fault => StoreError::Refused(Arc::new(cause)).into(),
+        }
+    }
+}
+
+fn of_sqlx(cause: &sqlx::Error) -> Reason {
     match cause {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => true,
-        sqlx::Error::Database(error) => says_later(&**error),
-        _ => false,
+        | sqlx::Error::WorkerCrashed => Reason::Passes,
+        sqlx::Error::Database(said) => {
+            let code = said.code().unwrap_or_default();
+            match said.try_downcast_ref::<PgDatabaseError>() {
+                Some(_) => of_postgres(&code, said.constraint()),
+                None => of_sqlite(code.parse().unwrap_or_default(), said.message()),
+            }
+        }
+        _ => Reason::Fault,
     }
 }
 
-fn says_later(error: &dyn DatabaseError) -> bool {
-    let code = error.code().unwrap_or_default();
-    if error.try_downcast_ref::<PgDatabaseError>().is_some() {
-        // Classes of SQLSTATE: connection, resources, operator intervention, system error;
-        // 40: a transaction that lost a race; 25006: a standby before it is promoted.
-        let class = code.get(..2).unwrap_or_default();
-        return matches!(class, "08" | "53" | "57" | "58" | "40") || code == "25006";
+/// Each rule with the name of its constraint, which PostgreSQL tells, and its columns, which SQLite does.
+const RULES: [(Unique, &str, &str); 4] = [
+    (Unique::Username, "users_username_unique", "users.username_key"),
+    (Unique::Email, "users_email_unique", "users.email_key"),
+    (Unique::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
+    (
+        Unique::BookIdempotencyKey,
+        "books_idempotency_key_unique",
+        "books.owner_id, books.idempotency_key",
+    ),
+];
+
+/// By SQLSTATE (PostgreSQL, appendix A).
+fn of_postgres(code: &str, constraint: Option<&str>) -> Reason {
+    match (code, code.get(..2).unwrap_or_default()) {
+        ("23505", _) => Reason::Unique(
+            RULES
+                .into_iter()
+                .find_map(|(rule, name, _)| (constraint == Some(name)).then_some(rule)),
+        ),
+        // Every foreign key of ours leads to the account, over the session if need be.
+        ("23503", _) => Reason::AccountGone,
+        // Classes: connection, resources, operator intervention, system error; 40: a transaction that
+        // lost a race. 25006: a standby before it is promoted.
+        (_, "08" | "53" | "57" | "58" | "40") | ("25006", _) => Reason::Passes,
+        _ => Reason::Fault,
     }
-    // Primary result codes of SQLite: BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY.
-    code.parse::<i32>().is_ok_and(|code| matches!(code & 0xff, 5 | 6 | 10 | 13 | 14 | 8))
+}
+
+/// By extended result code.
+fn of_sqlite(code: i32, message: &str) -> Reason {
+    const UNIQUE: i32 = 2067;
+    const FOREIGN_KEY: i32 = 787;
+    match (code, code & 0xff) {
+        (UNIQUE, _) => {
+            let columns = message.strip_prefix("UNIQUE constraint failed: ");
+            Reason::Unique(
+                RULES.into_iter().find_map(|(rule, _, its)| (columns == Some(its)).then_some(rule)),
+            )
+        }
+        (FOREIGN_KEY, _) => Reason::AccountGone,
+        // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY.
+        (_, 5 | 6 | 10 | 13 | 14 | 8) => Reason::Passes,
+        _ => Reason::Fault,
+    }
 }

@@ -61,7 +61,7 @@ impl FailedLogins<'_> {
                     .to_owned(),
             )
             .returning_col(Column::ForgottenAt);
-        if !self.0.writer.query_all(&insert).await?.is_empty() {
+        if !self.0.writer().await?.query_all(&insert).await?.is_empty() {
             return Ok(Ok(()));
         }
         let forgotten_at = Entity::find()
@@ -69,7 +69,7 @@ impl FailedLogins<'_> {
             .column(Column::ForgottenAt)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
             .into_tuple::<Timestamp>()
-            .one(&self.0.writer)
+            .one(&*self.0.writer().await?)
             .await?;
         let wait = forgotten_at.map_or(Duration::ZERO, |it| it.since(latest));
         Ok(Err(wait.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
@@ -81,7 +81,7 @@ impl FailedLogins<'_> {
         Entity::update_many()
             .col_expr(Column::ForgottenAt, less)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
-            .exec(&self.0.writer)
+            .exec(&*self.0.writer().await?)
             .await?;
         Ok(())
     }
@@ -96,7 +96,7 @@ impl FailedLogins<'_> {
                 .limit(PURGED_AT_ONCE)
                 .into_query();
             let rows = Entity::delete_many().filter(Column::AccountHash.in_subquery(forgotten));
-            if rows.exec(&self.0.writer).await?.rows_affected == 0 {
+            if rows.exec(&*self.0.writer().await?).await?.rows_affected == 0 {
                 return Ok(());
             }
         }

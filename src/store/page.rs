@@ -1,7 +1,7 @@
 //! Keyset pagination, without a database: which rows to ask for, and what follows from them.
 
 /// From which end of a list a slice is taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     /// `first`.
     Start,

@@ -69,10 +69,10 @@ impl Sessions<'_> {
             .filter(user::Column::PasswordHash.eq(&user.password_hash))
             .lock_shared()
             .into_tuple::<UserId>()
-            .one(&transaction)
+            .one(&*transaction)
             .await?;
         if still_so.is_some() {
-            insert(&transaction, user.id, new).await?;
+            insert(&*transaction, user.id, new).await?;
             transaction.commit().await?;
         }
         Ok(still_so.is_some())
@@ -135,7 +135,7 @@ impl Sessions<'_> {
         use refresh_token::Column;
 
         let transaction = self.0.begin().await?;
-        let Some(session) = lock_session_of(&transaction, shown).await? else {
+        let Some(session) = lock_session_of(&*transaction, shown).await? else {
             return Ok(Rotation::Unknown);
         };
         let first_use =
@@ -144,23 +144,23 @@ impl Sessions<'_> {
             .set(first_use)
             .filter(Column::TokenHash.eq(shown.to_vec()))
             .filter(Column::UsedAt.is_null())
-            .exec(&transaction)
+            .exec(&*transaction)
             .await?;
-        let token = refresh_token::Entity::find_by_id(shown.to_vec()).one(&transaction).await?;
+        let token = refresh_token::Entity::find_by_id(shown.to_vec()).one(&*transaction).await?;
         let Some(token) = token else { return Ok(Rotation::Unknown) };
         let (session, user) = (session.id, session.user_id);
         let rotation = if token.used_at.is_some_and(|used_at| now >= used_at + grace) {
-            session::Entity::delete_by_id(session).exec(&transaction).await?;
+            session::Entity::delete_by_id(session).exec(&*transaction).await?;
             Rotation::Reused { session, user }
         } else if token.expires_at > now {
-            give_token(&transaction, session, new, now).await?;
+            give_token(&*transaction, session, new, now).await?;
             let used = session::ActiveModel {
                 last_used_at: Set(now),
                 expires_at: Set(new.expires_at),
                 ..Default::default()
             };
             let its = session::Column::Id.eq(session);
-            session::Entity::update_many().set(used).filter(its).exec(&transaction).await?;
+            session::Entity::update_many().set(used).filter(its).exec(&*transaction).await?;
             Rotation::Rotated { session, user }
         } else {
             return Ok(Rotation::Unknown);
@@ -177,7 +177,7 @@ impl Sessions<'_> {
         let ended = session::Entity::delete_many()
             .filter(session::Column::Id.eq(id))
             .filter(session::Column::UserId.eq(user))
-            .exec(&self.0.writer)
+            .exec(&*self.0.writer().await?)
             .await?;
         if ended.rows_affected > 0 {
             self.0.tell_ended(&[id]).await;
@@ -187,7 +187,7 @@ impl Sessions<'_> {
 
     /// Ends all sessions of an account, and tells which.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
-        let ended = end_all(&self.0.writer, user).await?;
+        let ended = end_all(&*self.0.writer().await?, user).await?;
         self.0.tell_ended(&ended).await;
         Ok(ended)
     }
@@ -206,7 +206,7 @@ impl Sessions<'_> {
                 .limit(PURGED_AT_ONCE)
                 .into_query();
             let sessions = session::Entity::delete_many().filter(Id.in_subquery(expired));
-            if sessions.exec(&self.0.writer).await?.rows_affected == 0 {
+            if sessions.exec(&*self.0.writer().await?).await?.rows_affected == 0 {
                 return Ok(());
             }
         }

@@ -2,12 +2,16 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    QueryFilter, QuerySelect,
+    QueryFilter, QuerySelect, QueryTrait,
 };
+use uuid::Uuid;
 
 use super::Store;
-use super::error::{StoreError, Unique};
+use super::direct::{FromRow, Known, Row};
+use super::error::{Failed, StoreError, Unique};
 use super::sessions::{self, NewSession};
+use crate::clock::Timestamp;
+use crate::entity::book;
 use crate::entity::user::{ActiveModel, Column, Entity};
 use crate::id::{SessionId, UserId};
 use crate::input::email::Email;
@@ -41,7 +45,9 @@ impl Store {
 
 impl Users<'_> {
     pub(crate) async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        Ok(Entity::find_by_id(id).one(&self.0.reader).await?)
+        let user = || Entity::find_by_id(id).into_query();
+        let sql = self.0.direct.known(Known::User, vec![id.into()], user);
+        Ok(self.0.direct.read(sql).await?.pop())
     }
 
     /// The accounts with these ids, in no order.
@@ -103,11 +109,11 @@ impl Users<'_> {
         };
         let row = ActiveModel::from(user.clone()).reset_all();
         let transaction = self.0.begin().await?;
-        if let Err(error) = Entity::insert(row).exec_without_returning(&transaction).await {
+        if let Err(error) = Entity::insert(row).exec_without_returning(&*transaction).await {
             transaction.rollback().await?;
-            return self.refused(error, Some(username), Some(email), None).await;
+            return self.refused(error.into(), Some(username), Some(email), None).await;
         }
-        sessions::insert(&transaction, id, session).await?;
+        sessions::insert(&*transaction, id, session).await?;
         transaction.commit().await?;
         Ok(Named::Done(user))
     }
@@ -136,9 +142,11 @@ impl Users<'_> {
         if email.is_some() {
             update = update.filter(Column::PasswordHash.eq(&user.password_hash));
         }
-        match update.exec_with_returning(&self.0.writer).await {
+        match update.exec_with_returning(&*self.0.writer().await?).await {
             Ok(mut users) => Ok(users.pop().map(Named::Done)),
-            Err(error) => self.refused(error, username, email, Some(user.id)).await.map(Some),
+            Err(error) => {
+                self.refused(error.into(), username, email, Some(user.id)).await.map(Some)
+            }
         }
     }
 
@@ -152,11 +160,11 @@ impl Users<'_> {
         session: &NewSession,
     ) -> Result<Option<Vec<SessionId>>, StoreError> {
         let transaction = self.0.begin().await?;
-        if !set_password(&transaction, user, password_hash).await? {
+        if !set_password(&*transaction, user, password_hash).await? {
             return Ok(None);
         }
-        let ended = sessions::end_all(&transaction, user.id).await?;
-        sessions::insert(&transaction, user.id, session).await?;
+        let ended = sessions::end_all(&*transaction, user.id).await?;
+        sessions::insert(&*transaction, user.id, session).await?;
         transaction.commit().await?;
         self.0.tell_ended(&ended).await;
         Ok(Some(ended))
@@ -164,7 +172,7 @@ impl Users<'_> {
 
     /// Keeps another hash of the same password. False if the password was changed meanwhile.
     pub(crate) async fn rehash(&self, user: &User, hash: String) -> Result<bool, StoreError> {
-        set_password(&self.0.writer, user, hash).await
+        set_password(&*self.0.writer().await?, user, hash).await
     }
 
     /// Removes an account and all it owns. Gives the sessions that ended; none, and nothing is
@@ -177,13 +185,16 @@ impl Users<'_> {
         let account = Entity::find_by_id(user.id)
             .filter(Column::PasswordHash.eq(&user.password_hash))
             .lock_exclusive()
-            .one(&transaction)
+            .one(&*transaction)
             .await?;
         if account.is_none() {
             return Ok(None);
         }
-        let ended = sessions::end_all(&transaction, user.id).await?;
-        Entity::delete_by_id(user.id).exec(&transaction).await?;
+        let ended = sessions::end_all(&*transaction, user.id).await?;
+        // Before the library, as whoever removes a single book locks them.
+        let books = book::Entity::delete_many().filter(book::Column::OwnerId.eq(user.id));
+        books.exec(&*transaction).await?;
+        Entity::delete_by_id(user.id).exec(&*transaction).await?;
         transaction.commit().await?;
         self.0.tell_ended(&ended).await;
         Ok(Some(ended))
@@ -193,19 +204,33 @@ impl Users<'_> {
     /// reports one.
     async fn refused(
         &self,
-        error: sea_orm::DbErr,
+        failed: Failed,
         username: Option<&Username>,
         email: Option<&Email>,
         but: Option<UserId>,
     ) -> Result<Named, StoreError> {
-        let Some(broken) = Unique::broken_by(&error) else {
-            return Err(error.into());
+        let Some(broken) = failed.broken else {
+            return Err(failed.error);
         };
         let taken = self.taken(username, email, but).await?;
         Ok(Named::Taken(Taken {
             username: taken.username || broken == Unique::Username,
             email: taken.email || broken == Unique::Email,
         }))
+    }
+}
+
+impl FromRow for User {
+    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
+        Ok(Self {
+            id: row.get::<Uuid>(0)?.into(),
+            username: row.get(1)?,
+            username_key: row.get(2)?,
+            email: row.get(3)?,
+            email_key: row.get(4)?,
+            password_hash: row.get(5)?,
+            created_at: Timestamp::from_millis(row.get(6)?),
+        })
     }
 }
 

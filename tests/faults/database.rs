@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
+use futures_util::join;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::json;
 
@@ -73,16 +74,23 @@ async fn a_pool_that_is_exhausted_says_so_and_recovers() {
     let blocker = Database::connect(postgres.url()).await.expect("a connection");
     let lock = blocker.begin().await.expect("a transaction");
     lock.execute_unprepared("LOCK TABLE books IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
-    // Two have a connection and wait for the lock; the rest waits for a connection.
+    // Searches go over the pool: two have a connection and wait for the lock; the rest waits for a
+    // connection.
+    let search = "{ books(filter: { search: \"Emma\" }) { nodes { id } } }";
+    let search = async || code(&alice.ask(search, json!({})).await.expect("an answer"));
     let started = Instant::now();
-    let codes = join_all((0..6).map(|_| alice.code_of_list())).await;
+    let lists = join_all((0..6).map(|_| alice.code_of_list()));
+    let (codes, lists) = join!(join_all((0..6).map(|_| search())), lists);
     assert!(started.elapsed() < Duration::from_secs(12), "{:?}", started.elapsed());
     let count = |code: &str| codes.iter().filter(|it| it.as_deref() == Some(code)).count();
     assert_eq!((count("TIMEOUT"), count("SERVICE_UNAVAILABLE")), (2, 4), "{codes:?}");
+    // Lists wait for nothing but the lock.
+    assert!(lists.iter().all(|code| code.as_deref() == Some("TIMEOUT")), "{lists:?}");
 
     lock.rollback().await.expect("no lock");
     until("ready", async || server.is_ready().await).await;
     until("well", async || alice.code_of_list().await.is_none()).await;
+    assert_eq!(search().await, None);
     assert_eq!(alice.titles().await, ["Emma"]);
 }
 
@@ -115,7 +123,7 @@ async fn servers_that_start_at_once_migrate_once() {
             .expect("a row");
         let numbers: (i64, i64) =
             (row.try_get("", "number").unwrap(), row.try_get("", "versions").unwrap());
-        assert_eq!(numbers, (4, 4));
+        assert_eq!(numbers, (5, 5));
         let alice = Person::register(&servers[0], "alice").await;
         alice.add("Emma", "").await.expect("an answer");
     }

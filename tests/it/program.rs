@@ -265,16 +265,17 @@ async fn migrations_go_up_and_down() {
         String::from_utf8(run.stdout).expect("UTF-8")
     };
     let all = |state: &str| {
-        ["m0001_users", "m0002_sessions", "m0003_books", "m0004_failed_logins"]
-            .map(|name| format!("{state} {name}\n"))
-            .concat()
+        let names = ["users", "sessions", "books", "failed_logins", "libraries"];
+        let lines =
+            names.iter().zip(1..).map(|(name, number)| format!("{state} m{number:04}_{name}\n"));
+        lines.collect::<String>()
     };
     assert_eq!(migrate(&["status"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(database.number("SELECT count(*) FROM books").await, 0);
-    assert!(migrate(&["down"]).ends_with("pending m0004_failed_logins\n"));
-    assert_eq!(migrate(&["down", "3"]), all("pending"));
+    assert!(migrate(&["down"]).ends_with("pending m0005_libraries\n"));
+    assert_eq!(migrate(&["down", "4"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
 }
 

@@ -1,7 +1,5 @@
 //! Accounts: from registration to removal.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
@@ -70,8 +68,8 @@ struct UpdateProfilePayload {
 }
 
 impl UpdateProfilePayload {
-    fn done(user: users::User) -> Self {
-        Self { user: Some(User(Arc::new(user))), user_errors: Vec::new() }
+    fn done(user: &users::User) -> Self {
+        Self { user: Some(User(user.id)), user_errors: Vec::new() }
     }
 }
 
@@ -142,7 +140,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
-        let User(user) = User::signed_in(ctx).await?;
+        let user = User(ctx.viewer()?.user).row(ctx).await?;
         let mut form = Form::default();
         let (username, email) = input.parse(ctx, &mut form, &user).await?;
         let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
@@ -157,9 +155,8 @@ impl AccountMutation {
                 if renamed.email != user.email {
                     SecurityEvent::EmailChanged.log(ctx, Some(user.id), None);
                 }
-                let user = renamed;
-                ctx.loaders().know_user(&user).await;
-                Ok(UpdateProfilePayload::done(user))
+                ctx.loaders().know_user(&renamed).await;
+                Ok(UpdateProfilePayload::done(&renamed))
             }
             Some(Named::Taken(taken)) => {
                 refuse_taken(&mut form, taken);
@@ -174,7 +171,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
     ) -> Result<AuthPayload> {
-        let User(user) = User::signed_in(ctx).await?;
+        let user = User(ctx.viewer()?.user).row(ctx).await?;
         let mut form = Form::default();
         let hints = vec![user.username.clone(), user.email.clone()];
         let new = ctx.passwords().parse(input.new_password, hints).await?;
@@ -204,7 +201,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountPayload> {
-        let User(user) = User::signed_in(ctx).await?;
+        let user = User(ctx.viewer()?.user).row(ctx).await?;
         let mut form = Form::default();
         check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
         if form.is_faultless() && !ctx.auth().delete_account(&user).await? {

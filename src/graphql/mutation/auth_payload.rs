@@ -1,7 +1,5 @@
 //! What whoever signs in gets.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, SimpleObject};
 
 use crate::auth::SignedIn;
@@ -51,7 +49,7 @@ impl AuthPayload {
             access_token_expires_at: Some(DateTime(signed_in.access_token_expires_at)),
             refresh_token,
             refresh_token_expires_at: Some(DateTime(expires_at)),
-            user: Some(User(Arc::new(signed_in.user))),
+            user: Some(User(signed_in.user.id)),
             user_errors: Vec::new(),
         }
     }

@@ -2,7 +2,8 @@
 
 use async_graphql::{Context, ID, Object};
 
-use crate::graphql::connection::{BookConnection, BookPage, Window};
+use crate::graphql::book_page::BookPage;
+use crate::graphql::connection::{BookConnection, Window};
 use crate::graphql::context::Doors;
 use crate::graphql::error::{Nullable, Result};
 use crate::graphql::types::book::Book;
@@ -43,7 +44,7 @@ impl BookQuery {
         #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
         let window = Window { first, after, last, before };
-        BookConnection::load(ctx.store(), ctx.viewer()?.user, window, filter, order_by).await
+        BookConnection::load(ctx, ctx.viewer()?.user, window, filter, order_by).await
     }
 
     /// Numbered pages over the same list, for tables.
@@ -56,6 +57,6 @@ impl BookQuery {
         #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
     ) -> Result<BookPage> {
         let owner = ctx.viewer()?.user;
-        BookPage::load(ctx.store(), owner, (page, per_page), filter, order_by).await
+        BookPage::load(ctx, owner, (page, per_page), filter, order_by).await
     }
 }

@@ -17,7 +17,9 @@ impl ViewerQuery {
     async fn viewer(&self, ctx: &Context<'_>) -> Nullable<User> {
         match ctx.identity() {
             Identity::Anonymous => None,
-            Identity::User(_) | Identity::Rejected(_) => Some(User::signed_in(ctx).await),
+            Identity::User(_) | Identity::Rejected(_) => {
+                Some(ctx.viewer().map(|viewer| User(viewer.user)))
+            }
         }
     }
 }

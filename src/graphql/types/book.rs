@@ -1,14 +1,15 @@
 //! Books.
 
-use async_graphql::{Context, ID, Object};
+use async_graphql::parser::types::Field;
+use async_graphql::{Context, ContextSelectionSet, ID, Object, OutputType, Positioned, Value};
 
 use super::user::User;
 use crate::auth::identity::Viewer;
 use crate::graphql::context::Doors;
-use crate::graphql::error::{Failure, Result};
+use crate::graphql::error::Result;
+use crate::graphql::plain::{Plain, write_json, write_text};
 use crate::graphql::scalars::DateTime;
-use crate::id::BookId;
-use crate::store::StoreError;
+use crate::id::{BookId, UserId};
 use crate::store::books;
 
 #[derive(Clone, Debug)]
@@ -60,9 +61,8 @@ impl Book {
     }
 
     /// Whose library it is in.
-    async fn owner(&self, ctx: &Context<'_>) -> Result<User> {
-        let owner = ctx.loaders().user(self.0.owner_id).await?;
-        owner.map(User).ok_or_else(|| Failure::from(StoreError::AccountGone))
+    async fn owner(&self) -> User {
+        User(self.0.owner_id)
     }
 
     /// Starts at 1 and grows by one with every change.
@@ -78,5 +78,69 @@ impl Book {
     /// When it was last changed; at first the same as `createdAt`.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
+    }
+}
+
+/// A field of a book that is written as it is.
+pub(crate) enum PlainField {
+    Id,
+    Title,
+    Author,
+    Isbn,
+    Rating,
+    Notes,
+    /// The books of a list have one owner, of whom the same is asked for each.
+    Owner(Value),
+    Version,
+    CreatedAt,
+    UpdatedAt,
+}
+
+impl Plain for Book {
+    /// The owner.
+    type Common = UserId;
+    type Field = PlainField;
+
+    const INTERFACES: &'static [&'static str] = &["Node"];
+
+    async fn field(
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+        owner: &UserId,
+    ) -> Option<PlainField> {
+        Some(match field.node.name.node.as_str() {
+            "id" => PlainField::Id,
+            "title" => PlainField::Title,
+            "author" => PlainField::Author,
+            "isbn" => PlainField::Isbn,
+            "rating" => PlainField::Rating,
+            "notes" => PlainField::Notes,
+            "version" => PlainField::Version,
+            "createdAt" => PlainField::CreatedAt,
+            "updatedAt" => PlainField::UpdatedAt,
+            "owner" => {
+                let ctx = ctx.with_field(field);
+                let ctx = ctx.with_selection_set(&field.node.selection_set);
+                // What goes wrong is told where it is resolved for each book.
+                PlainField::Owner(User(*owner).resolve(&ctx, field).await.ok()?)
+            }
+            _ => return None,
+        })
+    }
+
+    fn write(&self, field: &PlainField, json: &mut Vec<u8>) {
+        let book = &self.0;
+        match field {
+            PlainField::Id => write_text(book.id, json),
+            PlainField::Title => write_json(&book.title, json),
+            PlainField::Author => write_json(&book.author, json),
+            PlainField::Isbn => write_json(&book.isbn, json),
+            PlainField::Rating => write_json(&book.rating, json),
+            PlainField::Notes => write_json(&book.notes, json),
+            PlainField::Owner(owner) => write_json(owner, json),
+            PlainField::Version => write_json(&book.version, json),
+            PlainField::CreatedAt => write_text(book.created_at, json),
+            PlainField::UpdatedAt => write_text(book.updated_at, json),
+        }
     }
 }

@@ -10,21 +10,21 @@ use crate::graphql::connection::{BookConnection, Window};
 use crate::graphql::context::Doors;
 use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
+use crate::id::UserId;
 use crate::store::{StoreError, users};
 
 /// The most sessions that are listed.
 const SESSIONS: u64 = 100;
 
 /// Always the caller, or whoever has just signed in: nobody is given anybody else's account, which
-/// is why its fields ask no further.
-#[derive(Clone, Debug)]
-pub(crate) struct User(pub(crate) Arc<users::User>);
+/// is why its fields ask no further. Its row is read when a field needs it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct User(pub(crate) UserId);
 
 impl User {
-    /// The account that is calling.
-    pub(in crate::graphql) async fn signed_in(ctx: &Context<'_>) -> Result<Self> {
-        let user = ctx.loaders().user(ctx.viewer()?.user).await?;
-        user.map(Self).ok_or_else(|| StoreError::AccountGone.into())
+    pub(in crate::graphql) async fn row(self, ctx: &Context<'_>) -> Result<Arc<users::User>> {
+        let row = ctx.loaders().user(self.0).await?;
+        row.ok_or_else(|| StoreError::AccountGone.into())
     }
 }
 
@@ -33,22 +33,22 @@ impl User {
 impl User {
     /// Names this account, in `node` and in caches.
     pub(super) async fn id(&self) -> ID {
-        self.0.id.into()
+        self.0.into()
     }
 
     /// As typed; unique regardless of case.
-    async fn username(&self) -> &str {
-        &self.0.username
+    async fn username(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.row(ctx).await?.username.clone())
     }
 
     /// As typed; unique regardless of case.
-    async fn email(&self) -> &str {
-        &self.0.email
+    async fn email(&self, ctx: &Context<'_>) -> Result<String> {
+        Ok(self.row(ctx).await?.email.clone())
     }
 
     /// When the account was registered.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
+        Ok(DateTime(self.row(ctx).await?.created_at))
     }
 
     /// The books of this account, newest first unless `orderBy` says otherwise.
@@ -67,12 +67,12 @@ impl User {
         #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
         let window = Window { first, after, last, before };
-        BookConnection::load(ctx.store(), self.0.id, window, filter, order_by).await
+        BookConnection::load(ctx, self.0, window, filter, order_by).await
     }
 
     /// Where this account is signed in, newest first, up to 100.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
-        let sessions = ctx.store().sessions().of_user(self.0.id, ctx.now(), SESSIONS).await?;
+        let sessions = ctx.store().sessions().of_user(self.0, ctx.now(), SESSIONS).await?;
         Ok(sessions.into_iter().map(Session).collect())
     }
 }

@@ -24,6 +24,11 @@ pub(crate) struct BookFilter {
 }
 
 impl BookFilter {
+    /// Whether it lets all books pass.
+    pub(super) fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
     pub(super) fn condition(&self) -> Condition {
         let unrated = self.unrated.map(|unrated| {
             if unrated { Column::Rating.is_null() } else { Column::Rating.is_not_null() }

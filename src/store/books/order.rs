@@ -10,7 +10,7 @@ use crate::id::BookId;
 use crate::input::text::fold_for_index;
 
 /// What books are ordered by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BookOrderField {
     CreatedAt,
     UpdatedAt,
@@ -19,13 +19,13 @@ pub(crate) enum BookOrderField {
     Rating,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum Direction {
     Ascending,
     Descending,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BookOrder {
     pub(crate) field: BookOrderField,
     pub(crate) direction: Direction,

@@ -9,8 +9,8 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::sqlx;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPool, PgPoolOptions};
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection, PgListener, PgPoolOptions};
+use sea_orm::sqlx::{self, Connection};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
@@ -84,15 +84,15 @@ impl Postgres {
     ) -> anyhow::Result<Self> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("bookshelf events");
-        // One that listens and one that tells.
-        let pool = PgPoolOptions::new().max_connections(2).connect_with(options).await?;
-        let listener = connect(&pool).await?;
+        let listener = connect(&options).await?;
+
         let (outbox, waiting) = mpsc::channel(OUTBOX);
         let signals = Arc::new(Signals::default());
         let mut tasks = JoinSet::new();
-        let ear = Ear { pool: pool.clone(), hub, outage, signals: Arc::clone(&signals) };
+        let ear = Ear { options: options.clone(), hub, outage, signals: Arc::clone(&signals) };
         tasks.spawn(ear.listen(listener));
-        tasks.spawn(send(pool, waiting, signals));
+        let voice = Voice { options, connection: None };
+        tasks.spawn(send(voice, waiting, signals));
         Ok(Self { outbox, _tasks: tasks })
     }
 
@@ -114,15 +114,18 @@ impl Postgres {
     }
 }
 
-async fn connect(pool: &PgPool) -> Result<PgListener, sqlx::Error> {
-    let mut listener = PgListener::connect_with(pool).await?;
+/// With a pool of its own each time: a listener that hears nothing keeps its connection until it has said
+/// goodbye over it, which may be never.
+async fn connect(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let mut listener = PgListener::connect_with(&pool).await?;
     listener.listen(CHANNEL).await?;
     Ok(listener)
 }
 
 /// Hears what is told.
 struct Ear {
-    pool: PgPool,
+    options: PgConnectOptions,
     hub: Arc<Hub>,
     outage: Arc<Outage>,
     signals: Arc<Signals>,
@@ -166,7 +169,7 @@ impl Ear {
 
     async fn connect_anew(&self) -> PgListener {
         loop {
-            match timeout(DEAF_AFTER, connect(&self.pool)).await {
+            match timeout(DEAF_AFTER, connect(&self.options)).await {
                 Ok(Ok(listener)) => {
                     // The database may have been away for longer than it took to notice.
                     self.outage.noticed();
@@ -179,7 +182,7 @@ impl Ear {
     }
 }
 
-async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Waiting>, signals: Arc<Signals>) {
+async fn send(mut voice: Voice, mut waiting: mpsc::Receiver<Waiting>, signals: Arc<Signals>) {
     let mut batch = Vec::with_capacity(AT_ONCE);
     let mut kept: Vec<(Instant, String)> = Vec::new();
     loop {
@@ -190,7 +193,7 @@ async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Waiting>, signals: Arc<S
                 }
                 let lines: Vec<_> = batch.iter().map(|it: &Waiting| it.event.to_string()).collect();
                 let lines = lines.join("\n");
-                notify(&pool, &lines).await;
+                voice.notify(&lines).await;
                 // Who does not wait any more has no need to know.
                 for it in batch.drain(..) {
                     let _ = it.told.send(());
@@ -202,38 +205,56 @@ async fn send(pool: PgPool, mut waiting: mpsc::Receiver<Waiting>, signals: Arc<S
             }
             () = signals.missed.notified() => {
                 sleep(RECOVERY).await;
-                notify(&pool, AGAIN).await;
+                voice.notify(AGAIN).await;
             }
             () = signals.again.notified() => {
                 kept.retain(|(told, _)| told.elapsed() < KEPT);
                 for (_, lines) in &kept {
-                    notify(&pool, lines).await;
+                    voice.notify(lines).await;
                 }
             }
-            () = sleep(BEAT_EVERY) => notify(&pool, BEAT).await,
+            () = sleep(BEAT_EVERY) => voice.notify(BEAT).await,
         }
     }
 }
 
-/// Tells something, however often the database has to be asked. What arrives twice because an answer
-/// was lost is noticed where it arrives.
-async fn notify(pool: &PgPool, lines: &str) {
-    loop {
-        match timeout(DEAF_AFTER, try_notify(pool, lines)).await {
-            Ok(Ok(())) => return,
-            Ok(Err(error)) => tracing::warn!(%error, "events wait"),
-            Err(_) => tracing::warn!("events wait: the database does not answer"),
-        }
-        sleep(RETRY).await;
-    }
+/// A connection of its own to tell things over: a pool would ask whether it still lives before and after
+/// each.
+struct Voice {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
 }
 
-/// Nothing is lost with the notification that is not lost with the server, so it waits for no disk.
-async fn try_notify(pool: &PgPool, lines: &str) -> Result<(), sqlx::Error> {
-    sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
-        .bind(CHANNEL)
-        .bind(lines)
-        .execute(pool)
-        .await
-        .map(drop)
+impl Voice {
+    /// Tells something, however often the database has to be asked. What arrives twice because an answer
+    /// was lost is noticed where it arrives.
+    async fn notify(&mut self, lines: &str) {
+        loop {
+            let was_open = self.connection.is_some();
+            match timeout(DEAF_AFTER, self.try_notify(lines)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::warn!(%error, "events wait"),
+                Err(_) => tracing::warn!("events wait: the database does not answer"),
+            }
+            self.connection = None;
+            // One that was open may have been lost while nothing was told.
+            if !was_open {
+                sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// Nothing is lost with the notification that is not lost with the server, so it waits for no disk.
+    async fn try_notify(&mut self, lines: &str) -> Result<(), sqlx::Error> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(PgConnection::connect_with(&self.options).await?),
+        };
+        sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(lines)
+            .execute(connection)
+            .await
+            .map(drop)
+    }
 }

@@ -4,5 +4,7 @@ mod list;
 mod paging;
 mod read;
 mod search;
+mod selections;
 mod statements;
+mod totals;
 mod update;

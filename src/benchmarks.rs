@@ -1,0 +1,49 @@
+//! Parts of the house by themselves, for `benches/parts.rs`.
+
+use std::time::Duration;
+
+use sea_orm::sea_query::SqliteQueryBuilder;
+use uuid::Uuid;
+
+use crate::auth::access_token::AccessTokens;
+use crate::clock::{Clock, Timestamp};
+use crate::id::Ids;
+use crate::store::books::statement_of_first_page;
+
+/// An access token, and those who verify it.
+#[derive(Debug)]
+pub struct Token {
+    tokens: AccessTokens,
+    token: String,
+    now: Timestamp,
+}
+
+impl Token {
+    /// Issues a token.
+    ///
+    /// # Errors
+    /// Never: the secret is long enough.
+    pub fn issue() -> anyhow::Result<Self> {
+        let (clock, ttl) = (Clock::system(), Duration::from_secs(900));
+        let tokens = AccessTokens::new(&["0123456789abcdef0123456789abcdef".into()], ttl)?;
+        let (ids, now) = (Ids::new(clock.clone()), clock.now());
+        let (token, _) = tokens.issue(ids.next(), ids.next(), Uuid::nil(), now);
+        Ok(Self { tokens, token, now })
+    }
+
+    /// Whether the token is good, as a request asks.
+    pub fn verify(&self) -> bool {
+        self.tokens.verify(&self.token, self.now).is_ok()
+    }
+
+    /// The same of a token that was never seen.
+    pub fn verify_signature(&self) -> bool {
+        self.tokens.verify_signature(&self.token).is_some()
+    }
+}
+
+/// Writes the statement for the first page of a library, as it is done once for each kind of page.
+pub fn write_page_statement() -> String {
+    let ids = Ids::new(Clock::system());
+    statement_of_first_page(ids.next()).build(SqliteQueryBuilder).0
+}

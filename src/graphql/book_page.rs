@@ -1,0 +1,88 @@
+//! Lists of books as numbered pages, for tables.
+
+use async_graphql::{Context, Object};
+use futures_util::try_join;
+
+use super::connection::{as_int, list, size_of_page};
+use super::context::Doors;
+use super::error::{Failure, Result};
+use super::plain::Rows;
+use super::types::book::Book;
+use super::types::book_filter::{BookFilter, BookOrder};
+use crate::id::UserId;
+use crate::store::books::BookList;
+
+/// A numbered page of a list of books.
+#[derive(Debug)]
+pub(super) struct BookPage {
+    list: BookList,
+    rows: Vec<Book>,
+    page: i32,
+    per_page: i32,
+    /// Known if it was to be told.
+    total: Option<u64>,
+}
+
+impl BookPage {
+    pub(super) async fn load(
+        ctx: &Context<'_>,
+        owner: UserId,
+        (page, per_page): (i32, i32),
+        filter: Option<BookFilter>,
+        order: Option<BookOrder>,
+    ) -> Result<Self> {
+        let list = list(owner, filter, order)?;
+        let limit = size_of_page(per_page, "perPage")? as u64;
+        let Some(pages_before) = u64::try_from(page).ok().and_then(|page| page.checked_sub(1))
+        else {
+            return Err(Failure::bad_input("page starts at 1."));
+        };
+        let (wanted, books) = (ctx.look_ahead(), ctx.store().books());
+        let rows = books.page(&list, pages_before * limit, limit);
+        let (rows, total) = if ["total", "pages"].iter().any(|it| wanted.field(it).exists()) {
+            let (rows, total) = try_join!(rows, books.count(&list))?;
+            (rows, Some(total))
+        } else {
+            (rows.await?, None)
+        };
+        let rows = rows.into_iter().map(Book).collect();
+        Ok(Self { list, rows, page, per_page, total })
+    }
+
+    async fn count(&self, ctx: &Context<'_>) -> Result<i32> {
+        match self.total {
+            Some(total) => Ok(as_int(total)),
+            None => Ok(as_int(ctx.store().books().count(&self.list).await?)),
+        }
+    }
+}
+
+/// A numbered page of a list of books, for tables.
+#[Object]
+impl BookPage {
+    /// The books of this page; none on a page past the end.
+    async fn items(&self) -> Rows<'_, Book, Book> {
+        Rows { rows: &self.rows, object: |book| book, common: self.list.owner }
+    }
+
+    /// Books that match the filter, on all pages; counted only when asked for.
+    async fn total(&self, ctx: &Context<'_>) -> Result<i32> {
+        self.count(ctx).await
+    }
+
+    /// The number of this page, from 1.
+    async fn page(&self) -> i32 {
+        self.page
+    }
+
+    /// Books on a full page.
+    async fn per_page(&self) -> i32 {
+        self.per_page
+    }
+
+    /// How many pages there are; 0 when no book matches.
+    async fn pages(&self, ctx: &Context<'_>) -> Result<i32> {
+        let total = self.count(ctx).await?;
+        Ok(total / self.per_page + i32::from(total % self.per_page > 0))
+    }
+}

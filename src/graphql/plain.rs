@@ -1,0 +1,218 @@
+//! Lists whose elements have all that is asked of them at hand: they are written as JSON in one loop, where
+//! async-graphql would make a future for each field of each element, and a tree of values of their answers.
+//!
+//! What is written is a [`Value::Binary`], which has no other use in this schema: [`to_json`] takes it for
+//! the JSON that it is.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::registry::Registry;
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::context;
+
+/// An object with fields that are a matter of looking: nothing is asked for, and nothing can fail.
+pub(super) trait Plain: OutputType + 'static {
+    /// What all elements of a list have in common.
+    type Common: Send + Sync;
+
+    /// A field that can be written.
+    type Field: Send + Sync;
+
+    /// The interfaces that the object implements.
+    const INTERFACES: &'static [&'static str] = &[];
+
+    /// Looks at a selected field, once for all elements of a list; none if it has to be resolved for each.
+    fn field(
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+        common: &Self::Common,
+    ) -> impl Future<Output = Option<Self::Field>> + Send;
+
+    /// Writes a field's value as JSON.
+    fn write(&self, field: &Self::Field, json: &mut Vec<u8>);
+}
+
+/// The fields to write of each element of a list.
+pub(super) struct Plan<T: Plain>(Vec<Planned<T>>);
+
+struct Planned<T: Plain> {
+    /// The field's name in the answer, as JSON, with what stands between it and its neighbours.
+    name: Vec<u8>,
+    field: PlannedField<T>,
+}
+
+enum PlannedField<T: Plain> {
+    Own(T::Field),
+    /// The same for each element.
+    Fixed(Vec<u8>),
+}
+
+impl<T: Plain> Plan<T> {
+    /// None if some of the selected fields have to be resolved.
+    pub(super) async fn of(ctx: &ContextSelectionSet<'_>, common: &T::Common) -> Option<Self> {
+        let mut fields = Vec::new();
+        collect::<T>(ctx, &ctx.item.node, &mut fields)?;
+        let mut plan = Vec::with_capacity(fields.len());
+        for field in fields {
+            let mut name = if plan.is_empty() { Vec::new() } else { b",".to_vec() };
+            write_json(field.node.response_key().node.as_str(), &mut name);
+            name.push(b':');
+            let field = if field.node.name.node == "__typename" {
+                let mut json = Vec::new();
+                write_json(&T::type_name(), &mut json);
+                PlannedField::Fixed(json)
+            } else {
+                PlannedField::Own(T::field(ctx, field, common).await?)
+            };
+            plan.push(Planned { name, field });
+        }
+        Some(Self(plan))
+    }
+
+    /// Writes an element as JSON.
+    pub(super) fn write(&self, element: &T, json: &mut Vec<u8>) {
+        json.push(b'{');
+        for Planned { name, field } in &self.0 {
+            json.extend_from_slice(name);
+            match field {
+                PlannedField::Own(field) => element.write(field, json),
+                PlannedField::Fixed(fixed) => json.extend_from_slice(fixed),
+            }
+        }
+        json.push(b'}');
+    }
+}
+
+/// Adds the fields of a selection set, each of which stands there once; none if that cannot be told.
+fn collect<'a, T: Plain>(
+    ctx: &ContextSelectionSet<'a>,
+    set: &'a SelectionSet,
+    fields: &mut Vec<&'a Positioned<Field>>,
+) -> Option<()> {
+    for selection in &set.items {
+        // `@skip` and `@include` have been taken out already.
+        if !selection.node.directives().is_empty() {
+            return None;
+        }
+        let (condition, inner) = match &selection.node {
+            Selection::Field(field) => {
+                fields.push(field);
+                continue;
+            }
+            Selection::InlineFragment(fragment) => {
+                (fragment.node.type_condition.as_ref(), &fragment.node.selection_set)
+            }
+            Selection::FragmentSpread(spread) => {
+                let fragment = ctx.query_env.fragments.get(&spread.node.fragment_name.node)?;
+                (Some(&fragment.node.type_condition), &fragment.node.selection_set)
+            }
+        };
+        let applies = condition.is_none_or(|condition| {
+            let on = condition.node.on.node.as_str();
+            on == T::type_name() || T::INTERFACES.contains(&on)
+        });
+        if !applies {
+            return None;
+        }
+        collect::<T>(ctx, &inner.node, fields)?;
+    }
+    Some(())
+}
+
+/// A list of objects, each of which is part of a row.
+pub(super) struct Rows<'a, R, T: Plain> {
+    pub(super) rows: &'a [R],
+    pub(super) object: fn(&R) -> &T,
+    pub(super) common: T::Common,
+}
+
+impl<R: Sync, T: Plain> OutputType for Rows<'_, R, T> {
+    fn type_name() -> Cow<'static, str> {
+        Vec::<T>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        Vec::<T>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Vec::<T>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        // async-graphql merges trees of values only.
+        if context::answers_each_once(ctx)
+            && let Some(plan) = Plan::of(ctx, &self.common).await
+        {
+            let mut json = Vec::with_capacity(ROW_BYTES * self.rows.len() + 2);
+            for (index, row) in self.rows.iter().enumerate() {
+                json.push(if index == 0 { b'[' } else { b',' });
+                plan.write((self.object)(row), &mut json);
+            }
+            if self.rows.is_empty() {
+                json.push(b'[');
+            }
+            json.push(b']');
+            return Ok(Value::Binary(json.into()));
+        }
+        // As async-graphql resolves a list, but that puts the path of the element in the place of the path
+        // of the field within it that an error has (8.0.0-rc.5, `resolve_list`).
+        let elements = self.rows.iter().map(self.object).enumerate().map(|(index, element)| {
+            let ctx = ctx.with_index(index);
+            async move {
+                element.resolve(&ctx, field).await.map_err(|error| match error.path.is_empty() {
+                    true => ctx.set_error_path(error),
+                    false => error,
+                })
+            }
+        });
+        Ok(Value::List(try_join_all(elements).await?))
+    }
+}
+
+/// How much an element usually takes, in bytes.
+const ROW_BYTES: usize = 512;
+
+/// An answer as JSON.
+pub(super) fn to_json(answer: &impl Serialize) -> String {
+    let mut json = Vec::with_capacity(1_024);
+    write_json(answer, &mut json);
+    #[expect(clippy::expect_used, reason = "all that is written comes out of strings")]
+    String::from_utf8(json).expect("JSON is UTF-8")
+}
+
+/// Adds a value as JSON.
+pub(super) fn write_json(value: &(impl Serialize + ?Sized), json: &mut Vec<u8>) {
+    let written = value.serialize(&mut Serializer::with_formatter(json, Verbatim));
+    #[expect(
+        clippy::expect_used,
+        reason = "a value of GraphQL is one of JSON, and memory takes it"
+    )]
+    written.expect("an answer is JSON");
+}
+
+/// Adds, as a JSON string, a text that has nothing to escape: an id or a time.
+pub(super) fn write_text(text: impl Display, json: &mut Vec<u8>) {
+    // Memory takes it.
+    let _ = write!(json, "\"{text}\"");
+}
+
+/// Writes JSON without white space, and bytes as the JSON that they are.
+struct Verbatim;
+
+impl Formatter for Verbatim {
+    fn write_byte_array<W: Write + ?Sized>(&mut self, to: &mut W, json: &[u8]) -> io::Result<()> {
+        to.write_all(json)
+    }
+}

@@ -1,0 +1,91 @@
+//! Lists are written in one loop where they can be; the answer is the same as where they cannot.
+
+use serde_json::json;
+
+use crate::support::{Actor, TestApp};
+
+async fn shelf(app: &TestApp) -> Actor {
+    let alice = app.alice().await;
+    for book in [
+        json!({ "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 5 }),
+        json!({ "title": "\"Quotes\" \\ and / slashes", "author": "Zoë \u{1f600} \u{a0}" }),
+        json!({ "title": "T", "author": "A", "notes": "two\nlines\tand \u{7f3a}", "rating": 1 }),
+    ] {
+        alice.has(book).await;
+        app.pass(1);
+    }
+    alice
+}
+
+const FRAGMENTS: &str = "
+    fragment OfBook on Book { title a: rating ... on Node { __typename } }
+    fragment OfNode on Node { id ... on Book { notes } }
+    query Another { books { nodes { ...OfBook ...OfNode } } }";
+
+#[tokio::test]
+async fn a_list_reads_alike_whether_its_answers_have_to_be_merged_or_not() {
+    let app = TestApp::start().await;
+    let alice = shelf(&app).await;
+    let all = "id title author isbn rating notes version createdAt updatedAt __typename";
+    for elements in [
+        format!("nodes {{ {all} }}"),
+        format!("nodes {{ {all} owner {{ id username email createdAt __typename }} }}"),
+        format!("edges {{ cursor node {{ {all} }} }}"),
+        "edges { __typename at: cursor it: node { b: title a: author } }".to_owned(),
+        "edges { ... on BookEdge { node { owner { username books(first: 1) { totalCount } } } } }"
+            .to_owned(),
+        "nodes { ...OfBook ...OfNode }".to_owned(),
+        "nodes { ... { rating } ... on Book { isbn } ...OfNode }".to_owned(),
+        "nodes { id title @skip(if: true) notes @include(if: true) }".to_owned(),
+        "nodes { x: owner { id } y: owner { username } notes }".to_owned(),
+        "nodes { title __typename }".to_owned(),
+        "nodes { id @skip(if: true) }".to_owned(),
+        "edges { node { id @skip(if: true) } cursor }".to_owned(),
+        "edges { node { ...OfNode @include(if: false) } }".to_owned(),
+    ] {
+        for list in ["books", "books(last: 2, orderBy: { field: TITLE })", "books(first: 1)"] {
+            let ask = async |elements: &str| {
+                let list = format!("query It {{ {list} {{ {elements} }} }} {FRAGMENTS}");
+                let query = json!({ "query": list, "operationName": "It" });
+                let answer = alice.post("application/json", query.to_string()).await;
+                answer.data();
+                answer.text
+            };
+            let once = ask(&elements).await;
+            assert_eq!(once, ask(&format!("{elements} {elements}")).await, "{elements}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_that_stands_there_twice_answers_with_all_that_is_asked() {
+    let app = TestApp::start().await;
+    let alice = shelf(&app).await;
+    let list = alice.ask("{ books(last: 1) { nodes { title } nodes { rating } } }").await.data();
+    assert_eq!(list, json!({ "nodes": [{ "title": "Dune", "rating": 5 }] }));
+    let list = alice
+        .ask("{ books(last: 1) { edges { node { id: title } } } books(last: 1) { edges { node { r: rating } } } }")
+        .await
+        .data();
+    assert_eq!(list, json!({ "edges": [{ "node": { "id": "Dune", "r": 5 } }] }));
+}
+
+#[tokio::test]
+async fn an_error_within_a_list_is_told_where_it_is() {
+    let app = TestApp::start().await;
+    let alice = shelf(&app).await;
+    let list = "{ books { nodes { owner { books(first: 0) { totalCount } } } } }";
+    let error = alice.ask(list).await.json()["errors"][0].clone();
+    assert_eq!(error["path"], json!(["books", "nodes", 0, "owner", "books"]), "{error}");
+    assert_eq!(error["extensions"]["code"], "BAD_USER_INPUT");
+}
+
+#[tokio::test]
+async fn a_list_that_is_empty_is_an_empty_list() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for elements in ["nodes { id }", "edges { cursor }"] {
+        let answer = alice.ask(&format!("{{ books {{ {elements} }} }}")).await;
+        assert!(answer.text.contains("[]"), "{}", answer.text);
+    }
+}

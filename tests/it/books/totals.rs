@@ -1,0 +1,134 @@
+use futures_util::future::join_all;
+use proptest::prelude::*;
+use proptest::test_runner::{Config, TestRunner};
+use serde_json::json;
+
+use crate::support::{Actor, PASSWORD, TestApp};
+
+/// What one of several clients does at the same time as the others.
+#[derive(Clone, Debug)]
+enum Deed {
+    Add,
+    /// A book with this number of a few, which the library may have already.
+    AddNumbered(usize),
+    /// The same creation once more, if it was made before.
+    Repeat(u8),
+    /// Removes one of the books that the client has added, or one that is gone already.
+    Remove(prop::sample::Index),
+}
+
+const ISBNS: [&str; 3] = ["9780441172719", "9780135957059", "9780140449136"];
+
+fn deed() -> impl Strategy<Value = Deed> {
+    prop_oneof![
+        3 => Just(Deed::Add),
+        2 => (0..ISBNS.len()).prop_map(Deed::AddNumbered),
+        2 => (0..3u8).prop_map(Deed::Repeat),
+        3 => any::<prop::sample::Index>().prop_map(Deed::Remove),
+    ]
+}
+
+async fn act(actor: &Actor, deeds: &[Deed]) {
+    let mut added: Vec<String> = Vec::new();
+    for deed in deeds {
+        let answer = match deed {
+            Deed::Add => actor.create(json!({ "title": "T", "author": "A" })).await,
+            Deed::AddNumbered(number) => {
+                actor.create(json!({ "title": "T", "author": "A", "isbn": ISBNS[*number] })).await
+            }
+            Deed::Repeat(key) => {
+                let mutation = format!(
+                    "mutation {{ createBook(input: {{ title: \"T\", author: \"A\" }}, \
+                     idempotencyKey: \"{key}\") {{ book {{ id }} userErrors {{ code }} }} }}"
+                );
+                actor.ask(&mutation).await
+            }
+            Deed::Remove(which) => {
+                if !added.is_empty() {
+                    let id: &String = which.get(&added);
+                    actor.delete(id).await.data();
+                }
+                continue;
+            }
+        };
+        added.extend(answer.data()["book"]["id"].as_str().map(str::to_owned));
+    }
+}
+
+/// The size that a library tells, in each way in which it does.
+async fn told(actor: &Actor) -> [i64; 4] {
+    let sizes = [
+        "{ books(first: 1) { nodes { id } totalCount } }",
+        "{ books(last: 1) { totalCount } }",
+        "{ booksPage(perPage: 1) { total } }",
+        "{ booksPage(perPage: 1) { total: pages } }",
+    ];
+    let mut told = [0; 4];
+    for (size, query) in told.iter_mut().zip(sizes) {
+        let list = actor.ask(query).await.data();
+        let number = if list["total"].is_null() { &list["totalCount"] } else { &list["total"] };
+        *size = number.as_i64().expect("a number");
+    }
+    told
+}
+
+#[test]
+fn a_kept_total_is_the_number_of_books_whatever_happens_at_once() {
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let app = runtime.block_on(TestApp::start());
+    let number = std::cell::Cell::new(0);
+    let deeds = prop::collection::vec(prop::collection::vec(deed(), 1..8), 1..5);
+    TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() })
+        .run(&deeds, |deeds| {
+            number.set(number.get() + 1);
+            runtime.block_on(async {
+                let actor = app.anon().registered(&format!("person-{}", number.get())).await;
+                join_all(deeds.iter().map(|deeds| act(&actor, deeds))).await;
+                let counted = app
+                    .db_count(
+                        "books WHERE owner_id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)",
+                    )
+                    .await;
+                prop_assert_eq!(told(&actor).await, [counted; 4]);
+                let kept = "libraries l JOIN users u ON u.id = l.owner_id WHERE l.books \
+                            <> (SELECT count(*) FROM books b WHERE b.owner_id = l.owner_id)";
+                prop_assert_eq!(app.db_count(kept).await, 0);
+                Ok(())
+            })
+        })
+        .unwrap();
+}
+
+#[tokio::test]
+async fn a_library_goes_with_its_account() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    for actor in [&alice, &alice, &bob] {
+        actor.has(json!({ "title": "T", "author": "A" })).await;
+    }
+    assert_eq!(app.db_count("libraries").await, 2);
+    let input = json!({ "input": { "password": PASSWORD } });
+    let mutation = "mutation($input: DeleteAccountInput!) {
+        deleteAccount(input: $input) { deletedUserId userErrors { code } }
+    }";
+    alice.run(mutation, input).await.payload();
+    assert_eq!(app.db_count("libraries").await, 1);
+    assert_eq!(told(&bob).await, [1; 4]);
+}
+
+#[tokio::test]
+async fn an_empty_library_has_none() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    assert_eq!(told(&alice).await, [0; 4]);
+    let id = alice.has(json!({ "title": "T", "author": "A" })).await;
+    assert_eq!(told(&alice).await, [1; 4]);
+    alice.delete(&id).await.payload();
+    assert_eq!(told(&alice).await, [0; 4]);
+    // A part of the list that has no book to tell the total of the rest.
+    alice.has(json!({ "title": "T", "author": "A" })).await;
+    let list = alice.ask("{ books { edges { cursor } } }").await.data();
+    let after = &list["edges"][0]["cursor"];
+    let list = format!("{{ books(after: {after}) {{ nodes {{ id }} totalCount }} }}");
+    assert_eq!(alice.ask(&list).await.data(), json!({ "nodes": [], "totalCount": 1 }));
+}
