@@ -1,0 +1,32 @@
+-- Copies the reference data of the comparison (schema `reference`: users and books with integer keys) into
+-- Bookshelf's own tables. An id n becomes the UUID whose TypeID ends in the decimal digits of n, so that
+-- a client can name a book by its number: book 42 is book_01j0000000e008000000000042.
+
+CREATE FUNCTION pg_temp.key(n integer) RETURNS uuid LANGUAGE sql IMMUTABLE AS $$
+  SELECT ('01900000-0000-7000-8000-00' || lpad(to_hex(
+    (SELECT sum(substr(lpad(n::text, 8, '0'), place, 1)::bigint << (5 * (8 - place)))::bigint
+     FROM generate_series(1, 8) AS place)
+  ), 10, '0'))::uuid
+$$;
+
+CREATE FUNCTION pg_temp.millis(t timestamptz) RETURNS bigint LANGUAGE sql IMMUTABLE AS $$
+  SELECT floor(extract(epoch FROM t) * 1000)::bigint
+$$;
+
+INSERT INTO users (id, username, username_key, email, email_key, password_hash, created_at)
+SELECT pg_temp.key(id), username, lower(username), email, lower(email), password_hash,
+       pg_temp.millis(created_at)
+FROM reference.users ORDER BY id;
+
+-- Within one statement the trigger would leave a version of a library's row behind for each of its books.
+ALTER TABLE books DISABLE TRIGGER library_grows;
+
+INSERT INTO books (id, owner_id, title, title_key, author, author_key, isbn, rating, notes, notes_key,
+                   version, created_at, updated_at)
+SELECT pg_temp.key(id), pg_temp.key(user_id), title, lower(title), author, lower(author), isbn, rating,
+       notes, lower(notes), 1, pg_temp.millis(created_at), pg_temp.millis(created_at)
+FROM reference.books ORDER BY id;
+
+ALTER TABLE books ENABLE TRIGGER library_grows;
+
+INSERT INTO libraries (owner_id, books) SELECT owner_id, count(*) FROM books GROUP BY owner_id;

@@ -1,0 +1,52 @@
+"""Copies the reference data of the comparison (an SQLite file) into Bookshelf's own tables, as
+copy-from-reference.sql does on PostgreSQL.
+
+    python3 copy_from_reference.py REFERENCE BOOKSHELF
+"""
+import sqlite3
+import sys
+from datetime import datetime, timezone
+
+# The id n becomes the UUID whose TypeID ends in the decimal digits of n.
+FIRST_KEY = 0x01900000_0000_7000_8000_000000000000
+
+
+def key(n):
+    digits = sum(int(digit) << (5 * place) for place, digit in enumerate(reversed(str(n))))
+    return (FIRST_KEY + digits).to_bytes(16, "big")
+
+
+def millis(text):
+    at = datetime.strptime(text, "%Y-%m-%d %H:%M:%S.%f").replace(tzinfo=timezone.utc)
+    return int(at.timestamp()) * 1000 + at.microsecond // 1000
+
+
+def fold(text):
+    return None if text is None else text.lower()
+
+
+def main(reference, bookshelf):
+    source = sqlite3.connect(reference)
+    db = sqlite3.connect(bookshelf)
+    users = source.execute("SELECT id, username, email, password_hash, created_at FROM users ORDER BY id")
+    db.executemany(
+        "INSERT INTO users (id, username, username_key, email, email_key, password_hash, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        ((key(n), name, fold(name), email, fold(email), password_hash, millis(at))
+         for n, name, email, password_hash, at in users))
+    books = source.execute(
+        "SELECT id, user_id, title, author, isbn, rating, notes, created_at FROM books ORDER BY id")
+    db.executemany(
+        "INSERT INTO books (id, owner_id, title, title_key, author, author_key, isbn, rating, notes,"
+        " notes_key, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+        ((key(n), key(owner), title, fold(title), author, fold(author), isbn, rating, notes, fold(notes),
+          millis(at), millis(at))
+         for n, owner, title, author, isbn, rating, notes, at in books))
+    db.commit()
+    db.execute("ANALYZE")
+    db.commit()
+    db.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+
+
+if __name__ == "__main__":
+    main(*sys.argv[1:])
