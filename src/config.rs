@@ -26,7 +26,8 @@ pub struct Config {
     pub listen: SocketAddr,
     /// Where the data is kept.
     pub database: Database,
-    /// The most connections to hold to the database; sized to the machine when absent.
+    /// Connections to PostgreSQL for single statements, and the most, beside those, for what takes several;
+    /// with SQLite, readers for searches. Sized to the machine when absent.
     pub database_pool: Option<NonZeroU32>,
     /// Signs and verifies access tokens: the first signs, all verify.
     pub jwt_secrets: JwtSecrets,

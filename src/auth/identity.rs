@@ -4,7 +4,6 @@ use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::store::books::Book;
 use crate::store::sessions::Session;
-use crate::store::users::User;
 
 /// Who is calling.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -60,8 +59,8 @@ impl Owned for Session {
 }
 
 /// People own themselves.
-impl Owned for User {
+impl Owned for UserId {
     fn owner(&self) -> UserId {
-        self.id
+        *self
     }
 }

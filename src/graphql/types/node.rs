@@ -32,7 +32,7 @@ impl Node {
         if let Some(id) = BookId::parse(id) {
             Ok(Book::find(ctx, viewer, id).await?.map(Self::Book))
         } else if let Some(id) = UserId::parse(id) {
-            Ok((id == viewer.user).then_some(Self::User(User(id))))
+            Ok(viewer.owns(&id).then_some(Self::User(User(id))))
         } else if let Some(id) = SessionId::parse(id) {
             let session = ctx.loaders().session(id).await?.filter(|it| viewer.owns(&**it));
             Ok(session.map(|session| Self::Session(Session((*session).clone()))))
