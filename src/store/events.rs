@@ -1,5 +1,5 @@
-//! What has happened, told to whoever listens, on any copy of the server: within the process on
-//! SQLite, over `LISTEN` and `NOTIFY` on PostgreSQL.
+//! What has happened, told to whoever listens, on any copy of the server: within the process, and over
+//! `LISTEN` and `NOTIFY` on PostgreSQL if there are other copies.
 //!
 //! Events are told after their change is committed, and are not kept: who listens hears of what
 //! happens from then on.
@@ -82,7 +82,7 @@ impl Event {
 #[derive(Clone, Debug)]
 pub(crate) struct Events {
     hub: Arc<Hub>,
-    /// The way to the other copies, and back to this one.
+    /// The way to the other copies, if there are any, and back to this one.
     postgres: Option<Arc<Postgres>>,
 }
 

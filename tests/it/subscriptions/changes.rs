@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use sea_orm::sqlx::postgres::PgListener;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
@@ -121,6 +122,35 @@ async fn a_change_made_through_one_copy_is_heard_at_another() {
     let event = timeout(Duration::from_secs(1), frames.next()).await.expect("within a second");
     assert_eq!(event, change("UPDATED", &id, Some("Dune")));
     nothing_more(&alice, &mut frames).await;
+}
+
+#[tokio::test]
+async fn what_one_copy_kept_to_itself_is_told_when_another_comes() {
+    let app = TestApp::start().await;
+    if !app.database.is_postgres() {
+        return; // An SQLite file has one server.
+    }
+    let mut channel = PgListener::connect(app.database.url()).await.expect("a connection");
+    channel.listen("bookshelf_events").await.expect("a channel");
+    let alice = app.alice().await;
+    let mut frames = listen(&alice).await;
+    let alone = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    assert_eq!(frames.next().await["data"]["bookChanged"]["bookId"], json!(alone));
+
+    let copy = app.copy().await;
+    let mut there = listen(&alice.clone().at(&copy.router)).await;
+    let together = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    for frames in [&mut frames, &mut there] {
+        // A subscriber may hear of what was told again, too.
+        while frames.next().await["data"]["bookChanged"]["bookId"] != json!(together) {}
+    }
+
+    let mut told = Vec::new();
+    while told.iter().filter(|line: &&String| line.starts_with("created")).count() < 2 {
+        let heard = timeout(Duration::from_secs(5), channel.recv()).await.expect("in time");
+        told.extend(heard.expect("what is told").payload().lines().map(str::to_owned));
+    }
+    assert_eq!(told[0], "again", "a server that is alone says nothing: {told:?}");
 }
 
 #[tokio::test]

@@ -1,0 +1,113 @@
+//! The connection on which events are heard.
+
+use std::sync::Arc;
+
+use sea_orm::sqlx;
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
+use tokio::time::{sleep, timeout};
+
+use super::{AGAIN, Audience, BEAT, CHANNEL, DEAF_AFTER, Lately, RETRY, Signals};
+use crate::store::events::Hub;
+use crate::store::outage::Outage;
+
+/// The lock that all share who listen, as the two numbers of an advisory lock ("books", "ears").
+const LISTENS: (i32, i32) = (0x626f_6f6b, 0x6561_7273);
+
+/// Hears what is told.
+pub(super) struct Ear {
+    pub(super) options: PgConnectOptions,
+    pub(super) hub: Arc<Hub>,
+    pub(super) outage: Arc<Outage>,
+    pub(super) lately: Arc<Lately>,
+    pub(super) signals: Arc<Signals>,
+}
+
+/// With a pool of its own each time: a listener that hears nothing keeps its connection until it has said
+/// goodbye over it, which may be never.
+pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
+    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
+    let mut listener = PgListener::connect_with(&pool).await?;
+    // It would not take the lock again.
+    listener.eager_reconnect(false);
+    listener.listen(CHANNEL).await?;
+    sqlx::query("SELECT pg_advisory_lock_shared($1, $2)")
+        .bind(LISTENS.0)
+        .bind(LISTENS.1)
+        .execute(&mut listener)
+        .await?;
+    Ok(listener)
+}
+
+/// Whether nobody else listens. Whoever begins to after that calls out, and is heard after that.
+pub(super) async fn is_alone(listener: &mut PgListener) -> Result<bool, sqlx::Error> {
+    sqlx::query_scalar(
+        "SELECT NOT EXISTS (SELECT FROM pg_locks JOIN pg_database ON oid = database
+         WHERE locktype = 'advisory' AND datname = current_database()
+         AND classid = $1::int4::oid AND objid = $2::int4::oid AND pid <> pg_backend_pid())",
+    )
+    .bind(LISTENS.0)
+    .bind(LISTENS.1)
+    .fetch_one(listener)
+    .await
+}
+
+impl Ear {
+    pub(super) async fn listen(self, mut listener: PgListener) {
+        loop {
+            match timeout(DEAF_AFTER, listener.try_recv()).await {
+                Ok(Ok(Some(notification))) => {
+                    for line in notification.payload().lines() {
+                        self.hear(line, &mut listener).await;
+                    }
+                }
+                Ok(Ok(None)) => listener = self.connect_anew("the connection was lost").await,
+                Ok(Err(error)) => listener = self.connect_anew(&error.to_string()).await,
+                Err(_) => listener = self.connect_anew("nothing is heard").await,
+            }
+        }
+    }
+
+    async fn hear(&self, line: &str, listener: &mut PgListener) {
+        match line {
+            BEAT => self.look_around(listener).await,
+            AGAIN => {
+                self.lately.set_audience(Audience::Everywhere);
+                self.signals.again.notify_one();
+                self.look_around(listener).await;
+            }
+            // What is no event may be one of a newer server.
+            line => line.parse().into_iter().for_each(|event| self.hub.deliver(event)),
+        }
+    }
+
+    /// Tells only those here from now on, if nobody else is left.
+    async fn look_around(&self, listener: &mut PgListener) {
+        // What fails shows with the next look at the connection.
+        if self.lately.audience() == Audience::Everywhere
+            && let Ok(Ok(true)) = timeout(DEAF_AFTER, is_alone(listener)).await
+        {
+            self.lately.set_audience(Audience::Here);
+        }
+    }
+
+    async fn connect_anew(&self, why: &str) -> PgListener {
+        self.has_missed();
+        tracing::warn!(why, "events may have been missed, and are asked for again");
+        loop {
+            match timeout(DEAF_AFTER, connect(&self.options)).await {
+                Ok(Ok(listener)) => {
+                    // The database may have been away for longer than it took to notice.
+                    self.has_missed();
+                    return listener;
+                }
+                Ok(Err(_)) | Err(_) => sleep(RETRY).await,
+            }
+        }
+    }
+
+    fn has_missed(&self) {
+        self.lately.set_audience(Audience::Everywhere);
+        self.outage.noticed();
+        self.signals.missed.notify_one();
+    }
+}

@@ -1,0 +1,105 @@
+//! The connection over which events are told.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
+use sea_orm::sqlx::{self, Connection};
+use tokio::sync::mpsc;
+use tokio::time::{sleep, timeout};
+
+use super::{AGAIN, BEAT, CHANNEL, DEAF_AFTER, Lately, RETRY, Signals, Waiting};
+use crate::store::events::Event;
+
+/// How many events go into one notification, whose text has less than 8,000 bytes.
+const AT_ONCE: usize = 80;
+
+/// How long after an outage the other copies listen again, as a rule.
+const RECOVERY: Duration = Duration::from_millis(300);
+
+/// How often something is said when there is nothing to say.
+const BEAT_EVERY: Duration = Duration::from_secs(10);
+
+/// A connection of its own to tell things over: a pool would ask whether it still lives before and after
+/// each.
+pub(super) struct Voice {
+    options: PgConnectOptions,
+    connection: Option<PgConnection>,
+}
+
+impl Voice {
+    pub(super) fn new(options: PgConnectOptions) -> Self {
+        Self { options, connection: None }
+    }
+
+    /// Tells what waits, and again what was told lately when somebody asks for it.
+    pub(super) async fn send(
+        mut self,
+        mut waiting: mpsc::Receiver<Waiting>,
+        lately: Arc<Lately>,
+        signals: Arc<Signals>,
+    ) {
+        let mut batch: Vec<Waiting> = Vec::with_capacity(AT_ONCE);
+        loop {
+            tokio::select! {
+                received = waiting.recv_many(&mut batch, AT_ONCE) => {
+                    if received == 0 {
+                        return;
+                    }
+                    self.notify(&lines(batch.iter().map(|it| &it.event))).await;
+                    // Who does not wait any more has no need to know.
+                    for it in batch.drain(..) {
+                        let _ = it.told.send(());
+                    }
+                }
+                () = signals.missed.notified() => {
+                    sleep(RECOVERY).await;
+                    self.notify(AGAIN).await;
+                }
+                () = signals.again.notified() => {
+                    for events in lately.kept().chunks(AT_ONCE) {
+                        self.notify(&lines(events)).await;
+                    }
+                }
+                () = sleep(BEAT_EVERY) => self.notify(BEAT).await,
+            }
+        }
+    }
+
+    /// Tells something, however often the database has to be asked. What arrives twice because an answer
+    /// was lost is noticed where it arrives.
+    pub(super) async fn notify(&mut self, lines: &str) {
+        loop {
+            let was_open = self.connection.is_some();
+            match timeout(DEAF_AFTER, self.try_notify(lines)).await {
+                Ok(Ok(())) => return,
+                Ok(Err(error)) => tracing::warn!(%error, "events wait"),
+                Err(_) => tracing::warn!("events wait: the database does not answer"),
+            }
+            self.connection = None;
+            // One that was open may have been lost while nothing was told.
+            if !was_open {
+                sleep(RETRY).await;
+            }
+        }
+    }
+
+    /// Nothing is lost with the notification that is not lost with the server, so it waits for no disk.
+    async fn try_notify(&mut self, lines: &str) -> Result<(), sqlx::Error> {
+        let connection = match &mut self.connection {
+            Some(connection) => connection,
+            None => self.connection.insert(PgConnection::connect_with(&self.options).await?),
+        };
+        sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
+            .bind(CHANNEL)
+            .bind(lines)
+            .execute(connection)
+            .await
+            .map(drop)
+    }
+}
+
+fn lines<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
+    let lines: Vec<_> = events.into_iter().map(ToString::to_string).collect();
+    lines.join("\n")
+}
