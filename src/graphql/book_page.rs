@@ -62,7 +62,7 @@ impl BookPage {
 impl BookPage {
     /// The books of this page; none on a page past the end.
     async fn items(&self) -> Rows<'_, Book, Book> {
-        Rows { rows: &self.rows, object: |book| book, common: self.list.owner }
+        Rows { rows: &self.rows, object: |book| book }
     }
 
     /// Books that match the filter, on all pages; counted only when asked for.

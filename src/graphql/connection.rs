@@ -4,7 +4,6 @@ use async_graphql::parser::types::Field;
 use async_graphql::{
     ComplexObject, Context, ContextSelectionSet, Object, Positioned, SimpleObject,
 };
-use futures_util::join;
 
 use super::context::Doors;
 use super::cursor;
@@ -15,7 +14,7 @@ use super::types::book_filter::{BookFilter, BookOrder};
 use crate::id::UserId;
 use crate::store::books;
 use crate::store::books::{BookList, Position, Side, Wanted};
-use crate::store::page::{Beyond, End, Slice};
+use crate::store::page::{Beyond, End, Slice, Sliced};
 
 /// How many elements a list gives when nobody says.
 pub(super) const DEFAULT_SIZE: i32 = 20;
@@ -96,23 +95,25 @@ impl BookConnection {
         let slice = window.slice(list.order)?;
         let selected = ctx.look_ahead();
         let nodes = [selected.field("nodes"), selected.field("edges").field("node")];
+        let reads = |names: &[&str]| {
+            nodes.iter().any(|node| names.iter().any(|name| node.field(name).exists()))
+        };
         let wanted = Wanted {
-            notes: nodes.iter().any(|node| node.field("notes").exists()),
+            details: reads(&["isbn", "rating", "version", "updatedAt"]),
+            notes: reads(&["notes"]),
+            owner: nodes.iter().any(|node| {
+                let owner = node.field("owner");
+                ["username", "email", "createdAt"].iter().any(|name| owner.field(name).exists())
+            }),
             total: selected.field("totalCount").exists(),
         };
-        let books = ctx.store().books();
-        let sliced = books.slice(&list, &slice, wanted);
-        let owner_is_read = ["username", "email", "createdAt"]
-            .iter()
-            .any(|name| nodes.iter().any(|node| node.field("owner").field(name).exists()));
-        let (sliced, total) = if owner_is_read {
-            // The loader remembers whom it finds here.
-            join!(sliced, ctx.loaders().user(owner)).0?
-        } else {
-            sliced.await?
-        };
-        let edges = sliced.rows.into_iter().map(|row| BookEdge::new(list.order, row)).collect();
-        Ok(Self { list, slice, edges, more: sliced.more, total })
+        let part = ctx.store().books().slice(&list, &slice, wanted).await?;
+        if let Some(owner) = part.owner {
+            ctx.loaders().know_user(owner).await;
+        }
+        let Sliced { rows, more } = part.books;
+        let edges = rows.into_iter().map(|row| BookEdge::new(list.order, row)).collect();
+        Ok(Self { list, slice, edges, more, total: part.total })
     }
 
     async fn holds(&self, ctx: &Context<'_>, beyond: Beyond<Position>) -> Result<bool> {
@@ -130,12 +131,12 @@ impl BookConnection {
 impl BookConnection {
     /// The books of this part, each with its cursor.
     async fn edges(&self) -> Rows<'_, BookEdge, BookEdge> {
-        Rows { rows: &self.edges, object: |edge| edge, common: self.list.owner }
+        Rows { rows: &self.edges, object: |edge| edge }
     }
 
     /// The books of this part.
     async fn nodes(&self) -> Rows<'_, BookEdge, Book> {
-        Rows { rows: &self.edges, object: |edge| &edge.node, common: self.list.owner }
+        Rows { rows: &self.edges, object: |edge| &edge.node }
     }
 
     /// Where this part lies in the list.
@@ -203,6 +204,10 @@ impl Plain for BookEdge {
     /// The owner of the books.
     type Common = UserId;
     type Field = PlainField;
+
+    fn common(&self) -> UserId {
+        self.node.common()
+    }
 
     async fn field(
         ctx: &ContextSelectionSet<'_>,

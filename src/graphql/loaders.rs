@@ -13,7 +13,7 @@ use crate::id::{BookId, SessionId, UserId};
 use crate::store::StoreError;
 use crate::store::books::Book;
 use crate::store::sessions::Session;
-use crate::store::users::User;
+use crate::store::users::Profile;
 
 /// A row that is found by its id. Usually one is asked for, with a statement that the database knows by
 /// heart.
@@ -27,7 +27,7 @@ trait Row: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self>, StoreError>> + Send;
 }
 
-impl Row for User {
+impl Row for Profile {
     type Id = UserId;
 
     fn id(&self) -> UserId {
@@ -36,8 +36,8 @@ impl Row for User {
 
     async fn find_many(services: &Services, ids: &[UserId]) -> Result<Vec<Self>, StoreError> {
         match ids {
-            [id] => Ok(services.store.users().find(*id).await?.into_iter().collect()),
-            ids => services.store.users().find_many(ids).await,
+            [id] => Ok(services.store.users().profile(*id).await?.into_iter().collect()),
+            ids => services.store.users().profiles(ids).await,
         }
     }
 }
@@ -94,7 +94,7 @@ type Lazy<R> = OnceLock<Loader<<R as Row>::Id, Found<R>, Batch<R>>>;
 /// subscription's forget between two events.
 pub(crate) struct Loaders {
     services: Arc<Services>,
-    users: Lazy<User>,
+    users: Lazy<Profile>,
     books: Lazy<Book>,
     sessions: Lazy<Session>,
 }
@@ -116,7 +116,7 @@ impl Loaders {
         })
     }
 
-    pub(super) async fn user(&self, id: UserId) -> Found<User> {
+    pub(super) async fn user(&self, id: UserId) -> Found<Profile> {
         self.of(&self.users).load(id).await
     }
 
@@ -128,9 +128,9 @@ impl Loaders {
     }
 
     /// Remembers an account that is known already, so that nobody asks for it.
-    pub(super) async fn know_user(&self, user: &User) {
+    pub(super) async fn know_user(&self, user: Profile) {
         self.of(&self.users).clear(user.id).await;
-        self.of(&self.users).prime(user.id, Ok(Some(Arc::new(user.clone())))).await;
+        self.of(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
     }
 
     /// The book with this id, whoever owns it.

@@ -1,5 +1,5 @@
-//! Lists whose elements have all that is asked of them at hand: they are written as JSON in one loop, where
-//! async-graphql would make a future for each field of each element, and a tree of values of their answers.
+//! Objects, and lists of them, that have all that is asked of them at hand: they are written as JSON in one
+//! loop, where async-graphql would make a future for each field of each, and a tree of values of their answers.
 //!
 //! What is written is a [`Value::Binary`], which has no other use in this schema: [`to_json`] takes it for
 //! the JSON that it is.
@@ -22,13 +22,16 @@ pub(super) trait Plain: OutputType + 'static {
     /// What all elements of a list have in common.
     type Common: Send + Sync;
 
+    /// What it has in common with the others.
+    fn common(&self) -> Self::Common;
+
     /// A field that can be written.
     type Field: Send + Sync;
 
     /// The interfaces that the object implements.
     const INTERFACES: &'static [&'static str] = &[];
 
-    /// Looks at a selected field, once for all elements of a list; none if it has to be resolved for each.
+    /// Looks at a selected field, once for all objects; none if it has to be resolved for each.
     fn field(
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
@@ -39,7 +42,7 @@ pub(super) trait Plain: OutputType + 'static {
     fn write(&self, field: &Self::Field, json: &mut Vec<u8>);
 }
 
-/// The fields to write of each element of a list.
+/// The fields to write of each object.
 pub(super) struct Plan<T: Plain>(Vec<Planned<T>>);
 
 struct Planned<T: Plain> {
@@ -55,8 +58,12 @@ enum PlannedField<T: Plain> {
 }
 
 impl<T: Plain> Plan<T> {
-    /// None if some of the selected fields have to be resolved.
+    /// None if some of the selected fields have to be resolved, or answers have to be merged, which
+    /// async-graphql does with trees of values only.
     pub(super) async fn of(ctx: &ContextSelectionSet<'_>, common: &T::Common) -> Option<Self> {
+        if !context::answers_each_once(ctx) {
+            return None;
+        }
         let mut fields = Vec::new();
         collect::<T>(ctx, &ctx.item.node, &mut fields)?;
         let mut plan = Vec::with_capacity(fields.len());
@@ -76,13 +83,13 @@ impl<T: Plain> Plan<T> {
         Some(Self(plan))
     }
 
-    /// Writes an element as JSON.
-    pub(super) fn write(&self, element: &T, json: &mut Vec<u8>) {
+    /// Writes an object as JSON.
+    pub(super) fn write(&self, object: &T, json: &mut Vec<u8>) {
         json.push(b'{');
         for Planned { name, field } in &self.0 {
             json.extend_from_slice(name);
             match field {
-                PlannedField::Own(field) => element.write(field, json),
+                PlannedField::Own(field) => object.write(field, json),
                 PlannedField::Fixed(fixed) => json.extend_from_slice(fixed),
             }
         }
@@ -130,7 +137,6 @@ fn collect<'a, T: Plain>(
 pub(super) struct Rows<'a, R, T: Plain> {
     pub(super) rows: &'a [R],
     pub(super) object: fn(&R) -> &T,
-    pub(super) common: T::Common,
 }
 
 impl<R: Sync, T: Plain> OutputType for Rows<'_, R, T> {
@@ -151,17 +157,12 @@ impl<R: Sync, T: Plain> OutputType for Rows<'_, R, T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        // async-graphql merges trees of values only.
-        if context::answers_each_once(ctx)
-            && let Some(plan) = Plan::of(ctx, &self.common).await
-        {
-            let mut json = Vec::with_capacity(ROW_BYTES * self.rows.len() + 2);
+        let Some(first) = self.rows.first() else { return Ok(Value::List(Vec::new())) };
+        if let Some(plan) = Plan::of(ctx, &(self.object)(first).common()).await {
+            let mut json = Vec::with_capacity(BYTES * self.rows.len() + 2);
             for (index, row) in self.rows.iter().enumerate() {
                 json.push(if index == 0 { b'[' } else { b',' });
                 plan.write((self.object)(row), &mut json);
-            }
-            if self.rows.is_empty() {
-                json.push(b'[');
             }
             json.push(b']');
             return Ok(Value::Binary(json.into()));
@@ -181,8 +182,35 @@ impl<R: Sync, T: Plain> OutputType for Rows<'_, R, T> {
     }
 }
 
-/// How much an element usually takes, in bytes.
-const ROW_BYTES: usize = 512;
+/// An object by itself.
+#[derive(Debug)]
+pub(super) struct Whole<T>(pub(super) T);
+
+impl<T: Plain> OutputType for Whole<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let Some(plan) = Plan::of(ctx, &self.0.common()).await else {
+            return self.0.resolve(ctx, field).await;
+        };
+        let mut json = Vec::with_capacity(BYTES);
+        plan.write(&self.0, &mut json);
+        Ok(Value::Binary(json.into()))
+    }
+}
+
+/// How much an object usually takes, in bytes.
+const BYTES: usize = 512;
 
 /// An answer as JSON.
 pub(super) fn to_json(answer: &impl Serialize) -> String {

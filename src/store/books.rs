@@ -10,9 +10,10 @@ use tokio::try_join;
 use uuid::Uuid;
 
 use super::Store;
-use super::direct::{FromRow, Known, Row};
+use super::direct::{FromRow, Known, Row, through};
 use super::error::{Failed, StoreError};
 use super::page::{Slice, Sliced};
+use super::users::{Profile, SHOWN_BESIDE_THE_ID};
 use crate::clock::Timestamp;
 use crate::entity::book::{Column, Entity};
 use crate::entity::library;
@@ -33,6 +34,7 @@ pub(crate) use order::{BookOrder, BookOrderField, Direction, Position, SortKey};
 pub(super) use pages::PageShape;
 #[cfg(feature = "benchmarks")]
 pub(crate) use pages::statement_of_first_page;
+pub(super) use write::UpdateShape;
 
 /// A book as it is shown; what only order and search need stays in the database.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -55,12 +57,12 @@ const SHOWN: [Column; 10] = [
     Column::OwnerId,
     Column::Title,
     Column::Author,
+    Column::CreatedAt,
     Column::Isbn,
     Column::Rating,
-    Column::Notes,
     Column::Version,
-    Column::CreatedAt,
     Column::UpdatedAt,
+    Column::Notes,
 ];
 
 /// A book to be.
@@ -114,41 +116,97 @@ pub(crate) struct BookList {
     pub(crate) order: BookOrder,
 }
 
-/// What is asked of a list besides its books.
+/// What is asked of a list besides its books with their ids, owners, titles, authors and days of arrival.
+/// What is not wanted of a book is not read, and there as in a book that has none of it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted {
-    /// What the owners wrote about the books, which may be long; where it is not wanted, there is none.
+    /// ISBN, rating, version and the time of the last change.
+    pub(crate) details: bool,
+    /// What the owners wrote about the books, which may be long.
     pub(crate) notes: bool,
+    /// Whose books these are.
+    pub(crate) owner: bool,
     /// How many books the list has.
     pub(crate) total: bool,
 }
 
-/// A book in a list, and how many the list has, where that was asked for.
+impl Wanted {
+    /// All of a book.
+    const BOOK: Self = Self { details: true, notes: true, owner: false, total: false };
+
+    /// The columns of [`SHOWN`] that are read.
+    fn columns(self) -> impl Iterator<Item = Column> {
+        SHOWN.into_iter().filter(move |column| match column {
+            Column::Isbn | Column::Rating | Column::Version | Column::UpdatedAt => self.details,
+            Column::Notes => self.notes,
+            _ => true,
+        })
+    }
+}
+
+/// A part of a list.
+#[derive(Debug)]
+pub(crate) struct Part {
+    pub(crate) books: Sliced<Book>,
+    /// If it was wanted, and there are books that could bring it along.
+    pub(crate) owner: Option<Profile>,
+    /// If it was wanted.
+    pub(crate) total: Option<u64>,
+}
+
+/// A book in a list, and what else was asked for.
 struct Listed {
     book: Book,
+    owner: Option<Profile>,
     total: Option<i64>,
 }
 
 impl FromRow for Book {
     fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
-        Ok(Self {
-            id: row.get::<Uuid>(0)?.into(),
-            owner_id: row.get::<Uuid>(1)?.into(),
-            title: row.get(2)?,
-            author: row.get(3)?,
-            isbn: row.get(4)?,
-            rating: row.get(5)?,
-            notes: row.get(6)?,
-            version: row.get(7)?,
-            created_at: Timestamp::from_millis(row.get(8)?),
-            updated_at: Timestamp::from_millis(row.get(9)?),
-        })
+        Ok(Listed::read(row, Wanted::BOOK)?.book)
     }
 }
 
-impl FromRow for Listed {
-    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
-        Ok(Self { book: Book::from_row(row)?, total: row.get(SHOWN.len())? })
+impl Listed {
+    /// Reads [`Wanted::columns`], and behind them the owner and the total.
+    fn read(row: &Row<'_>, wanted: Wanted) -> Result<Self, Failed> {
+        let created_at = Timestamp::from_millis(row.get(4)?);
+        let mut listed = Self {
+            book: Book {
+                id: row.get::<Uuid>(0)?.into(),
+                owner_id: row.get::<Uuid>(1)?.into(),
+                title: row.get(2)?,
+                author: row.get(3)?,
+                isbn: None,
+                rating: None,
+                notes: None,
+                version: 0,
+                created_at,
+                updated_at: created_at,
+            },
+            owner: None,
+            total: None,
+        };
+        let (book, mut read) = (&mut listed.book, 5);
+        if wanted.details {
+            book.isbn = row.get(read)?;
+            book.rating = row.get(read + 1)?;
+            book.version = row.get(read + 2)?;
+            book.updated_at = Timestamp::from_millis(row.get(read + 3)?);
+            read += 4;
+        }
+        if wanted.notes {
+            book.notes = row.get(read)?;
+            read += 1;
+        }
+        if wanted.owner {
+            listed.owner = Some(Profile::read(book.owner_id, row, read)?);
+            read += SHOWN_BESIDE_THE_ID.len();
+        }
+        if wanted.total {
+            listed.total = row.get(read)?;
+        }
+        Ok(listed)
     }
 }
 
@@ -182,34 +240,39 @@ impl Books<'_> {
         Ok(books.into_model().all(&self.0.reader).await?)
     }
 
-    /// A slice of a list, and how many books the list has if that is wanted: of a whole library with one
-    /// statement.
+    /// A slice of a list, and what is wanted beside it: of a whole library with one statement.
     pub(crate) async fn slice(
         &self,
         list: &BookList,
         slice: &Slice<Position>,
         wanted: Wanted,
-    ) -> Result<(Sliced<Book>, Option<u64>), StoreError> {
-        if !list.filter.is_empty() {
-            let books = pages::select(list, slice, wanted.notes).into_model();
+    ) -> Result<Part, StoreError> {
+        // A book's place in the list is made of what the list is ordered by.
+        let wanted = Wanted { details: wanted.details || list.order.is_by_details(), ..wanted };
+        let direct = &self.0.direct;
+        let (listed, total) = if list.filter.is_empty() {
+            let sql = pages::sql(direct, list, slice, wanted);
+            (direct.read_as(sql, |row| Listed::read(row, wanted)).await?, None)
+        } else {
+            let of_book = Wanted { total: false, ..wanted };
+            let sql = direct.sql(&pages::select(list, slice, of_book).into_query());
+            let books = through(&self.0.reader, sql, |row| Listed::read(row, of_book));
             let total =
-                async { Ok(if wanted.total { Some(self.count(list).await?) } else { None }) };
-            let (rows, total) =
-                try_join!(books.all(&self.0.reader).map_err(StoreError::from), total)?;
-            return Ok((slice.collect(rows), total));
-        }
-        let sql = pages::sql(&self.0.direct, list, slice, wanted);
-        if !wanted.total {
-            return Ok((slice.collect(self.0.direct.read(sql).await?), None));
-        }
-        let listed: Vec<Listed> = self.0.direct.read(sql).await?;
-        let total = match listed.first().and_then(|first| first.total) {
-            Some(total) => total.unsigned_abs(),
-            // No book came along that could tell.
-            None => self.count(list).await?,
+                async { if wanted.total { self.count(list).await.map(Some) } else { Ok(None) } };
+            try_join!(books.err_into::<StoreError>(), total)?
         };
-        let rows = listed.into_iter().map(|listed| listed.book).collect();
-        Ok((slice.collect(rows), Some(total)))
+        let (mut owner, mut brought) = (None, None);
+        let take = |listed: Listed| {
+            (owner, brought) = (listed.owner, listed.total);
+            listed.book
+        };
+        let books = slice.collect(listed.into_iter().map(take).collect());
+        let total = match total.or(brought.map(i64::unsigned_abs)) {
+            // No book came along that could tell.
+            None if wanted.total => Some(self.count(list).await?),
+            known => known,
+        };
+        Ok(Part { books, owner, total })
     }
 
     /// Whether the list has a book at this position or on this side of it.

@@ -13,7 +13,7 @@ use sea_orm::sea_query::QueryStatementWriter;
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, QueryResult, TryGetable, Value};
 
 use super::StatementObserver;
-use super::books::PageShape;
+use super::books::{PageShape, UpdateShape};
 use super::error::Failed;
 
 mod postgres;
@@ -37,7 +37,9 @@ pub(super) enum Known {
     NewBook,
     LibrarySize,
     User,
+    Profile,
     Page(PageShape),
+    Update(UpdateShape),
 }
 
 #[derive(Clone, Debug)]
@@ -92,11 +94,20 @@ impl Direct {
 
     /// The rows that a statement finds, which changes nothing.
     pub(super) async fn read<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, Failed> {
+        self.read_as(sql, T::from_row).await
+    }
+
+    /// The same, with another idea of what a row means.
+    pub(super) async fn read_as<T>(
+        &self,
+        sql: Sql,
+        from_row: impl Fn(&Row<'_>) -> Result<T, Failed>,
+    ) -> Result<Vec<T>, Failed> {
         self.observe(&sql);
         match &self.way {
-            Way::Lanes(lanes, _) if !lanes.are_closed() => lanes.read(&sql).await,
-            Way::Sqlite(sqlite) => sqlite.read(&sql),
-            Way::Lanes(_, pool) | Way::Pool(pool) => through(pool, sql).await,
+            Way::Lanes(lanes, _) if !lanes.are_closed() => lanes.read(&sql, from_row).await,
+            Way::Sqlite(sqlite) => sqlite.read(&sql, from_row),
+            Way::Lanes(_, pool) | Way::Pool(pool) => through(pool, sql, from_row).await,
         }
     }
 
@@ -105,9 +116,9 @@ impl Direct {
     pub(super) async fn write<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, Failed> {
         self.observe(&sql);
         match &self.way {
-            Way::Lanes(lanes, _) if !lanes.are_closed() => lanes.write(&sql).await,
+            Way::Lanes(lanes, _) if !lanes.are_closed() => lanes.write(&sql, T::from_row).await,
             Way::Sqlite(sqlite) => sqlite.write(sql).await,
-            Way::Lanes(_, pool) | Way::Pool(pool) => through(pool, sql).await,
+            Way::Lanes(_, pool) | Way::Pool(pool) => through(pool, sql, T::from_row).await,
         }
     }
 
@@ -137,7 +148,12 @@ impl std::fmt::Debug for Direct {
     }
 }
 
-async fn through<T: FromRow>(pool: &DatabaseConnection, sql: Sql) -> Result<Vec<T>, Failed> {
+/// Runs a statement through sea-orm.
+pub(super) async fn through<T>(
+    pool: &DatabaseConnection,
+    sql: Sql,
+    from_row: impl Fn(&Row<'_>) -> Result<T, Failed>,
+) -> Result<Vec<T>, Failed> {
     let values = sea_orm::Values(sql.values);
     let statement = sea_orm::Statement {
         sql: sql.text.as_ref().into(),
@@ -145,7 +161,7 @@ async fn through<T: FromRow>(pool: &DatabaseConnection, sql: Sql) -> Result<Vec<
         db_backend: pool.get_database_backend(),
     };
     let rows = pool.query_all_raw(statement).await?;
-    rows.iter().map(|row| T::from_row(&Row::SeaOrm(row))).collect()
+    rows.iter().map(|row| from_row(&Row::SeaOrm(row))).collect()
 }
 
 /// A row, as its driver has it.

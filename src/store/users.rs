@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    QueryFilter, QuerySelect, QueryTrait,
+    FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select,
 };
 use uuid::Uuid;
 
@@ -18,6 +18,27 @@ use crate::input::email::Email;
 use crate::input::username::Username;
 
 pub(crate) use crate::entity::user::Model as User;
+
+/// An account as it is shown; how its owner signs in stays in the database.
+#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
+pub(crate) struct Profile {
+    pub(crate) id: UserId,
+    pub(crate) username: String,
+    pub(crate) email: String,
+    pub(crate) created_at: Timestamp,
+}
+
+/// The columns of [`Profile`].
+const SHOWN: [Column; 4] = [Column::Id, Column::Username, Column::Email, Column::CreatedAt];
+
+/// The columns of [`Profile`] that are not what an account is found by.
+pub(super) const SHOWN_BESIDE_THE_ID: [Column; 3] = [SHOWN[1], SHOWN[2], SHOWN[3]];
+
+impl From<User> for Profile {
+    fn from(User { id, username, email, created_at, .. }: User) -> Self {
+        Self { id, username, email, created_at }
+    }
+}
 
 /// Which names an account asked for belong to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -50,10 +71,16 @@ impl Users<'_> {
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
+    pub(crate) async fn profile(&self, id: UserId) -> Result<Option<Profile>, StoreError> {
+        let profile = || shown().filter(Column::Id.eq(id)).into_query();
+        let sql = self.0.direct.known(Known::Profile, vec![id.into()], profile);
+        Ok(self.0.direct.read(sql).await?.pop())
+    }
+
     /// The accounts with these ids, in no order.
-    pub(crate) async fn find_many(&self, ids: &[UserId]) -> Result<Vec<User>, StoreError> {
-        let users = Entity::find().filter(Column::Id.is_in(ids.iter().copied()));
-        Ok(users.all(&self.0.reader).await?)
+    pub(crate) async fn profiles(&self, ids: &[UserId]) -> Result<Vec<Profile>, StoreError> {
+        let profiles = shown().filter(Column::Id.is_in(ids.iter().copied()));
+        Ok(profiles.into_model().all(&self.0.reader).await?)
     }
 
     pub(crate) async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
@@ -217,6 +244,28 @@ impl Users<'_> {
             username: taken.username || broken == Unique::Username,
             email: taken.email || broken == Unique::Email,
         }))
+    }
+}
+
+fn shown() -> Select<Entity> {
+    Entity::find().select_only().columns(SHOWN)
+}
+
+impl FromRow for Profile {
+    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
+        Self::read(row.get::<Uuid>(0)?.into(), row, 1)
+    }
+}
+
+impl Profile {
+    /// Reads [`SHOWN_BESIDE_THE_ID`] from this column on.
+    pub(super) fn read(id: UserId, row: &Row<'_>, from: usize) -> Result<Self, Failed> {
+        Ok(Self {
+            id,
+            username: row.get(from)?,
+            email: row.get(from + 1)?,
+            created_at: Timestamp::from_millis(row.get(from + 2)?),
+        })
     }
 }
 

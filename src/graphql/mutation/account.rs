@@ -140,7 +140,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
-        let user = User(ctx.viewer()?.user).row(ctx).await?;
+        let user = account(ctx).await?;
         let mut form = Form::default();
         let (username, email) = input.parse(ctx, &mut form, &user).await?;
         let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
@@ -155,8 +155,9 @@ impl AccountMutation {
                 if renamed.email != user.email {
                     SecurityEvent::EmailChanged.log(ctx, Some(user.id), None);
                 }
-                ctx.loaders().know_user(&renamed).await;
-                Ok(UpdateProfilePayload::done(&renamed))
+                let payload = UpdateProfilePayload::done(&renamed);
+                ctx.loaders().know_user(renamed.into()).await;
+                Ok(payload)
             }
             Some(Named::Taken(taken)) => {
                 refuse_taken(&mut form, taken);
@@ -171,7 +172,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
     ) -> Result<AuthPayload> {
-        let user = User(ctx.viewer()?.user).row(ctx).await?;
+        let user = account(ctx).await?;
         let mut form = Form::default();
         let hints = vec![user.username.clone(), user.email.clone()];
         let new = ctx.passwords().parse(input.new_password, hints).await?;
@@ -182,7 +183,7 @@ impl AccountMutation {
             return Ok(AuthPayload::refused(form));
         };
         let hash = ctx.passwords().hash(new).await?;
-        let (client, user) = (ctx.client(), (*user).clone());
+        let client = ctx.client();
         let changed = ctx.auth().change_password(user, hash, client.user_agent.as_deref()).await?;
         let Some(signed_in) = changed else {
             form.refuse("currentPassword", UserErrorCode::InvalidCredentials, NOT_YOURS);
@@ -201,7 +202,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountPayload> {
-        let user = User(ctx.viewer()?.user).row(ctx).await?;
+        let user = account(ctx).await?;
         let mut form = Form::default();
         check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
         if form.is_faultless() && !ctx.auth().delete_account(&user).await? {
@@ -219,6 +220,12 @@ impl AccountMutation {
         SecurityEvent::AccountDeleted.log(ctx, Some(user.id), None);
         Ok(DeleteAccountPayload { deleted_user_id: Some(user.id.into()), user_errors: Vec::new() })
     }
+}
+
+/// The viewer's account, with how its owner signs in.
+async fn account(ctx: &Context<'_>) -> Result<users::User> {
+    let account = ctx.store().users().find(ctx.viewer()?.user).await?;
+    account.ok_or_else(|| StoreError::AccountGone.into())
 }
 
 const NOT_YOURS: &str = "This is not your password.";

@@ -37,19 +37,20 @@ impl AuthPayload {
 
     /// Whoever has signed in, with the refresh token where the client wants it.
     pub(super) async fn of(ctx: &Context<'_>, signed_in: SignedIn, in_cookie: bool) -> Self {
-        ctx.loaders().know_user(&signed_in.user).await;
         let token = signed_in.refresh_token;
         let expires_at = signed_in.refresh_token_expires_at;
         let refresh_token = (!in_cookie).then(|| token.expose().to_owned());
         if in_cookie {
             ctx.client().change_cookie(CookieChange::Keep { token, expires_at });
         }
+        let user = User(signed_in.user.id);
+        ctx.loaders().know_user(signed_in.user.into()).await;
         Self {
             access_token: Some(signed_in.access_token),
             access_token_expires_at: Some(DateTime(signed_in.access_token_expires_at)),
             refresh_token,
             refresh_token_expires_at: Some(DateTime(expires_at)),
-            user: Some(User(signed_in.user.id)),
+            user: Some(user),
             user_errors: Vec::new(),
         }
     }

@@ -5,6 +5,7 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObje
 use crate::graphql::connection::BookEdge;
 use crate::graphql::context::Doors;
 use crate::graphql::error::{Failure, Result};
+use crate::graphql::plain::Whole;
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::BookOrder;
 use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
@@ -57,7 +58,7 @@ impl CreateBookInput {
 #[derive(Debug, Default, SimpleObject)]
 struct CreateBookPayload {
     /// The book; null when it was refused.
-    book: Option<Book>,
+    book: Option<Whole<Book>>,
     /// The book with its cursor in the default order, for caches of connections; null when it was
     /// refused.
     book_edge: Option<BookEdge>,
@@ -68,7 +69,7 @@ struct CreateBookPayload {
 impl CreateBookPayload {
     fn done(row: books::Book) -> Self {
         let edge = BookEdge::new(BookOrder::default().into(), row.clone());
-        Self { book: Some(Book(row)), book_edge: Some(edge), user_errors: Vec::new() }
+        Self { book: Some(Whole(Book(row))), book_edge: Some(edge), user_errors: Vec::new() }
     }
 }
 
@@ -111,7 +112,7 @@ impl UpdateBookInput {
 #[derive(Debug, Default, SimpleObject)]
 struct UpdateBookPayload {
     /// The book; null when the change was refused.
-    book: Option<Book>,
+    book: Option<Whole<Book>>,
     /// Why it was refused; empty when it was not.
     user_errors: Vec<UserError>,
 }
@@ -180,7 +181,7 @@ impl BookMutation {
         let books = ctx.store().books();
         Ok(match books.update(owner, id, changes, expected_version, ctx.now()).await? {
             Updated::Done(book) => {
-                UpdateBookPayload { book: Some(Book(book)), user_errors: Vec::new() }
+                UpdateBookPayload { book: Some(Whole(Book(book))), user_errors: Vec::new() }
             }
             Updated::NotFound => UpdateBookPayload::refused(UserError::not_found("book")),
             Updated::VersionConflict(book) => UpdateBookPayload::refused(version_conflict(book)),

@@ -6,6 +6,7 @@ use crate::graphql::book_page::BookPage;
 use crate::graphql::connection::{BookConnection, Window};
 use crate::graphql::context::Doors;
 use crate::graphql::error::{Nullable, Result};
+use crate::graphql::plain::Whole;
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::{BookFilter, BookOrder};
 use crate::id::BookId;
@@ -20,12 +21,13 @@ impl BookQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of a book.")] id: ID,
-    ) -> Nullable<Book> {
+    ) -> Nullable<Whole<Book>> {
         let viewer = match ctx.viewer() {
             Ok(viewer) => viewer,
             Err(failure) => return Some(Err(failure)),
         };
-        Book::find(ctx, viewer, BookId::parse(&id)?).await.transpose()
+        let book = Book::find(ctx, viewer, BookId::parse(&id)?).await;
+        book.map(|book| book.map(Whole)).transpose()
     }
 
     /// The viewer's books, newest first unless `orderBy` says otherwise.

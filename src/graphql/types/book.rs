@@ -103,6 +103,10 @@ impl Plain for Book {
 
     const INTERFACES: &'static [&'static str] = &["Node"];
 
+    fn common(&self) -> UserId {
+        self.0.owner_id
+    }
+
     async fn field(
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,

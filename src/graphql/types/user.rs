@@ -11,20 +11,21 @@ use crate::graphql::context::Doors;
 use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
 use crate::id::UserId;
-use crate::store::{StoreError, users};
+use crate::store::StoreError;
+use crate::store::users::Profile;
 
 /// The most sessions that are listed.
 const SESSIONS: u64 = 100;
 
 /// Always the caller, or whoever has just signed in: nobody is given anybody else's account, which
-/// is why its fields ask no further. Its row is read when a field needs it.
+/// is why its fields ask no further. Its profile is read when a field needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct User(pub(crate) UserId);
 
 impl User {
-    pub(in crate::graphql) async fn row(self, ctx: &Context<'_>) -> Result<Arc<users::User>> {
-        let row = ctx.loaders().user(self.0).await?;
-        row.ok_or_else(|| StoreError::AccountGone.into())
+    async fn profile(self, ctx: &Context<'_>) -> Result<Arc<Profile>> {
+        let profile = ctx.loaders().user(self.0).await?;
+        profile.ok_or_else(|| StoreError::AccountGone.into())
     }
 }
 
@@ -38,17 +39,17 @@ impl User {
 
     /// As typed; unique regardless of case.
     async fn username(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.row(ctx).await?.username.clone())
+        Ok(self.profile(ctx).await?.username.clone())
     }
 
     /// As typed; unique regardless of case.
     async fn email(&self, ctx: &Context<'_>) -> Result<String> {
-        Ok(self.row(ctx).await?.email.clone())
+        Ok(self.profile(ctx).await?.email.clone())
     }
 
     /// When the account was registered.
     async fn created_at(&self, ctx: &Context<'_>) -> Result<DateTime> {
-        Ok(DateTime(self.row(ctx).await?.created_at))
+        Ok(DateTime(self.profile(ctx).await?.created_at))
     }
 
     /// The books of this account, newest first unless `orderBy` says otherwise.

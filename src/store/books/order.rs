@@ -68,6 +68,11 @@ impl BookOrder {
         Position { key, id: book.id }
     }
 
+    /// Whether [`Self::position_of`] needs a book's details.
+    pub(super) fn is_by_details(self) -> bool {
+        matches!(self.field, BookOrderField::UpdatedAt | BookOrderField::Rating)
+    }
+
     /// The same list, walked from its finish.
     pub(super) fn reversed(self) -> Self {
         Self { reversed: !self.reversed, ..self }

@@ -1,12 +1,16 @@
 //! Pages of lists.
 
 use sea_orm::sea_query::Expr;
-use sea_orm::{EntityTrait, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value};
+use sea_orm::{
+    EntityTrait, IdenStatic, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value,
+};
 
-use super::{BookList, BookOrder, Position, SHOWN, Side, SortKey, Wanted, library_size, shown};
+use super::{BookList, BookOrder, Position, Side, SortKey, Wanted, library_size};
 use crate::entity::book::{Column, Entity};
+use crate::entity::user;
 use crate::store::direct::{Direct, Known, Sql};
 use crate::store::page::{End, Slice};
+use crate::store::users::SHOWN_BESIDE_THE_ID;
 
 /// What stands in the text of a page's statement. All else are values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -18,7 +22,7 @@ pub(in crate::store) struct PageShape {
     wanted: Wanted,
 }
 
-/// The statement for a page of a whole library, and for its size in one more column, if that is wanted.
+/// The statement for a page of a whole library, and for its size in one more column if that is wanted.
 pub(super) fn sql(
     direct: &Direct,
     list: &BookList,
@@ -33,7 +37,7 @@ pub(super) fn sql(
         wanted,
     };
     direct.known(Known::Page(shape), values(list, slice, wanted), || {
-        let books = select(list, slice, wanted.notes);
+        let books = select(list, slice, wanted);
         let books = if wanted.total {
             books.expr_as(Expr::SubQuery(None, Box::new(library_size(list.owner).into())), "total")
         } else {
@@ -52,16 +56,21 @@ pub(crate) fn statement_of_first_page(
     let order = BookOrder::new(BookOrderField::CreatedAt, Direction::Descending);
     let list = BookList { owner, filter: BookFilter::default(), order };
     let slice = Slice { limit: 20, end: End::Start, after: None, before: None };
-    select(&list, &slice, true).into_query()
+    select(&list, &slice, Wanted::BOOK).into_query()
 }
 
 /// The books of a page, in the order of the walk.
-pub(super) fn select(list: &BookList, slice: &Slice<Position>, with_notes: bool) -> Select<Entity> {
+pub(super) fn select(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -> Select<Entity> {
     let order = match slice.end {
         End::Start => list.order,
         End::Finish => list.order.reversed(),
     };
-    let mut books = if with_notes { shown() } else { shown_without_notes() };
+    let mut books = Entity::find().select_only().columns(wanted.columns());
+    for column in SHOWN_BESIDE_THE_ID.into_iter().filter(|_| wanted.owner) {
+        let owner = user::Entity::find_by_id(list.owner).select_only().column(column);
+        let name = format!("owner_{}", column.as_str());
+        books = books.expr_as(Expr::SubQuery(None, Box::new(owner.into_query().into())), name);
+    }
     books = books.filter(list.condition());
     for (side, position) in [(Side::After, &slice.after), (Side::Before, &slice.before)] {
         if let Some(position) = position {
@@ -74,18 +83,12 @@ pub(super) fn select(list: &BookList, slice: &Slice<Position>, with_notes: bool)
         .limit(slice.rows_to_ask() as u64)
 }
 
-/// The books as they are shown, but with nothing in the place of the notes.
-fn shown_without_notes() -> Select<Entity> {
-    SHOWN.into_iter().fold(Entity::find().select_only(), |books, column| match column {
-        Column::Notes => books.expr_as(Expr::cust("CAST(NULL AS text)"), "notes"),
-        column => books.column(column),
-    })
-}
-
 /// The values of such a statement, in the order in which its text has their places.
 fn values(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -> Vec<Value> {
-    let mut values = Vec::with_capacity(7);
-    values.extend(wanted.total.then(|| Value::from(list.owner)));
+    let mut values = Vec::with_capacity(10);
+    let beside = if wanted.owner { SHOWN_BESIDE_THE_ID.len() } else { 0 };
+    let beside = beside + usize::from(wanted.total);
+    values.extend(std::iter::repeat_n(Value::from(list.owner), beside));
     values.push(list.owner.into());
     for position in [&slice.after, &slice.before].into_iter().flatten() {
         values.push(match &position.key {

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait, Query, UpdateStatement};
 use sea_orm::{
     ActiveModelTrait, ColumnTrait, Condition, EntityTrait, IntoActiveModel, Iterable, ModelTrait,
-    QueryFilter, QueryTrait,
+    QueryFilter, QueryTrait, Value,
 };
 
 use super::{Book, BookChanges, Books, Created, NewBook, SHOWN, Updated, owned_by};
@@ -11,11 +11,16 @@ use crate::clock::Timestamp;
 use crate::entity::book::{Column, Entity, Model};
 use crate::id::{BookId, UserId};
 use crate::input::idempotency_key::IdempotencyKey;
+use crate::input::isbn::Isbn;
+use crate::input::notes::Notes;
 use crate::input::rating::Rating;
 use crate::input::text::{fold, fold_for_index};
 use crate::store::direct::Known;
 use crate::store::error::{Failed, StoreError, Unique};
 use crate::store::events::{BookChange, ChangeKind, Event};
+
+/// How often a book is added whose idempotency key is taken by one that is gone a moment later.
+const ATTEMPTS: usize = 3;
 
 impl Books<'_> {
     /// Adds a book.
@@ -55,29 +60,34 @@ impl Books<'_> {
             created_at: now,
             updated_at: now,
         };
-        let values = Column::iter().map(|column| row.get(column)).collect();
+        let values: Vec<Value> = Column::iter().map(|column| row.get(column)).collect();
         let insert = || Entity::insert(row.clone().into_active_model().reset_all()).into_query();
-        let sql = self.0.direct.known(Known::NewBook, values, insert);
-        let Err(failed) = self.0.direct.write::<Book>(sql).await else {
-            self.tell(owner, id, ChangeKind::Created).await;
-            return Ok(Created::New(book));
-        };
-        let Some(broken) = failed.broken else {
-            return Err(failed.error);
-        };
-        // A repeated creation repeats its ISBN too, and either rule may be the one reported.
-        if let Some(key) = idempotency_key {
-            let same_key = Column::IdempotencyKey.eq(key.as_str());
-            if let Some(first) = self.one(owned_by(owner).add(same_key)).await? {
-                return Ok(Created::Repeated(first));
+        for _ in 0..ATTEMPTS {
+            let sql = self.0.direct.known(Known::NewBook, values.clone(), insert);
+            let Err(failed) = self.0.direct.write::<Book>(sql).await else {
+                self.tell(owner, id, ChangeKind::Created).await;
+                return Ok(Created::New(book));
+            };
+            let Some(broken) = failed.broken else {
+                return Err(failed.error);
+            };
+            // A repeated creation repeats its ISBN too, and either rule may be the one reported.
+            if let Some(key) = &idempotency_key {
+                let same_key = Column::IdempotencyKey.eq(key.as_str());
+                if let Some(first) = self.one(owned_by(owner).add(same_key)).await? {
+                    return Ok(Created::Repeated(first));
+                }
+            }
+            match (broken, &new.isbn) {
+                (Unique::BookIsbn, Some(isbn)) => {
+                    return Ok(Created::DuplicateIsbn(self.find_by_isbn(owner, isbn).await?));
+                }
+                // The book with this key has just been removed, and the key is free again.
+                (Unique::BookIdempotencyKey, _) => {}
+                _ => return Err(failed.error),
             }
         }
-        match (broken, new.isbn) {
-            (Unique::BookIsbn, Some(isbn)) => {
-                Ok(Created::DuplicateIsbn(self.find_by_isbn(owner, &isbn).await?))
-            }
-            _ => Err(failed.error),
-        }
+        Err(Failed::unavailable("the idempotency key comes and goes").into())
     }
 
     /// Changes a book in one statement, and only if something is different and the version, if one
@@ -91,15 +101,11 @@ impl Books<'_> {
         now: Timestamp,
     ) -> Result<Updated, StoreError> {
         let isbn = changes.isbn.clone().flatten();
-        if let Some(mut update) = update_of(changes) {
-            update.value(Column::Version, Expr::col(Column::Version).add(1));
-            update.value(Column::UpdatedAt, now);
-            update.and_where(Column::Id.eq(id)).and_where(Column::OwnerId.eq(owner));
-            if let Some(version) = expected_version {
-                update.and_where(Column::Version.eq(version));
-            }
-            update.returning(Query::returning().columns(SHOWN));
-            match self.0.direct.write::<Book>(self.0.direct.sql(&update)).await {
+        let update = Update { sets: set_by(&changes), id, owner, expected_version, now };
+        if update.sets().next().is_some() {
+            let known = Known::Update(update.shape());
+            let sql = self.0.direct.known(known, update.values(), || update.statement());
+            match self.0.direct.write::<Book>(sql).await {
                 Ok(mut updated) => {
                     if let Some(book) = updated.pop() {
                         self.tell(owner, id, ChangeKind::Updated(book.version)).await;
@@ -141,40 +147,101 @@ impl Books<'_> {
     }
 }
 
-/// The statement that makes these changes where they are changes; none if there are none to make.
-fn update_of(changes: BookChanges) -> Option<UpdateStatement> {
-    let mut update = Query::update();
-    update.table(Entity);
-    let mut different = Vec::new();
-    let mut set = |column: Column, value: sea_orm::Value, key: Option<(Column, sea_orm::Value)>| {
-        let distinct = BinOper::Custom("IS DISTINCT FROM");
-        different.push(Expr::col(column).binary(distinct, value.clone()));
-        update.value(column, value);
-        if let Some((column, value)) = key {
-            update.value(column, value);
+/// An update of a book.
+struct Update {
+    /// Those of [`CHANGEABLE`] that are to change.
+    sets: [Option<Set>; CHANGEABLE.len()],
+    id: BookId,
+    owner: UserId,
+    expected_version: Option<i32>,
+    now: Timestamp,
+}
+
+/// A column to set, and the one beside it that order and search read.
+struct Set {
+    column: Column,
+    value: Value,
+    key: Option<(Column, Value)>,
+}
+
+/// What stands in the text of an update. All else are values.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(in crate::store) struct UpdateShape {
+    /// Whether each of [`CHANGEABLE`] is set.
+    sets: [bool; CHANGEABLE.len()],
+    expects_a_version: bool,
+}
+
+/// The columns that a change may set, in the order in which it does.
+const CHANGEABLE: [Column; 5] =
+    [Column::Title, Column::Author, Column::Isbn, Column::Rating, Column::Notes];
+
+/// What is to be set of [`CHANGEABLE`].
+fn set_by(changes: &BookChanges) -> [Option<Set>; CHANGEABLE.len()] {
+    CHANGEABLE.map(|column| {
+        let (value, key) = match column {
+            Column::Title => {
+                let title = changes.title.as_ref()?.as_str();
+                (title.into(), Some((Column::TitleKey, fold_for_index(title).into())))
+            }
+            Column::Author => {
+                let author = changes.author.as_ref()?.as_str();
+                (author.into(), Some((Column::AuthorKey, fold_for_index(author).into())))
+            }
+            Column::Isbn => (changes.isbn.as_ref()?.as_ref().map(Isbn::as_str).into(), None),
+            Column::Rating => (changes.rating?.map(Rating::get).into(), None),
+            _ => {
+                let notes = changes.notes.as_ref()?.as_ref().map(Notes::as_str);
+                (notes.into(), Some((Column::NotesKey, notes.map(fold).into())))
+            }
+        };
+        Some(Set { column, value, key })
+    })
+}
+
+impl Update {
+    fn sets(&self) -> impl Iterator<Item = &Set> {
+        self.sets.iter().flatten()
+    }
+
+    fn shape(&self) -> UpdateShape {
+        let expects_a_version = self.expected_version.is_some();
+        UpdateShape { sets: self.sets.each_ref().map(Option::is_some), expects_a_version }
+    }
+
+    /// Makes the changes where they are changes.
+    fn statement(&self) -> UpdateStatement {
+        let mut update = Query::update();
+        update.table(Entity);
+        let mut different = Condition::any();
+        for Set { column, value, key } in self.sets() {
+            let distinct = BinOper::Custom("IS DISTINCT FROM");
+            different = different.add(Expr::col(*column).binary(distinct, value.clone()));
+            update.value(*column, value.clone());
+            if let Some((column, value)) = key {
+                update.value(*column, value.clone());
+            }
         }
-    };
-    if let Some(title) = changes.title {
-        let key = (Column::TitleKey, fold_for_index(title.as_str()).into());
-        set(Column::Title, title.as_str().into(), Some(key));
+        update.value(Column::Version, Expr::col(Column::Version).add(1));
+        update.value(Column::UpdatedAt, self.now);
+        update.cond_where(different);
+        update.and_where(Column::Id.eq(self.id)).and_where(Column::OwnerId.eq(self.owner));
+        if let Some(version) = self.expected_version {
+            update.and_where(Column::Version.eq(version));
+        }
+        update.returning(Query::returning().columns(SHOWN)).take()
     }
-    if let Some(author) = changes.author {
-        let key = (Column::AuthorKey, fold_for_index(author.as_str()).into());
-        set(Column::Author, author.as_str().into(), Some(key));
+
+    /// The values of the statement, in the order in which its text has their places.
+    fn values(&self) -> Vec<Value> {
+        let sets = self.sets().flat_map(|set| {
+            std::iter::once(&set.value).chain(set.key.as_ref().map(|(_, key)| key))
+        });
+        let mut values: Vec<_> = sets.cloned().collect();
+        values.extend([1.into(), self.now.into()]);
+        values.extend(self.sets().map(|set| set.value.clone()));
+        values.extend([self.id.into(), self.owner.into()]);
+        values.extend(self.expected_version.map(Value::from));
+        values
     }
-    if let Some(isbn) = changes.isbn {
-        set(Column::Isbn, isbn.map(|isbn| isbn.as_str().to_owned()).into(), None);
-    }
-    if let Some(rating) = changes.rating {
-        set(Column::Rating, rating.map(Rating::get).into(), None);
-    }
-    if let Some(notes) = changes.notes {
-        let key = (Column::NotesKey, notes.as_ref().map(|notes| fold(notes.as_str())).into());
-        set(Column::Notes, notes.map(|notes| notes.as_str().to_owned()).into(), Some(key));
-    }
-    if different.is_empty() {
-        return None;
-    }
-    update.cond_where(different.into_iter().fold(Condition::any(), Condition::add));
-    Some(update)
 }

@@ -22,7 +22,7 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
-use super::{FromRow, Row, Sql};
+use super::{Row, Sql};
 use crate::store::error::Failed;
 use crate::store::outage::Outage;
 
@@ -31,6 +31,11 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the system waits for a sign of life of a database that is silent.
 const SILENCE: Duration = Duration::from_secs(10);
+
+/// How statements are planned: once on each lane, since planning a page anew for each `LIMIT` takes as long as
+/// reading it; and by the index that is there for each, whatever is thought of the table's size meanwhile.
+const PLANNING: &str =
+    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
 /// The lanes to a database.
 #[derive(Debug)]
@@ -83,7 +88,8 @@ impl Lanes {
             config.dbname(database);
         }
         let options = wanted.get_options().unwrap_or_default();
-        let options = format!("{options} -c statement_timeout={}", statement_timeout.as_millis());
+        let options =
+            format!("{options} {PLANNING} -c statement_timeout={}", statement_timeout.as_millis());
         config
             .options(options.trim_start())
             .application_name("bookshelf")
@@ -106,16 +112,26 @@ impl Lanes {
     }
 
     /// Asks once more if the lane was lost on the way: what only reads may be asked twice.
-    pub(super) async fn read<T: FromRow>(&self, sql: &Sql) -> Result<Vec<T>, Failed> {
+    pub(super) async fn read<T>(
+        &self,
+        sql: &Sql,
+        from_row: impl Fn(&Row<'_>) -> Result<T, Failed>,
+    ) -> Result<Vec<T>, Failed> {
         let lane = self.least_busy(&self.readers);
-        match lane.ask(self, sql).await {
-            Err(_) if lane.is_lost() => self.least_busy(&self.readers).ask(self, sql).await,
+        match lane.ask(self, sql, &from_row).await {
+            Err(_) if lane.is_lost() => {
+                self.least_busy(&self.readers).ask(self, sql, &from_row).await
+            }
             answer => answer,
         }
     }
 
-    pub(super) async fn write<T: FromRow>(&self, sql: &Sql) -> Result<Vec<T>, Failed> {
-        self.least_busy(&self.writers).ask(self, sql).await
+    pub(super) async fn write<T>(
+        &self,
+        sql: &Sql,
+        from_row: impl Fn(&Row<'_>) -> Result<T, Failed>,
+    ) -> Result<Vec<T>, Failed> {
+        self.least_busy(&self.writers).ask(self, sql, &from_row).await
     }
 
     fn least_busy<'a>(&self, lanes: &'a [Lane]) -> &'a Lane {
@@ -153,7 +169,12 @@ async fn offers_tls(host: &str, port: u16) -> std::io::Result<bool> {
 }
 
 impl Lane {
-    async fn ask<T: FromRow>(&self, lanes: &Lanes, sql: &Sql) -> Result<Vec<T>, Failed> {
+    async fn ask<T>(
+        &self,
+        lanes: &Lanes,
+        sql: &Sql,
+        from_row: &impl Fn(&Row<'_>) -> Result<T, Failed>,
+    ) -> Result<Vec<T>, Failed> {
         let _busy = Busy::new(&self.busy);
         let open = self.open(lanes).await?;
         let statement = open.prepared(&sql.text).await?;
@@ -161,7 +182,7 @@ impl Lane {
             pin!(open.client.query_raw(&statement, sql.values.iter().map(Parameter)).await?);
         let mut rows = Vec::new();
         while let Some(row) = found.try_next().await? {
-            rows.push(T::from_row(&Row::Postgres(&row))?);
+            rows.push(from_row(&Row::Postgres(&row))?);
         }
         Ok(rows)
     }

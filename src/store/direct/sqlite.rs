@@ -59,7 +59,11 @@ impl Sqlite {
         Ok(Self { path: path.to_owned(), busy_timeout, readers: Mutex::default(), writer: jobs })
     }
 
-    pub(super) fn read<T: FromRow>(&self, sql: &Sql) -> Result<Vec<T>, Failed> {
+    pub(super) fn read<T>(
+        &self,
+        sql: &Sql,
+        from_row: impl Fn(&Row<'_>) -> Result<T, Failed>,
+    ) -> Result<Vec<T>, Failed> {
         let idle = self.readers().pop();
         let reader = match idle {
             Some(reader) => reader,
@@ -69,7 +73,7 @@ impl Sqlite {
                 reader
             }
         };
-        let rows = run(&reader, sql);
+        let rows = run(&reader, sql, from_row);
         self.readers().push(reader);
         rows
     }
@@ -80,7 +84,11 @@ impl Sqlite {
         let job: Job = Box::new(move |transaction| {
             let rows = transaction.and_then(|connection| {
                 // What nobody waits for any more is not begun.
-                if Instant::now() < too_late { run(connection, &sql) } else { Err(busy()) }
+                if Instant::now() < too_late {
+                    run(connection, &sql, T::from_row)
+                } else {
+                    Err(busy())
+                }
             });
             Box::new(move |committed| {
                 // What was found within a transaction that came to nothing is not so.
@@ -113,13 +121,17 @@ fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, rusqlite::
     Ok(connection)
 }
 
-fn run<T: FromRow>(connection: &Connection, sql: &Sql) -> Result<Vec<T>, Failed> {
+fn run<T>(
+    connection: &Connection,
+    sql: &Sql,
+    from_row: impl Fn(&Row<'_>) -> Result<T, Failed>,
+) -> Result<Vec<T>, Failed> {
     let mut statement = connection.prepare_cached(&sql.text)?;
     bind(&mut statement, &sql.values)?;
     let mut found = statement.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        rows.push(T::from_row(&Row::Sqlite(row))?);
+        rows.push(from_row(&Row::Sqlite(row))?);
     }
     Ok(rows)
 }
@@ -233,7 +245,7 @@ mod tests {
 
     fn numbers(sqlite: &Sqlite) -> Vec<i64> {
         let all = sql("SELECT number FROM numbers ORDER BY number", Vec::new());
-        sqlite.read::<Number>(&all).expect("numbers").into_iter().map(|it| it.0).collect()
+        sqlite.read(&all, Number::from_row).expect("numbers").into_iter().map(|it| it.0).collect()
     }
 
     fn open(busy_timeout: Duration) -> (TempDir, Sqlite, Gate) {
@@ -299,7 +311,7 @@ mod tests {
     #[tokio::test]
     async fn readers_cannot_write() {
         let (_folder, sqlite, _) = open(Duration::ZERO);
-        assert!(sqlite.read::<Number>(&insert(1)).is_err());
+        assert!(sqlite.read(&insert(1), Number::from_row).is_err());
         assert_eq!(numbers(&sqlite), [0; 0]);
     }
 }

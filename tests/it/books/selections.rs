@@ -1,6 +1,6 @@
 //! Lists are written in one loop where they can be; the answer is the same as where they cannot.
 
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::support::{Actor, TestApp};
 
@@ -53,6 +53,33 @@ async fn a_list_reads_alike_whether_its_answers_have_to_be_merged_or_not() {
             };
             let once = ask(&elements).await;
             assert_eq!(once, ask(&format!("{elements} {elements}")).await, "{elements}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_field_reads_alike_alone_and_among_all() {
+    let app = TestApp::start().await;
+    let alice = shelf(&app).await;
+    let fields = "id title author isbn rating notes version createdAt updatedAt";
+    for order in ["CREATED_AT", "UPDATED_AT", "TITLE", "AUTHOR", "RATING"] {
+        for filter in ["", ", filter: { search: \"t\" }"] {
+            let ask = async |edges: &str| {
+                let list = format!("books(orderBy: {{ field: {order} }}{filter})");
+                alice.ask(&format!("{{ {list} {{ edges {{ {edges} }} }} }}")).await.data()
+            };
+            let whole = ask(&format!("cursor node {{ {fields} }}")).await;
+            let whole = whole["edges"].as_array().expect("books");
+            assert!(whole.len() > 1, "{whole:?}");
+            let cursors: Vec<_> =
+                whole.iter().map(|it| json!({ "cursor": it["cursor"] })).collect();
+            assert_eq!(ask("cursor").await["edges"], json!(cursors), "{order}");
+            for field in fields.split(' ') {
+                let alone = ask(&format!("node {{ {field} }}")).await;
+                let its = |it: &Value| json!({ "node": { field: it["node"][field] } });
+                let expected: Vec<_> = whole.iter().map(its).collect();
+                assert_eq!(alone["edges"], json!(expected), "{order} {field}");
+            }
         }
     }
 }

@@ -14,14 +14,14 @@ async fn warm(app: &TestApp, books: usize) -> Actor {
 }
 
 #[tokio::test]
-async fn fifty_books_with_their_owners_and_the_total_take_two_statements() {
+async fn fifty_books_with_their_owners_and_the_total_take_one_statement() {
     let app = TestApp::start().await;
     let alice = warm(&app, 50).await;
     let list =
         alice.ask("{ books(first: 50) { nodes { owner { username } } totalCount } }").await.data();
     assert_eq!(list["nodes"].as_array().unwrap().len(), 50);
     let statements = app.take_statements();
-    assert_eq!(statements.len(), 2, "{statements:#?}");
+    assert_eq!(statements.len(), 1, "{statements:#?}");
 }
 
 #[tokio::test]
@@ -49,7 +49,8 @@ async fn nothing_is_asked_that_nobody_wants() {
         ("{ booksPage { items { id } total pages } }".to_owned(), 2),
         (format!("{{ book(id: \"{id}\") {{ id title }} }}"), 1),
         (format!("{{ a: book(id: \"{id}\") {{ id }} b: book(id: \"{id}\") {{ title }} }}"), 1),
-        ("{ viewer { books { nodes { id owner { username } } } } }".to_owned(), 2),
+        ("{ viewer { books { nodes { id owner { username } } } } }".to_owned(), 1),
+        ("{ books(filter: { search: \"T\" }) { nodes { owner { email } } } }".to_owned(), 1),
         ("{ viewer { id username } }".to_owned(), 1),
     ] {
         let answer = alice.ask(&query).await;
@@ -93,7 +94,7 @@ async fn an_index_serves_every_order() {
     }
 }
 
-/// Asks the database how it would answer, with literals for the parameters.
+/// Asks the database how it would answer.
 async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
     let uuid = "00000000-0000-7000-8000-000000000000";
     let key = match statement {
@@ -101,15 +102,15 @@ async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
         _ => "1",
     };
     if app.database.is_postgres() {
-        let values = ["", &format!("'{uuid}'"), key, &format!("'{uuid}'"), "3"];
-        let mut statement = statement.to_owned();
-        for (number, value) in values.into_iter().enumerate().skip(1) {
-            statement = statement.replace(&format!("${number}"), value);
-        }
-        // On three rows a sort is quicker than an index; on a library it is not.
-        let settings =
-            ["SET enable_seqscan = off", "SET enable_sort = off", "SET enable_bitmapscan = off"];
-        let plan = app.database.plan(&settings, &format!("EXPLAIN {statement}")).await;
+        // As the server's own connections plan, whatever the parameters.
+        let settings = [
+            "SET plan_cache_mode = force_generic_plan",
+            "SET enable_seqscan = off",
+            "SET enable_bitmapscan = off",
+            &format!("PREPARE it AS {statement}"),
+        ];
+        let explain = format!("EXPLAIN EXECUTE it ('{uuid}', {key}, '{uuid}', 3)");
+        let plan = app.database.plan(&settings, &explain).await;
         assert!(plan.contains("Index Scan"), "{statement}\n{plan}");
         assert!(!plan.contains("Sort") && !plan.contains("Filter"), "{statement}\n{plan}");
     } else {
