@@ -10,7 +10,6 @@ use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use futures_util::task::AtomicWaker;
 use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
@@ -35,16 +34,22 @@ enum Phase {
 }
 
 /// Where a connection is, shared by whoever reads from it and whoever answers.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Progress {
+    opened: Instant,
+    /// The phase in two bits, and in the others when it began, in milliseconds after the opening.
     state: AtomicU64,
-    /// Whoever waits to read, and has to look at the time limits of the next phase.
-    reader: AtomicWaker,
+}
+
+impl Default for Progress {
+    fn default() -> Self {
+        Self { opened: Instant::now(), state: AtomicU64::new(Phase::Head as u64) }
+    }
 }
 
 impl Progress {
-    /// The phase, and a number that is another each time that a phase begins.
-    fn now(&self) -> (Phase, u64) {
+    /// The phase, and when it began.
+    fn now(&self) -> (Phase, Instant) {
         let state = self.state.load(Ordering::Acquire);
         let phase = match state & 3 {
             0 => Phase::Head,
@@ -52,14 +57,13 @@ impl Progress {
             2 => Phase::Idle,
             _ => Phase::Upgraded,
         };
-        (phase, state)
+        (phase, self.opened + Duration::from_millis(state >> 2))
     }
 
     fn enter(&self, phase: Phase) {
-        let (was, state) = self.now();
-        if was != Phase::Upgraded {
-            self.state.store(((state >> 2) + 1) << 2 | phase as u64, Ordering::Release);
-            self.reader.wake();
+        if self.now().0 != Phase::Upgraded {
+            let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0);
+            self.state.store(millis << 2 | phase as u64, Ordering::Release);
         }
     }
 
@@ -80,8 +84,6 @@ pub(super) struct Impatient<T> {
     progress: Arc<Progress>,
     times: Times,
     reading: Deadline,
-    /// The phase that the deadline for reading was set for.
-    phase: Option<u64>,
     writing: Deadline,
     /// How much was taken since that deadline was set, in bytes.
     taken: usize,
@@ -103,39 +105,36 @@ impl<T> Impatient<T> {
             write: limits.write_timeout,
         };
         let (reading, writing) = (Deadline::default(), Deadline::default());
-        Self { stream, progress, times, reading, phase: None, writing, taken: 0, _seat: seat }
+        Self { stream, progress, times, reading, writing, taken: 0, _seat: seat }
     }
 
-    /// Fails once nothing has come for too long.
+    /// Fails once nothing has come for too long. A phase that has no end is looked at again when it would have
+    /// one if it were idle, so nobody has to say when it is over.
     fn wait_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.progress.reader.register(cx.waker());
-        let (phase, its) = self.progress.now();
-        let time = match phase {
-            Phase::Head => self.times.head,
-            Phase::Idle => self.times.idle,
-            Phase::Busy | Phase::Upgraded => return Poll::Pending,
-        };
-        if self.phase != Some(its) {
-            self.phase = Some(its);
-            self.reading.set(time);
+        loop {
+            let (phase, since) = self.progress.now();
+            let end = match phase {
+                Phase::Head => Some(since + self.times.head),
+                // It is still busy with an answer of which hyper has all and we have not.
+                Phase::Idle if self.writing.is_running() => None,
+                Phase::Idle => Some(since + self.times.idle),
+                Phase::Busy | Phase::Upgraded => None,
+            };
+            match end {
+                Some(end) => self.reading.end_by(end),
+                None => self.reading.start_unless_running(self.times.idle),
+            }
+            ready!(self.reading.poll(cx));
+            if end.is_some_and(|end| end <= Instant::now()) {
+                return Poll::Ready(Err(io::ErrorKind::TimedOut.into()));
+            }
         }
-        let waited = ready!(self.reading.poll(cx));
-        if phase == Phase::Idle && self.writing.running {
-            // It is still busy with the answer, of which hyper has all and we have not.
-            self.reading.set(time);
-            let _ = self.reading.poll(cx);
-            return Poll::Pending;
-        }
-        Poll::Ready(waited)
     }
 
     /// Fails once nothing was taken for too long.
     fn wait_to_write<O>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<O>> {
-        self.writing.set_unless_running(self.times.write);
-        match self.writing.poll(cx) {
-            Poll::Ready(Err(error)) => Poll::Ready(Err(error)),
-            _ => Poll::Pending,
-        }
+        self.writing.start_unless_running(self.times.write);
+        self.writing.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn was_taken(&mut self, bytes: usize) {
@@ -224,36 +223,45 @@ impl<T> Impatient<T> {
 /// A moment until which something is waited for.
 #[derive(Default)]
 struct Deadline {
-    /// Kept from one wait to the next.
+    end: Option<Instant>,
+    /// Kept from one wait to the next. Ends no later than the deadline.
     sleep: Option<Pin<Box<Sleep>>>,
-    running: bool,
 }
 
 impl Deadline {
-    fn set(&mut self, time: Duration) {
-        let until = Instant::now() + time;
-        match &mut self.sleep {
-            Some(sleep) => sleep.as_mut().reset(until),
-            None => self.sleep = Some(Box::pin(sleep_until(until))),
-        }
-        self.running = true;
+    fn is_running(&self) -> bool {
+        self.end.is_some()
     }
 
-    fn set_unless_running(&mut self, time: Duration) {
-        if !self.running {
-            self.set(time);
+    fn start_unless_running(&mut self, time: Duration) {
+        if self.end.is_none() {
+            self.end_by(Instant::now() + time);
+        }
+    }
+
+    /// Ends at this moment, or sooner if it was going to.
+    fn end_by(&mut self, end: Instant) {
+        if self.end.is_some_and(|its| its <= end) {
+            return;
+        }
+        self.end = Some(end);
+        match &mut self.sleep {
+            Some(sleep) => sleep.as_mut().reset(end),
+            None => self.sleep = Some(Box::pin(sleep_until(end))),
         }
     }
 
     fn stop(&mut self) {
-        self.running = false;
+        self.end = None;
     }
 
-    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    /// Whether it is over; then it is not running any more.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.sleep {
-            Some(sleep) if self.running => {
+            Some(sleep) if self.end.is_some() => {
                 ready!(sleep.as_mut().poll(cx));
-                Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
+                self.end = None;
+                Poll::Ready(())
             }
             _ => Poll::Pending,
         }
