@@ -2,14 +2,14 @@
 
 use async_graphql::parser::types::Field;
 use async_graphql::{
-    ComplexObject, Context, ContextSelectionSet, Object, Positioned, SimpleObject,
+    ComplexObject, Context, ContextSelectionSet, Lookahead, Object, Positioned, SimpleObject,
 };
 
 use super::context::Doors;
 use super::cursor;
 use super::error::{Failure, Result};
 use super::plain::{Plain, Plan, Rows, write_text};
-use super::types::book::Book;
+use super::types::book::{Book, OUTSIDE_OF_DETAILS};
 use super::types::book_filter::{BookFilter, BookOrder};
 use crate::id::UserId;
 use crate::store::books;
@@ -95,12 +95,11 @@ impl BookConnection {
         let slice = window.slice(list.order)?;
         let selected = ctx.look_ahead();
         let nodes = [selected.field("nodes"), selected.field("edges").field("node")];
-        let reads = |names: &[&str]| {
-            nodes.iter().any(|node| names.iter().any(|name| node.field(name).exists()))
-        };
         let wanted = Wanted {
-            details: reads(&["isbn", "rating", "version", "updatedAt"]),
-            notes: reads(&["notes"]),
+            details: nodes.iter().flat_map(Lookahead::selection_fields).any(|node| {
+                node.selection_set().any(|field| !OUTSIDE_OF_DETAILS.contains(&field.name()))
+            }),
+            notes: nodes.iter().any(|node| node.field("notes").exists()),
             owner: nodes.iter().any(|node| {
                 let owner = node.field("owner");
                 ["username", "email", "createdAt"].iter().any(|name| owner.field(name).exists())

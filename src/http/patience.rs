@@ -108,8 +108,8 @@ impl<T> Impatient<T> {
         Self { stream, progress, times, reading, writing, taken: 0, _seat: seat }
     }
 
-    /// Fails once nothing has come for too long. A phase that has no end is looked at again when it would have
-    /// one if it were idle, so nobody has to say when it is over.
+    /// Fails once nothing has come for too long. A busy connection is looked at again after the time for idling:
+    /// so nobody has to wake it when it becomes idle.
     fn wait_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let (phase, since) = self.progress.now();
@@ -138,6 +138,10 @@ impl<T> Impatient<T> {
     }
 
     fn was_taken(&mut self, bytes: usize) {
+        // hyper had all of the answer before, and the time for idling begins now.
+        if self.progress.now().0 == Phase::Idle {
+            self.progress.enter(Phase::Idle);
+        }
         self.taken += bytes;
         if self.taken >= MOUTHFUL {
             self.taken = 0;
@@ -224,7 +228,7 @@ impl<T> Impatient<T> {
 #[derive(Default)]
 struct Deadline {
     end: Option<Instant>,
-    /// Kept from one wait to the next. Ends no later than the deadline.
+    /// Kept from one wait to the next. While there is an end, it ends then.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -303,5 +307,83 @@ impl HttpBody for Answering {
 impl Drop for Answering {
     fn drop(&mut self) {
         self.progress.enter(Phase::Idle);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use tokio::io::{AsyncReadExt, AsyncWriteExt, DuplexStream, duplex, split};
+    use tokio::time::{sleep, timeout};
+
+    use super::*;
+    use crate::http::seats::Seats;
+
+    const SECOND: Duration = Duration::from_secs(1);
+
+    fn connection() -> (Impatient<DuplexStream>, DuplexStream, Arc<Progress>) {
+        let limits = Limits {
+            header_timeout: 10 * SECOND,
+            idle_timeout: 60 * SECOND,
+            write_timeout: 30 * SECOND,
+            ..Limits::default()
+        };
+        let (stream, client) = duplex(MOUTHFUL);
+        let progress = Arc::new(Progress::default());
+        let seat = Seats::new(1, 1).take(None).expect("a seat");
+        (Impatient::new(stream, Arc::clone(&progress), &limits, seat), client, progress)
+    }
+
+    /// Whether nothing comes, and the connection is kept, for this many seconds and is given up in the next.
+    async fn is_given_up_after(reader: &mut (impl AsyncRead + Unpin), seconds: u32) -> bool {
+        let mut byte = [0];
+        let early = timeout(seconds * SECOND - SECOND / 2, reader.read(&mut byte)).await;
+        let late = timeout(SECOND, reader.read(&mut byte)).await;
+        early.is_err()
+            && late.is_ok_and(|it| it.is_err_and(|it| it.kind() == io::ErrorKind::TimedOut))
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_head_is_waited_for_from_its_first_byte_on() {
+        let (mut connection, mut client, progress) = connection();
+        assert!(is_given_up_after(&mut connection, 10).await);
+
+        progress.begun();
+        progress.enter(Phase::Idle);
+        sleep(50 * SECOND).await;
+        client.write_all(b"P").await.expect("a byte");
+        assert_eq!(connection.read_u8().await.expect("a byte"), b'P');
+        assert!(is_given_up_after(&mut connection, 10).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn who_becomes_idle_without_a_word_is_given_up_in_time() {
+        let (mut connection, _client, progress) = connection();
+        progress.begun();
+        let mut byte = [0];
+        assert!(timeout(200 * SECOND, connection.read(&mut byte)).await.is_err(), "it is busy");
+        progress.enter(Phase::Idle);
+        assert!(is_given_up_after(&mut connection, 60).await);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn idling_begins_once_the_answer_has_been_taken() {
+        let (connection, mut client, progress) = connection();
+        let (mut reader, mut writer) = split(connection);
+        progress.begun();
+        let answer = async {
+            // As hyper does once the body is all in its hands.
+            progress.enter(Phase::Idle);
+            writer.write_all(&[0; 5 * MOUTHFUL]).await.expect("an answer is taken");
+            writer.flush().await.expect("an answer is taken");
+        };
+        let slow = async {
+            for _ in 0..5 {
+                sleep(20 * SECOND).await;
+                client.read_exact(&mut [0; MOUTHFUL]).await.expect("a mouthful");
+            }
+        };
+        tokio::join!(answer, slow);
+        // The connection held the last of it for twenty seconds.
+        assert!(is_given_up_after(&mut reader, 40).await);
     }
 }

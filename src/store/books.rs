@@ -116,15 +116,15 @@ pub(crate) struct BookList {
     pub(crate) order: BookOrder,
 }
 
-/// What is asked of a list besides its books with their ids, owners, titles, authors and days of arrival.
-/// What is not wanted of a book is not read, and there as in a book that has none of it.
+/// What is asked of a list besides its books with their ids, owners' ids, titles, authors and times of
+/// creation. What is not wanted of a book is not read, and must not be shown: there is something in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct Wanted {
     /// ISBN, rating, version and the time of the last change.
     pub(crate) details: bool,
     /// What the owners wrote about the books, which may be long.
     pub(crate) notes: bool,
-    /// Whose books these are.
+    /// The profile of the owner.
     pub(crate) owner: bool,
     /// How many books the list has.
     pub(crate) total: bool,

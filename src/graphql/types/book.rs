@@ -81,6 +81,10 @@ impl Book {
     }
 }
 
+/// The fields that can be told without [`books::Wanted::details`].
+pub(in crate::graphql) const OUTSIDE_OF_DETAILS: [&str; 7] =
+    ["__typename", "id", "title", "author", "notes", "owner", "createdAt"];
+
 /// A field of a book that is written as it is.
 pub(crate) enum PlainField {
     Id,

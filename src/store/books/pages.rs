@@ -68,8 +68,9 @@ pub(super) fn select(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -
     let mut books = Entity::find().select_only().columns(wanted.columns());
     for column in SHOWN_BESIDE_THE_ID.into_iter().filter(|_| wanted.owner) {
         let owner = user::Entity::find_by_id(list.owner).select_only().column(column);
-        let name = format!("owner_{}", column.as_str());
-        books = books.expr_as(Expr::SubQuery(None, Box::new(owner.into_query().into())), name);
+        let owner = Expr::SubQuery(None, Box::new(owner.into_query().into()));
+        // A name of its own, or ORDER BY would not know which is meant.
+        books = books.expr_as(owner, format!("owner_{}", column.as_str()));
     }
     books = books.filter(list.condition());
     for (side, position) in [(Side::After, &slice.after), (Side::Before, &slice.before)] {

@@ -150,7 +150,7 @@ impl Books<'_> {
 /// An update of a book.
 struct Update {
     /// Those of [`CHANGEABLE`] that are to change.
-    sets: [Option<Set>; CHANGEABLE.len()],
+    sets: [Option<Assignment>; CHANGEABLE.len()],
     id: BookId,
     owner: UserId,
     expected_version: Option<i32>,
@@ -158,7 +158,7 @@ struct Update {
 }
 
 /// A column to set, and the one beside it that order and search read.
-struct Set {
+struct Assignment {
     column: Column,
     value: Value,
     key: Option<(Column, Value)>,
@@ -177,7 +177,7 @@ const CHANGEABLE: [Column; 5] =
     [Column::Title, Column::Author, Column::Isbn, Column::Rating, Column::Notes];
 
 /// What is to be set of [`CHANGEABLE`].
-fn set_by(changes: &BookChanges) -> [Option<Set>; CHANGEABLE.len()] {
+fn set_by(changes: &BookChanges) -> [Option<Assignment>; CHANGEABLE.len()] {
     CHANGEABLE.map(|column| {
         let (value, key) = match column {
             Column::Title => {
@@ -190,17 +190,18 @@ fn set_by(changes: &BookChanges) -> [Option<Set>; CHANGEABLE.len()] {
             }
             Column::Isbn => (changes.isbn.as_ref()?.as_ref().map(Isbn::as_str).into(), None),
             Column::Rating => (changes.rating?.map(Rating::get).into(), None),
-            _ => {
+            Column::Notes => {
                 let notes = changes.notes.as_ref()?.as_ref().map(Notes::as_str);
                 (notes.into(), Some((Column::NotesKey, notes.map(fold).into())))
             }
+            _ => return None,
         };
-        Some(Set { column, value, key })
+        Some(Assignment { column, value, key })
     })
 }
 
 impl Update {
-    fn sets(&self) -> impl Iterator<Item = &Set> {
+    fn sets(&self) -> impl Iterator<Item = &Assignment> {
         self.sets.iter().flatten()
     }
 
@@ -214,7 +215,7 @@ impl Update {
         let mut update = Query::update();
         update.table(Entity);
         let mut different = Condition::any();
-        for Set { column, value, key } in self.sets() {
+        for Assignment { column, value, key } in self.sets() {
             let distinct = BinOper::Custom("IS DISTINCT FROM");
             different = different.add(Expr::col(*column).binary(distinct, value.clone()));
             update.value(*column, value.clone());

@@ -37,6 +37,9 @@ const SILENCE: Duration = Duration::from_secs(10);
 const PLANNING: &str =
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
+/// How many statements a lane keeps prepared. There are more: one for each shape of a page. Few of them are in use.
+const PREPARED: usize = 256;
+
 /// The lanes to a database.
 #[derive(Debug)]
 pub(in crate::store) struct Lanes {
@@ -64,7 +67,7 @@ struct Lane {
 struct Open {
     client: Client,
     since: Instant,
-    /// As many as there are texts of statements: some hundred at most.
+    /// At most [`PREPARED`].
     prepared: RwLock<HashMap<Arc<str>, Statement>>,
 }
 
@@ -89,9 +92,9 @@ impl Lanes {
         }
         let options = wanted.get_options().unwrap_or_default();
         let options =
-            format!("{options} {PLANNING} -c statement_timeout={}", statement_timeout.as_millis());
+            format!("{PLANNING} {options} -c statement_timeout={}", statement_timeout.as_millis());
         config
-            .options(options.trim_start())
+            .options(options)
             .application_name("bookshelf")
             .ssl_mode(SslMode::Disable)
             .keepalives_idle(SILENCE)
@@ -248,6 +251,10 @@ impl Open {
         }
         let statement = self.client.prepare(text).await?;
         let mut prepared = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
+        if prepared.len() >= PREPARED {
+            // Those that are in use come back, once each.
+            prepared.clear();
+        }
         prepared.insert(Arc::clone(text), statement.clone());
         Ok(statement)
     }

@@ -24,7 +24,7 @@ const QUEUE: usize = 1_024;
 /// How many writes are committed together at most, so that whoever else writes gets a turn.
 const TOGETHER: usize = 128;
 
-/// How many statements a connection keeps prepared: more than there are.
+/// How many statements a connection keeps prepared: those that were used last.
 const STATEMENTS: usize = 256;
 
 /// How much of the file is read through the system's own cache, in bytes.

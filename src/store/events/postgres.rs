@@ -1,4 +1,4 @@
-//! Events over PostgreSQL's `NOTIFY`, from every copy of the server to every copy, this one
+//! Events over PostgreSQL's `NOTIFY`, from every copy of the server to every copy, the one that tells
 //! included: so all hear the same, in the same order.
 //!
 //! A `NOTIFY` inside of a transaction makes its commit wait for every other such commit. So it has
@@ -6,9 +6,11 @@
 //! connection of its own. Whoever made the change waits for it: what is done after an answer is told
 //! after what the answer was about.
 //!
-//! A server that is the only one tells nothing to the database: that would cost more than many a change.
-//! Each that listens holds a lock that it shares with the others, so that one can see whether there are any.
-//! One that comes later calls out, and is told what it may have missed.
+//! A server that is the only one tells the database nothing, and whoever listens here at once: the database
+//! would work on the event as long as on many a change. Each that listens holds a lock that it shares with the
+//! others, so that one can see whether there are any; and one that comes says hello, and is told what happened
+//! meanwhile. When the last of the others has gone, an event that is still on its way may be overtaken by a later one
+//! of the same book, and is dropped then, as one of two that came through two copies is.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -33,7 +35,10 @@ const CHANNEL: &str = "bookshelf_events";
 /// Says nothing but that the way is open.
 const BEAT: &str = "beat";
 
-/// Says that somebody listens, and asks every copy to tell once more what it told lately.
+/// Says that somebody listens from now on.
+const HELLO: &str = "hello";
+
+/// Asks every copy to tell once more what it told lately, for somebody was not listening.
 const AGAIN: &str = "again";
 
 /// How many events may wait to be told while the database is away. More are dropped.
@@ -47,6 +52,9 @@ const RETRY: Duration = Duration::from_millis(200);
 
 /// For how long events are kept, to be told again.
 const KEPT: Duration = Duration::from_secs(60);
+
+/// How long a hello may take to be heard. What was told only here meanwhile is told again.
+const HELLO_TAKES: Duration = Duration::from_secs(2);
 
 /// How many events are kept at most.
 const KEPT_AT_MOST: usize = 10_000;
@@ -77,6 +85,8 @@ struct Signals {
     missed: Notify,
     /// Somebody did not.
     again: Notify,
+    /// Somebody does since a moment ago.
+    hello: Notify,
 }
 
 impl Postgres {
@@ -87,16 +97,11 @@ impl Postgres {
     ) -> anyhow::Result<Self> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("bookshelf events");
-        let mut listener = ear::connect(&options).await?;
+        let listener = ear::connect(&options).await?;
 
         let (outbox, waiting) = mpsc::channel(OUTBOX);
         let (lately, signals) = (Arc::new(Lately::default()), Arc::new(Signals::default()));
-        let mut voice = Voice::new(options.clone());
-        if ear::is_alone(&mut listener).await? {
-            lately.set_audience(Audience::Here);
-        } else {
-            voice.notify(AGAIN).await;
-        }
+        let voice = Voice::new(options.clone());
         let ear = Ear {
             options,
             hub: Arc::clone(&hub),
@@ -161,19 +166,16 @@ impl Lately {
         *audience
     }
 
-    /// What has to be told again, oldest first.
-    fn kept(&self) -> Vec<Event> {
+    /// What was told in this time, oldest first.
+    fn kept(&self, time: Duration) -> Vec<Event> {
         let now = Instant::now();
-        let recent = |(then, _): &&(Instant, Event)| now.duration_since(*then) < KEPT;
+        let recent = |(then, _): &&(Instant, Event)| now.duration_since(*then) < time;
         self.lock().1.iter().filter(recent).map(|(_, event)| *event).collect()
     }
 
-    fn audience(&self) -> Audience {
-        self.lock().0
-    }
-
-    fn set_audience(&self, audience: Audience) {
-        self.lock().0 = audience;
+    /// Gives whom it was before.
+    fn set_audience(&self, audience: Audience) -> Audience {
+        std::mem::replace(&mut self.lock().0, audience)
     }
 
     fn lock(&self) -> MutexGuard<'_, (Audience, VecDeque<(Instant, Event)>)> {

@@ -6,7 +6,7 @@ use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 
-use super::{AGAIN, Audience, BEAT, CHANNEL, DEAF_AFTER, Lately, RETRY, Signals};
+use super::{AGAIN, Audience, BEAT, CHANNEL, DEAF_AFTER, HELLO, Lately, RETRY, Signals};
 use crate::store::events::Hub;
 use crate::store::outage::Outage;
 
@@ -22,6 +22,8 @@ pub(super) struct Ear {
     pub(super) signals: Arc<Signals>,
 }
 
+/// Listens, and says hello over the same connection, so that nobody hears it who is not heard.
+///
 /// With a pool of its own each time: a listener that hears nothing keeps its connection until it has said
 /// goodbye over it, which may be never.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
@@ -35,11 +37,16 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgListener, sq
         .bind(LISTENS.1)
         .execute(&mut listener)
         .await?;
+    sqlx::query("SELECT pg_notify($1, $2)")
+        .bind(CHANNEL)
+        .bind(HELLO)
+        .execute(&mut listener)
+        .await?;
     Ok(listener)
 }
 
-/// Whether nobody else listens. Whoever begins to after that calls out, and is heard after that.
-pub(super) async fn is_alone(listener: &mut PgListener) -> Result<bool, sqlx::Error> {
+/// Whether nobody else listens. Whoever begins to after that says hello, and is heard after that.
+async fn is_alone(listener: &mut PgListener) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT NOT EXISTS (SELECT FROM pg_locks JOIN pg_database ON oid = database
          WHERE locktype = 'advisory' AND datname = current_database()
@@ -70,23 +77,26 @@ impl Ear {
     async fn hear(&self, line: &str, listener: &mut PgListener) {
         match line {
             BEAT => self.look_around(listener).await,
-            AGAIN => {
+            HELLO => {
                 self.lately.set_audience(Audience::Everywhere);
-                self.signals.again.notify_one();
+                self.signals.hello.notify_one();
                 self.look_around(listener).await;
             }
+            AGAIN => self.signals.again.notify_one(),
             // What is no event may be one of a newer server.
             line => line.parse().into_iter().for_each(|event| self.hub.deliver(event)),
         }
     }
 
-    /// Tells only those here from now on, if nobody else is left.
+    /// Tells whom there is to tell from now on.
     async fn look_around(&self, listener: &mut PgListener) {
-        // What fails shows with the next look at the connection.
-        if self.lately.audience() == Audience::Everywhere
-            && let Ok(Ok(true)) = timeout(DEAF_AFTER, is_alone(listener)).await
-        {
-            self.lately.set_audience(Audience::Here);
+        // If that fails because the connection is lost, the next look at it says so.
+        let alone = matches!(timeout(DEAF_AFTER, is_alone(listener)).await, Ok(Ok(true)));
+        let audience = if alone { Audience::Here } else { Audience::Everywhere };
+        let before = self.lately.set_audience(audience);
+        if (before, audience) == (Audience::Here, Audience::Everywhere) {
+            // The other's hello was missed.
+            self.signals.again.notify_one();
         }
     }
 

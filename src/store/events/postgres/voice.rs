@@ -6,18 +6,19 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, Connection};
 use tokio::sync::mpsc;
-use tokio::time::{sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::{AGAIN, BEAT, CHANNEL, DEAF_AFTER, Lately, RETRY, Signals, Waiting};
-use crate::store::events::Event;
+use super::{AGAIN, BEAT, CHANNEL, DEAF_AFTER, HELLO_TAKES, KEPT, Lately, RETRY, Signals, Waiting};
+use crate::store::events::{BACKLOG, Event};
 
-/// How many events go into one notification, whose text has less than 8,000 bytes.
-const AT_ONCE: usize = 80;
+/// How many events go into one notification, whose text has less than 8,000 bytes. A listener may be behind by
+/// more.
+const AT_ONCE: usize = BACKLOG / 2;
 
 /// How long after an outage the other copies listen again, as a rule.
 const RECOVERY: Duration = Duration::from_millis(300);
 
-/// How often something is said when there is nothing to say.
+/// How often something is said that is no event.
 const BEAT_EVERY: Duration = Duration::from_secs(10);
 
 /// A connection of its own to tell things over: a pool would ask whether it still lives before and after
@@ -40,6 +41,8 @@ impl Voice {
         signals: Arc<Signals>,
     ) {
         let mut batch: Vec<Waiting> = Vec::with_capacity(AT_ONCE);
+        let mut beats = interval(BEAT_EVERY);
+        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 received = waiting.recv_many(&mut batch, AT_ONCE) => {
@@ -56,19 +59,22 @@ impl Voice {
                     sleep(RECOVERY).await;
                     self.notify(AGAIN).await;
                 }
-                () = signals.again.notified() => {
-                    for events in lately.kept().chunks(AT_ONCE) {
-                        self.notify(&lines(events)).await;
-                    }
-                }
-                () = sleep(BEAT_EVERY) => self.notify(BEAT).await,
+                () = signals.again.notified() => self.tell_again(&lately.kept(KEPT)).await,
+                () = signals.hello.notified() => self.tell_again(&lately.kept(HELLO_TAKES)).await,
+                _ = beats.tick() => self.notify(BEAT).await,
             }
+        }
+    }
+
+    async fn tell_again(&mut self, events: &[Event]) {
+        for events in events.chunks(AT_ONCE) {
+            self.notify(&lines(events)).await;
         }
     }
 
     /// Tells something, however often the database has to be asked. What arrives twice because an answer
     /// was lost is noticed where it arrives.
-    pub(super) async fn notify(&mut self, lines: &str) {
+    async fn notify(&mut self, lines: &str) {
         loop {
             let was_open = self.connection.is_some();
             match timeout(DEAF_AFTER, self.try_notify(lines)).await {
