@@ -46,8 +46,12 @@ const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 /// turn are shorter together than an operation may take, so that their end is what is told.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// After how many pages of its journal SQLite moves them into the file: 32 MiB, so that a page that is written
-/// again and again is moved once.
+/// How large the pages of a new SQLite file are, in bytes. A new book touches a page of each index, and each of
+/// those is written to the journal as a whole: half the usual size adds a quarter more books, and reads as quickly.
+const PAGE_BYTES: u32 = 2_048;
+
+/// After how many pages of its journal SQLite moves them into the file: 16 MiB in a file of ours, so that a
+/// page that is written again and again is moved once.
 const CHECKPOINT_PAGES: u32 = 8_192;
 
 /// How long PostgreSQL works on a statement. Longer than an operation may take, so that this ends
@@ -216,6 +220,7 @@ fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
             let options = options
                 .filename(&path)
                 .create_if_missing(!read_only)
+                .page_size(PAGE_BYTES)
                 .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
