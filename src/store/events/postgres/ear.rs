@@ -10,7 +10,7 @@ use super::{AGAIN, Audience, BEAT, CHANNEL, DEAF_AFTER, HELLO, Lately, RETRY, Si
 use crate::store::events::Hub;
 use crate::store::outage::Outage;
 
-/// The lock that all share who listen, as the two numbers of an advisory lock ("books", "ears").
+/// The lock that all share who listen, as the two numbers of an advisory lock ("book" and "ears" in ASCII).
 const LISTENS: (i32, i32) = (0x626f_6f6b, 0x6561_7273);
 
 /// Hears what is told.
@@ -22,7 +22,7 @@ pub(super) struct Ear {
     pub(super) signals: Arc<Signals>,
 }
 
-/// Listens, and says hello over the same connection, so that nobody hears it who is not heard.
+/// Listens, and says hello over the same connection: whoever is told of a listener is heard by it already.
 ///
 /// With a pool of its own each time: a listener that hears nothing keeps its connection until it has said
 /// goodbye over it, which may be never.
