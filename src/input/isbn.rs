@@ -157,7 +157,7 @@ mod tests {
             let check = (11 - sum % 11) % 11;
             let digits: String = body.iter().map(ToString::to_string).collect();
             let last = if check == 10 { "X".to_owned() } else { check.to_string() };
-            let from_10 = parsed(&format!("{digits}{last}")).unwrap().unwrap();
+            let from_10 = parsed(&format!("{digits}{last}")).expect("no fault").expect("an ISBN");
             let unchecked = format!("978{digits}");
             prop_assert!(from_10.starts_with(&unchecked));
             prop_assert_eq!(parsed(&from_10), Ok(Some(from_10.clone())));
@@ -167,7 +167,7 @@ mod tests {
         fn one_wrong_digit_never_passes(position in 0usize..13, shift in 1u8..10) {
             let mut digits = *b"9780135957059";
             digits[position] = b'0' + (digits[position] - b'0' + shift) % 10;
-            let text = std::str::from_utf8(&digits).unwrap();
+            let text = std::str::from_utf8(&digits).expect("digits");
             prop_assert!(parsed(text).is_err());
         }
 

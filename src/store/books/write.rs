@@ -10,11 +10,13 @@ use super::{Book, BookChanges, Books, Created, NewBook, SHOWN, Updated, owned_by
 use crate::clock::Timestamp;
 use crate::entity::book::{Column, Entity, Model};
 use crate::id::{BookId, UserId};
+use crate::input::author::Author;
 use crate::input::idempotency_key::IdempotencyKey;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
 use crate::input::rating::Rating;
 use crate::input::text::{fold, fold_for_index};
+use crate::input::title::Title;
 use crate::store::direct::Known;
 use crate::store::error::{Failed, StoreError, Unique};
 use crate::store::events::{BookChange, ChangeKind, Event};
@@ -147,10 +149,13 @@ impl Books<'_> {
     }
 }
 
+/// How many of a book's fields may change.
+const CHANGEABLE: usize = 5;
+
 /// An update of a book.
 struct Update {
-    /// Those of [`CHANGEABLE`] that are to change.
-    sets: [Option<Assignment>; CHANGEABLE.len()],
+    /// Those that are to change, each in its place.
+    sets: [Option<Assignment>; CHANGEABLE],
     id: BookId,
     owner: UserId,
     expected_version: Option<i32>,
@@ -167,37 +172,32 @@ struct Assignment {
 /// What stands in the text of an update. All else are values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::store) struct UpdateShape {
-    /// Whether each of [`CHANGEABLE`] is set.
-    sets: [bool; CHANGEABLE.len()],
+    /// Whether each of those that may change does.
+    sets: [bool; CHANGEABLE],
     expects_a_version: bool,
 }
 
-/// The columns that a change may set, in the order in which it does.
-const CHANGEABLE: [Column; 5] =
-    [Column::Title, Column::Author, Column::Isbn, Column::Rating, Column::Notes];
-
-/// What is to be set of [`CHANGEABLE`].
-fn set_by(changes: &BookChanges) -> [Option<Assignment>; CHANGEABLE.len()] {
-    CHANGEABLE.map(|column| {
-        let (value, key) = match column {
-            Column::Title => {
-                let title = changes.title.as_ref()?.as_str();
-                (title.into(), Some((Column::TitleKey, fold_for_index(title).into())))
-            }
-            Column::Author => {
-                let author = changes.author.as_ref()?.as_str();
-                (author.into(), Some((Column::AuthorKey, fold_for_index(author).into())))
-            }
-            Column::Isbn => (changes.isbn.as_ref()?.as_ref().map(Isbn::as_str).into(), None),
-            Column::Rating => (changes.rating?.map(Rating::get).into(), None),
-            Column::Notes => {
-                let notes = changes.notes.as_ref()?.as_ref().map(Notes::as_str);
-                (notes.into(), Some((Column::NotesKey, notes.map(fold).into())))
-            }
-            _ => return None,
-        };
-        Some(Assignment { column, value, key })
-    })
+/// What a change sets, each in its place.
+fn set_by(changes: &BookChanges) -> [Option<Assignment>; CHANGEABLE] {
+    let sets = |column, value| Assignment { column, value, key: None };
+    let sets_with_key = |column, value, key| Assignment { column, value, key: Some(key) };
+    let BookChanges { title, author, isbn, rating, notes } = changes;
+    [
+        title.as_ref().map(Title::as_str).map(|title| {
+            let key = (Column::TitleKey, fold_for_index(title).into());
+            sets_with_key(Column::Title, title.into(), key)
+        }),
+        author.as_ref().map(Author::as_str).map(|author| {
+            let key = (Column::AuthorKey, fold_for_index(author).into());
+            sets_with_key(Column::Author, author.into(), key)
+        }),
+        isbn.as_ref().map(|isbn| sets(Column::Isbn, isbn.as_ref().map(Isbn::as_str).into())),
+        rating.map(|rating| sets(Column::Rating, rating.map(Rating::get).into())),
+        notes.as_ref().map(|notes| {
+            let notes = notes.as_ref().map(Notes::as_str);
+            sets_with_key(Column::Notes, notes.into(), (Column::NotesKey, notes.map(fold).into()))
+        }),
+    ]
 }
 
 impl Update {
