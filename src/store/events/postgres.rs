@@ -149,14 +149,21 @@ enum Audience {
 
 /// What has happened here lately, and who has to hear of what happens.
 #[derive(Debug, Default)]
-struct Lately(Mutex<(Audience, VecDeque<(Instant, Event)>)>);
+struct Lately(Mutex<Told>);
+
+#[derive(Debug, Default)]
+struct Told {
+    audience: Audience,
+    /// Oldest first.
+    kept: VecDeque<(Instant, Event)>,
+}
 
 impl Lately {
     /// Keeps what is about to be told, and says whom to tell. What only those here are told is kept before
     /// anybody else is known to listen, and so is among what is told again then.
     fn keep(&self, events: &[Event]) -> Audience {
         let now = Instant::now();
-        let (audience, kept) = &mut *self.lock();
+        let Told { audience, kept } = &mut *self.lock();
         while kept.front().is_some_and(|(then, _)| now.duration_since(*then) >= KEPT) {
             kept.pop_front();
         }
@@ -170,15 +177,15 @@ impl Lately {
     fn kept(&self, time: Duration) -> Vec<Event> {
         let now = Instant::now();
         let recent = |(then, _): &&(Instant, Event)| now.duration_since(*then) < time;
-        self.lock().1.iter().filter(recent).map(|(_, event)| *event).collect()
+        self.lock().kept.iter().filter(recent).map(|(_, event)| *event).collect()
     }
 
     /// Gives whom it was before.
     fn set_audience(&self, audience: Audience) -> Audience {
-        std::mem::replace(&mut self.lock().0, audience)
+        std::mem::replace(&mut self.lock().audience, audience)
     }
 
-    fn lock(&self) -> MutexGuard<'_, (Audience, VecDeque<(Instant, Event)>)> {
+    fn lock(&self) -> MutexGuard<'_, Told> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
