@@ -15,6 +15,7 @@ pub(crate) mod document;
 pub(crate) mod error;
 mod executable;
 pub(crate) mod execute;
+mod failing_field;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod loaders;

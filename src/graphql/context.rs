@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::{Context, ContextBase, ContextSelectionSet};
+use async_graphql::Context;
 
 use super::Services;
 use super::error::{Failure, Result};
@@ -25,8 +25,6 @@ pub(crate) struct RequestContext {
     client: Arc<Client>,
     /// What the operation costs.
     cost: u64,
-    /// Whether no two of its fields answer under the same name.
-    answers_each_once: bool,
     request_id: Arc<str>,
 }
 
@@ -83,10 +81,10 @@ impl RequestContext {
         identity: Identity,
         client: Arc<Client>,
         request_id: Arc<str>,
-        (cost, answers_each_once): (u64, bool),
+        cost: u64,
     ) -> Self {
         let loaders = Loaders::new(Arc::clone(&services));
-        Self { services, identity, loaders, client, cost, answers_each_once, request_id }
+        Self { services, identity, loaders, client, cost, request_id }
     }
 }
 
@@ -169,11 +167,6 @@ impl<'a> Doors<'a> for Context<'a> {
     clippy::disallowed_methods,
     reason = "this is what the doors lead to; every request has one"
 )]
-fn request<'a, T>(ctx: &ContextBase<'a, T>) -> &'a RequestContext {
+fn request<'a>(ctx: &Context<'a>) -> &'a RequestContext {
     ctx.data_unchecked::<RequestContext>()
-}
-
-/// Whether no two fields of the operation answer under the same name.
-pub(super) fn answers_each_once(ctx: &ContextSelectionSet<'_>) -> bool {
-    request(ctx).answers_each_once
 }

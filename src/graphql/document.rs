@@ -11,8 +11,6 @@ use apollo_compiler::executable;
 use apollo_compiler::validation::Valid;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{ServerError, UploadValue, Variables};
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
@@ -20,26 +18,33 @@ use super::error::{ErrorCode, Failure, server_error};
 use super::execute;
 use crate::config::Limits;
 
+mod cache;
 mod census;
 mod checks;
+mod collect;
 mod convert;
 mod cost;
 mod guard;
 mod lists;
 mod positions;
-mod repeats;
 mod roots;
 mod syntax;
 mod trusted;
 mod uploads;
+#[cfg(test)]
+mod upstream;
 mod validate;
+mod variables;
 mod walk;
 
+use cache::DocumentCache;
 use convert::Converter;
 use cost::Cost;
+use positions::Positions;
 pub(crate) use roots::Attempts;
 use trusted::Trusted;
 pub(crate) use uploads::Uploaded;
+use variables::{VariableDefinitions, VariableValues};
 
 /// What a client asks for, on any transport.
 #[derive(Default)]
@@ -69,16 +74,20 @@ pub(crate) struct Documents {
     schema: Valid<Schema>,
     introspection: bool,
     limits: Limits,
-    known: Cache<DocumentHash, Arc<Document>, ByMemory>,
+    known: DocumentCache,
     trusted: Option<Trusted>,
 }
 
 /// A valid document.
 #[derive(Debug)]
 pub(super) struct Document {
+    text: Box<str>,
     hash: DocumentHash,
-    /// What it takes in memory, in bytes, about.
-    weight: usize,
+    /// Estimated size in memory.
+    bytes: usize,
+    /// What its operations are converted from for each request, if the shape of one depends on
+    /// variables.
+    typed: Option<executable::ExecutableDocument>,
     operations: Vec<Operation>,
 }
 
@@ -86,14 +95,11 @@ pub(super) struct Document {
 #[derive(Debug)]
 struct Operation {
     its: execute::Operation,
-    /// What its variables are checked against, without its selections; none if it has none.
-    typed: Option<executable::Operation>,
+    variables: VariableDefinitions,
     cost: Cost,
     attempts: Attempts,
-    /// Whether no two of its fields answer under the same name.
-    answers_each_once: bool,
-    /// As it is executed, with no other operation beside it.
-    executable: ExecutableDocument,
+    /// As it is executed. None if that depends on the variables of the request.
+    executable: Option<ExecutableDocument>,
 }
 
 /// An operation that may be executed, with its variables.
@@ -101,24 +107,16 @@ pub(crate) struct Prepared {
     document: Arc<Document>,
     /// Its place among the document's.
     operation: usize,
+    executable: ExecutableDocument,
     variables: Variables,
     cost: u64,
     /// The files for which variables stand, by the number in these.
     files: Vec<UploadValue>,
 }
 
-/// What a token takes in memory once it is part of an operation that can be executed, in bytes: 210
-/// were measured for a document of plain fields.
-const BYTES_PER_TOKEN: usize = 210;
-
-#[derive(Clone, Debug)]
-struct ByMemory;
-
-impl Weighter<DocumentHash, Arc<Document>> for ByMemory {
-    fn weight(&self, _: &DocumentHash, document: &Arc<Document>) -> u64 {
-        document.weight as u64
-    }
-}
+/// Estimated size in memory of a token of a document that is kept as apollo-compiler has it, in bytes: 155
+/// were measured for a list of books with a condition.
+const BYTES_PER_TOKEN: usize = 160;
 
 impl Documents {
     /// For a schema in the Schema Definition Language.
@@ -131,13 +129,11 @@ impl Documents {
         trusted: Option<&Path>,
         limits: &Limits,
     ) -> anyhow::Result<Self> {
-        // As many as there are when each has a hundred tokens.
-        let estimated = limits.known_documents_bytes / (100 * BYTES_PER_TOKEN);
         let mut documents = Self {
             schema: validate::schema(sdl)?,
             introspection,
             limits: limits.clone(),
-            known: Cache::with_weighter(estimated, limits.known_documents_bytes as u64, ByMemory),
+            known: DocumentCache::new(limits.known_documents_bytes),
             trusted: None,
         };
         if let Some(path) = trusted {
@@ -159,20 +155,14 @@ impl Documents {
         let document =
             self.document(request.query.as_deref(), request.document_id.as_deref(), charge)?;
         let operation = document.find(request.operation_name.as_deref()).map_err(only)?;
-        let Operation { its, typed, cost, .. } = &document.operations[operation];
+        let Operation { its, variables, cost, .. } = &document.operations[operation];
         if request.read_only && its.kind == OperationType::Mutation {
             let message = "Send mutations by POST.";
             return Err(only(server_error(ErrorCode::MethodNotAllowed, message)));
         }
-        let mut variables = with_whole_numbers(request.variables);
-        let files = uploads::place(&mut variables, request.uploads).map_err(only)?;
-        let variables = match typed {
-            Some(typed) => {
-                validate::check_variables(&self.schema, typed, &variables).map_err(only)?;
-                Variables::from_json(Value::Object(variables))
-            }
-            None => Variables::default(),
-        };
+        let mut values = with_whole_numbers(request.variables);
+        let files = uploads::place(&mut values, request.uploads).map_err(only)?;
+        let variables = variables.coerce(&self.schema, values, &document.text).map_err(only)?;
         let cost = cost.with(&variables);
         if cost > self.limits.cost {
             let message = format!(
@@ -182,7 +172,8 @@ impl Documents {
             );
             return Err(only(server_error(ErrorCode::QueryTooComplex, message)));
         }
-        Ok(Prepared { document, operation, variables, cost, files })
+        let executable = document.executable(operation, &self.schema, &variables);
+        Ok(Prepared { document, operation, executable, variables, cost, files })
     }
 
     fn document(
@@ -225,7 +216,7 @@ impl Documents {
             return Ok(known);
         }
         let document = Arc::new(self.prepare(text, charge)?);
-        self.known.insert(hash, Arc::clone(&document));
+        self.known.insert(Arc::clone(&document));
         Ok(document)
     }
 
@@ -246,24 +237,29 @@ impl Documents {
         }
         charge(tokens).map_err(|failure| only(failure.into_server_error()))?;
         let parsed = syntax::parse(text).map_err(only)?;
-        guard::check(&parsed, &self.limits).map_err(only)?;
+        guard::check(text, &parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
         if !self.introspection && asks_for_the_schema(&valid) {
             let message = "This server does not tell its schema.";
             return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
         }
-        let converter = Converter::new(text, &parsed);
+        let positions = Positions::new(text);
         let operations = parsed.definitions.iter().filter_map(|definition| {
             let Definition::OperationDefinition(operation) = definition else { return None };
             let name = operation.name.as_ref().map(ToString::to_string);
             let its = valid.operations.get(name.as_deref()).ok()?;
-            let executable = converter.operation(operation);
+            let converter = Converter {
+                schema: &self.schema,
+                document: &valid,
+                operation: its,
+                positions: &positions,
+                variables: VariableValues::unknown(),
+            };
             Some(Operation {
-                answers_each_once: !repeats::any(&executable),
                 cost: Cost::new(&valid, its),
                 attempts: Attempts::of(&parsed, operation),
-                typed: with_variables_only(its),
-                executable,
+                variables: VariableDefinitions::new(its, &operation.variables),
+                executable: converter.convert(),
                 its: execute::Operation {
                     kind: convert::kind(operation.operation_type),
                     name: name.map(Into::into),
@@ -271,10 +267,14 @@ impl Documents {
             })
         });
         let operations: Vec<_> = operations.collect();
-        // Each operation has all the fragments that it uses to itself.
-        let costs: usize = operations.iter().map(|operation| operation.cost.bytes()).sum();
-        let weight = text.len() + BYTES_PER_TOKEN * tokens * operations.len() + costs;
-        Ok(Document { hash: hash(text), weight, operations })
+        let depends_on_variables = operations.iter().any(|it| it.executable.is_none());
+        let executables = operations.iter().filter_map(|it| it.executable.as_ref());
+        let bytes = text.len()
+            + operations.iter().map(|operation| operation.cost.bytes()).sum::<usize>()
+            + executables.map(convert::estimated_bytes).sum::<usize>()
+            + if depends_on_variables { BYTES_PER_TOKEN * tokens } else { 0 };
+        let typed = depends_on_variables.then(|| valid.into_inner());
+        Ok(Document { text: text.into(), hash: hash(text), bytes, typed, operations })
     }
 }
 
@@ -300,6 +300,38 @@ impl Document {
     }
 }
 
+impl Document {
+    /// An operation as it is executed with these variables.
+    fn executable(
+        &self,
+        index: usize,
+        schema: &Valid<Schema>,
+        variables: &Variables,
+    ) -> ExecutableDocument {
+        let operation = &self.operations[index];
+        if let Some(executable) = &operation.executable {
+            return executable.clone();
+        }
+        let document = self.typed.as_ref();
+        let found = document.and_then(|document| {
+            let operation = document.operations.get(operation.its.name.as_deref()).ok()?;
+            let converter = Converter {
+                schema,
+                document,
+                operation,
+                positions: &Positions::new(&self.text),
+                variables: VariableValues::of_request(variables),
+            };
+            converter.convert()
+        });
+        #[expect(
+            clippy::expect_used,
+            reason = "such a document is kept, and the variables are known"
+        )]
+        found.expect("an operation that can be converted")
+    }
+}
+
 impl Prepared {
     pub(crate) fn operation(&self) -> execute::Operation {
         self.document.operations[self.operation].its.clone()
@@ -313,31 +345,13 @@ impl Prepared {
         self.document.operations[self.operation].attempts
     }
 
-    /// Whether no two of its fields answer under the same name.
-    pub(super) fn answers_each_once(&self) -> bool {
-        self.document.operations[self.operation].answers_each_once
-    }
-
     /// The operation as async-graphql takes it.
     pub(super) fn into_request(self) -> async_graphql::Request {
-        let executable = self.document.operations[self.operation].executable.clone();
         let mut request = async_graphql::Request::new("").variables(self.variables);
         request.uploads = self.files;
-        request.set_parsed_query(executable);
+        request.set_parsed_query(self.executable);
         request
     }
-}
-
-/// None if it has no variables.
-fn with_variables_only(operation: &executable::Operation) -> Option<executable::Operation> {
-    (!operation.variables.is_empty()).then(|| executable::Operation {
-        description: None,
-        operation_type: operation.operation_type,
-        name: operation.name.clone(),
-        variables: operation.variables.clone(),
-        directives: executable::DirectiveList::default(),
-        selection_set: executable::SelectionSet::new(operation.selection_set.ty.clone()),
-    })
 }
 
 fn asks_for_the_schema(document: &apollo_compiler::ExecutableDocument) -> bool {

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError};
 
+use super::failing_field::only_propagates;
 use crate::auth::identity::Rejection;
 use crate::auth::passwords::HashError;
 use crate::auth::proof::ProofError;
@@ -223,6 +224,7 @@ pub(super) struct Told {
 /// The door: gives every error of an answer its code, logs what is ours to mend once, and lets no
 /// internal text out.
 pub(super) fn let_out(response: &mut Response, request_id: &str, limits: &Limits) -> Told {
+    response.errors.retain(|error| !only_propagates(error));
     response.errors.truncate(limits.errors);
     let waits = response.errors.iter().filter_map(|error| error.source::<Failure>()?.wait());
     let retry_after = waits.max();

@@ -9,6 +9,8 @@ use async_graphql::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
+use super::failing_field::FailDirective;
+
 /// A schema without its types: the one of the contract, or one that tests made.
 #[derive(Clone)]
 pub struct Executable {
@@ -45,7 +47,7 @@ impl Executable {
         S: SubscriptionType + 'static,
     {
         let schema = Schema::build(query, mutation, subscription);
-        let schema = schema.validation_mode(ValidationMode::Fast).finish();
+        let schema = schema.validation_mode(ValidationMode::Fast).directive(FailDirective).finish();
         let options = SDLExportOptions::new()
             .sorted_fields()
             .sorted_arguments()

@@ -18,6 +18,7 @@ use super::context::{Client, RequestContext};
 use super::document::{Documents, GraphqlRequest, Prepared};
 use super::error::{ErrorCode, Failure, let_out};
 use super::executable::Executable;
+use super::failing_field::only_propagates;
 use super::plain::to_json;
 use super::rates::{Payer, Standing};
 use crate::auth::identity::{Identity, Viewer};
@@ -237,8 +238,7 @@ impl Api {
             }
         }
         let request_id = Arc::clone(&caller.request_id);
-        let known = (cost, prepared.answers_each_once());
-        let context = RequestContext::new(services, identity, client, request_id, known);
+        let context = RequestContext::new(services, identity, client, request_id, cost);
         Ok(prepared.into_request().data(context))
     }
 }
@@ -326,5 +326,5 @@ fn failed(failure: Failure) -> Response {
 fn is_request_error(response: &Response) -> bool {
     response.data == async_graphql::Value::Null
         && !response.errors.is_empty()
-        && response.errors.iter().all(|error| error.path.is_empty())
+        && !response.errors.iter().any(|error| !error.path.is_empty() || only_propagates(error))
 }

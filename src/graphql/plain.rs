@@ -8,14 +8,14 @@ use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 
-use async_graphql::parser::types::{Field, Selection, SelectionSet};
+use async_graphql::parser::types::{Field, Selection};
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
 use futures_util::future::try_join_all;
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
-use super::context;
+use super::failing_field;
 
 /// An object with fields that are a matter of looking: nothing is asked for, and nothing can fail.
 pub(super) trait Plain: OutputType + 'static {
@@ -27,9 +27,6 @@ pub(super) trait Plain: OutputType + 'static {
 
     /// A field that can be written.
     type Field: Send + Sync;
-
-    /// The interfaces that the object implements.
-    const INTERFACES: &'static [&'static str] = &[];
 
     /// Looks at a selected field, once for all objects; none if it has to be resolved for each.
     fn field(
@@ -58,14 +55,18 @@ enum PlannedField<T: Plain> {
 }
 
 impl<T: Plain> Plan<T> {
-    /// None if some of the selected fields have to be resolved, or answers have to be merged, which
-    /// async-graphql does with trees of values only.
+    /// None if some of the selected fields have to be resolved.
     pub(super) async fn of(ctx: &ContextSelectionSet<'_>, common: &T::Common) -> Option<Self> {
-        if !context::answers_each_once(ctx) {
+        // A field that fails does so for each object, with the path of each.
+        if failing_field::any_in(&ctx.item.node) {
             return None;
         }
-        let mut fields = Vec::new();
-        collect::<T>(ctx, &ctx.item.node, &mut fields)?;
+        // An object type selects fields only, each response key once (`document::convert`).
+        let mut fields = Vec::with_capacity(ctx.item.node.items.len());
+        for selection in &ctx.item.node.items {
+            let Selection::Field(field) = &selection.node else { return None };
+            fields.push(field);
+        }
         let mut plan = Vec::with_capacity(fields.len());
         for field in fields {
             let mut name = if plan.is_empty() { Vec::new() } else { b",".to_vec() };
@@ -95,42 +96,6 @@ impl<T: Plain> Plan<T> {
         }
         json.push(b'}');
     }
-}
-
-/// Adds the fields of a selection set, each of which stands there once; none if that cannot be told.
-fn collect<'a, T: Plain>(
-    ctx: &ContextSelectionSet<'a>,
-    set: &'a SelectionSet,
-    fields: &mut Vec<&'a Positioned<Field>>,
-) -> Option<()> {
-    for selection in &set.items {
-        // `@skip` and `@include` have been taken out already.
-        if !selection.node.directives().is_empty() {
-            return None;
-        }
-        let (condition, inner) = match &selection.node {
-            Selection::Field(field) => {
-                fields.push(field);
-                continue;
-            }
-            Selection::InlineFragment(fragment) => {
-                (fragment.node.type_condition.as_ref(), &fragment.node.selection_set)
-            }
-            Selection::FragmentSpread(spread) => {
-                let fragment = ctx.query_env.fragments.get(&spread.node.fragment_name.node)?;
-                (Some(&fragment.node.type_condition), &fragment.node.selection_set)
-            }
-        };
-        let applies = condition.is_none_or(|condition| {
-            let on = condition.node.on.node.as_str();
-            on == T::type_name() || T::INTERFACES.contains(&on)
-        });
-        if !applies {
-            return None;
-        }
-        collect::<T>(ctx, &inner.node, fields)?;
-    }
-    Some(())
 }
 
 /// A list of objects, each of which is part of a row.

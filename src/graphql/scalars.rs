@@ -1,4 +1,4 @@
-//! Scalars of our own.
+//! Custom scalars.
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
@@ -23,5 +23,30 @@ impl ScalarType for DateTime {
 
     fn to_value(&self) -> Value {
         Value::String(self.0.to_string())
+    }
+}
+
+/// Whether a value is valid input for a scalar; `text` is none for a value that is not a string. Only
+/// custom scalars are checked: documents and variables are validated with this before they are executed.
+pub(super) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
+    match scalar {
+        "DateTime" => text.and_then(Timestamp::parse).is_some(),
+        _ => true,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_custom_scalar_is_checked() {
+        let sdl = crate::graphql::sdl();
+        let scalars: Vec<_> = sdl.lines().filter_map(|line| line.strip_prefix("scalar ")).collect();
+        assert!(!scalars.is_empty());
+        for scalar in scalars {
+            let name = scalar.split(' ').next().unwrap_or_default();
+            assert!(!is_valid(name, None) && !is_valid(name, Some("\u{0}")), "{name}");
+        }
     }
 }

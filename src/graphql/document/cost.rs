@@ -34,23 +34,21 @@ enum Times {
     /// The value of a variable.
     Size {
         variable: Name,
-        otherwise: u64,
     },
     /// As many as a variable has elements.
     Length {
         variable: Name,
     },
-    /// Once, if a variable is so.
+    /// Once, if a variable has this value.
     If {
         variable: Name,
-        wanted: bool,
-        otherwise: Option<bool>,
+        value: bool,
     },
 }
 
 impl Cost {
     pub(super) fn new(document: &ExecutableDocument, operation: &Operation) -> Self {
-        Costing { document, operation }.selections(&operation.selection_set, None)
+        Costing { document }.selections(&operation.selection_set, None)
     }
 
     /// The cost with these variables.
@@ -86,31 +84,25 @@ impl Times {
     fn with(&self, variables: &Variables) -> u64 {
         match self {
             Self::Number(number) => *number,
-            Self::Size { variable, otherwise } => match variables.get(variable.as_str()) {
+            Self::Size { variable } => match variables.get(variable.as_str()) {
                 Some(ConstValue::Number(number)) => size(number.as_i64()),
                 // An argument that is null is one that was not given.
-                Some(_) => default_size(),
-                None => *otherwise,
+                _ => default_size(),
             },
             Self::Length { variable } => match variables.get(variable.as_str()) {
                 Some(ConstValue::List(items)) => length(items.len()),
-                Some(_) => 1,
-                None => length(LARGEST_SIZE),
+                _ => 1,
             },
-            Self::If { variable, wanted, otherwise } => {
-                let value = match variables.get(variable.as_str()) {
-                    Some(ConstValue::Boolean(value)) => Some(*value),
-                    _ => *otherwise,
-                };
-                u64::from(value.is_none_or(|value| value == *wanted))
-            }
+            Self::If { variable, value } => match variables.get(variable.as_str()) {
+                Some(ConstValue::Boolean(actual)) => u64::from(actual == value),
+                _ => 1,
+            },
         }
     }
 }
 
 struct Costing<'a> {
     document: &'a ExecutableDocument,
-    operation: &'a Operation,
 }
 
 impl Costing<'_> {
@@ -129,7 +121,7 @@ impl Costing<'_> {
                     (part.unwrap_or_default(), &spread.directives)
                 }
             };
-            let conditions = self.conditions(directives);
+            let conditions = Self::conditions(directives);
             cost.add_all(conditions.into_iter().fold(part, |part, times| {
                 let mut conditional = Cost::default();
                 conditional.add(times, part);
@@ -140,7 +132,7 @@ impl Costing<'_> {
     }
 
     fn field(&self, field: &Field, page: Option<&Times>) -> Cost {
-        let its_page = self.page(field);
+        let its_page = Self::page(field);
         let is_list = field.definition.ty.is_list();
         let mut cost = Cost { fields: 1, parts: Vec::new() };
         if is_list {
@@ -158,11 +150,11 @@ impl Costing<'_> {
     }
 
     /// The page size that a field is asked for; none if it has no such argument.
-    fn page(&self, field: &Field) -> Option<Times> {
+    fn page(field: &Field) -> Option<Times> {
         if field.definition.argument_by_name(IDS).is_some() {
             return Some(match field.specified_argument_by_name(IDS).map(|value| &**value) {
                 Some(Value::List(items)) => Times::Number(length(items.len())),
-                Some(Value::Variable(name)) => self.length(name),
+                Some(Value::Variable(name)) => Times::Length { variable: name.clone() },
                 _ => Times::Number(1),
             });
         }
@@ -174,47 +166,24 @@ impl Costing<'_> {
             Some(Value::Int(number)) => {
                 Times::Number(size(number.try_to_i32().ok().map(i64::from)))
             }
-            Some(Value::Variable(name)) => self.size(name),
+            Some(Value::Variable(name)) => Times::Size { variable: name.clone() },
             _ => Times::Number(default_size()),
         })
     }
 
-    fn size(&self, variable: &Name) -> Times {
-        let otherwise = match self.default_of(variable) {
-            Some(Value::Int(number)) => size(number.try_to_i32().ok().map(i64::from)),
-            _ => default_size(),
-        };
-        Times::Size { variable: variable.clone(), otherwise }
-    }
-
-    fn length(&self, variable: &Name) -> Times {
-        match self.default_of(variable) {
-            // Which of the two it will be is not known yet.
-            Some(_) => Times::Number(length(LARGEST_SIZE)),
-            None => Times::Length { variable: variable.clone() },
-        }
-    }
-
     /// What `@skip` and `@include` make a selection depend on.
-    fn conditions(&self, directives: &DirectiveList) -> Vec<Times> {
+    fn conditions(directives: &DirectiveList) -> Vec<Times> {
         let condition = |name: &str, wanted: bool| {
             let value = directives.get(name)?.specified_argument_by_name("if")?;
             Some(match &**value {
                 Value::Boolean(value) => Times::Number(u64::from(*value == wanted)),
-                Value::Variable(variable) => Times::If {
-                    variable: variable.clone(),
-                    wanted,
-                    otherwise: self.default_of(variable).and_then(Value::to_bool),
-                },
+                Value::Variable(variable) => {
+                    Times::If { variable: variable.clone(), value: wanted }
+                }
                 _ => Times::Number(1),
             })
         };
         [condition("include", true), condition("skip", false)].into_iter().flatten().collect()
-    }
-
-    fn default_of(&self, variable: &Name) -> Option<&Value> {
-        let definition = self.operation.variables.iter().find(|it| it.name == *variable)?;
-        definition.default_value.as_deref()
     }
 }
 

@@ -5,9 +5,11 @@
 
 use std::collections::HashMap;
 
-use apollo_compiler::ast::{Definition, Document, Selection};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{Definition, Document, FragmentSpread, Selection};
 use async_graphql::ServerError;
 
+use super::positions::Positions;
 use super::{census, roots};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
@@ -17,27 +19,28 @@ const NESTING: u64 = 32;
 
 /// Refuses a document that has too many parts, whose fragments contain themselves, that has too many
 /// selections, aliases or root fields once its fragments are expanded, or whose fields nest too deep.
-pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
+pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<(), ServerError> {
     census::check(document, limits)?;
     let fragments = document.definitions.iter().filter_map(|definition| match definition {
         Definition::FragmentDefinition(it) => Some((it.name.as_str(), &*it.selection_set)),
         _ => None,
     });
-    let mut expansion = Expansion { bodies: fragments.collect(), known: HashMap::new() };
+    let mut expansion =
+        Expansion { text, bodies: fragments.collect(), known: HashMap::new(), spreads: Vec::new() };
     let (mut whole, mut largest_fragment, mut most_aliases) = (Size::default(), 0, 0);
+    // Fragments first: like graphql-js, a cycle is reported from its first fragment in the document.
     for definition in &document.definitions {
-        match definition {
-            Definition::OperationDefinition(operation) => {
-                let size = expansion.of(&operation.selection_set)?;
-                most_aliases = most_aliases.max(size.aliases);
-                whole = whole.and(size);
-            }
-            // Also one that no operation spreads: validation walks it too.
-            Definition::FragmentDefinition(fragment) => {
-                let size = expansion.of_fragment(&fragment.name)?;
-                largest_fragment = largest_fragment.max(size.selections);
-            }
-            _ => {}
+        // Also one that no operation spreads: validation walks it too.
+        if let Definition::FragmentDefinition(fragment) = definition {
+            let size = expansion.of_fragment(&fragment.name)?;
+            largest_fragment = largest_fragment.max(size.selections);
+        }
+    }
+    for definition in &document.definitions {
+        if let Definition::OperationDefinition(operation) = definition {
+            let size = expansion.of(&operation.selection_set)?;
+            most_aliases = most_aliases.max(size.aliases);
+            whole = whole.and(size);
         }
     }
     if whole.selections.max(largest_fragment) > limits.expanded_selections {
@@ -95,9 +98,12 @@ impl Size {
 }
 
 struct Expansion<'a> {
+    text: &'a str,
     bodies: HashMap<&'a str, &'a [Selection]>,
     /// What each fragment expands to; none while that is being found out.
     known: HashMap<&'a str, Option<Size>>,
+    /// The spreads that lead to the current fragment.
+    spreads: Vec<&'a Node<FragmentSpread>>,
 }
 
 impl<'a> Expansion<'a> {
@@ -112,7 +118,10 @@ impl<'a> Expansion<'a> {
                 }
                 Selection::InlineFragment(fragment) => self.of(&fragment.selection_set)?.within(0),
                 Selection::FragmentSpread(spread) => {
-                    self.of_fragment(&spread.fragment_name)?.within(0)
+                    self.spreads.push(spread);
+                    let size = self.of_fragment(&spread.fragment_name)?.within(0);
+                    self.spreads.pop();
+                    size
                 }
             });
         }
@@ -122,10 +131,7 @@ impl<'a> Expansion<'a> {
     fn of_fragment(&mut self, name: &'a str) -> Result<Size, ServerError> {
         match self.known.get(name) {
             Some(Some(known)) => return Ok(*known),
-            Some(None) => {
-                let message = "A fragment cannot contain itself.";
-                return Err(server_error(ErrorCode::GraphqlValidationFailed, message));
-            }
+            Some(None) => return Err(self.cycle(name)),
             None => {}
         }
         // An unknown fragment is for validation to name.
@@ -137,6 +143,19 @@ impl<'a> Expansion<'a> {
         self.known.insert(name, Some(size));
         Ok(size)
     }
+
+    /// The error of a fragment that contains itself, located at each spread of the cycle.
+    fn cycle(&self, name: &str) -> ServerError {
+        let message = "A fragment cannot contain itself.";
+        let mut error = server_error(ErrorCode::GraphqlValidationFailed, message);
+        let before = &self.spreads[..self.spreads.len().saturating_sub(1)];
+        let entry = before.iter().rposition(|spread| spread.fragment_name == name);
+        let spreads = &self.spreads[entry.map_or(0, |entry| entry + 1)..];
+        let positions = Positions::new(self.text);
+        let offsets = spreads.iter().filter_map(|spread| Some(spread.location()?.offset()));
+        error.locations.extend(offsets.map(|offset| positions.at(offset)));
+        error
+    }
 }
 
 #[cfg(test)]
@@ -145,9 +164,13 @@ mod tests {
 
     use super::*;
 
+    fn error(text: &str) -> Option<ServerError> {
+        let document = Parser::new().parse_ast(text, "document").expect("a document");
+        check(text, &document, &Limits::default()).err()
+    }
+
     fn refusal(document: &str) -> Option<&'static str> {
-        let document = Parser::new().parse_ast(document, "document").expect("a document");
-        let error = check(&document, &Limits::default()).err()?;
+        let error = error(document)?;
         error.source::<ErrorCode>().map(|code| code.as_str())
     }
 
@@ -187,6 +210,16 @@ mod tests {
         assert_eq!(refusal(circle), Some("GRAPHQL_VALIDATION_FAILED"));
         let apart = "{ __typename } fragment A on Query { ...A }";
         assert_eq!(refusal(apart), Some("GRAPHQL_VALIDATION_FAILED"));
+        let columns = |document| {
+            let locations = error(document).expect("an error").locations;
+            locations.iter().map(|pos| pos.column).collect::<Vec<_>>()
+        };
+        assert_eq!(columns("{ ...A } fragment A on Query { ...A }"), [32]);
+        // As graphql-js has them: from the first fragment of the cycle in the document.
+        let circle = "{ ...B } fragment A on Query { ...B } fragment B on Query { ...A }";
+        assert_eq!(columns(circle), [32, 61]);
+        let later = "{ ...C } fragment C on Query { ...A } fragment A on Query { a { ...A } }";
+        assert_eq!(columns(later), [65]);
     }
 
     #[test]

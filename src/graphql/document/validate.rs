@@ -1,19 +1,14 @@
-//! What the specification asks of documents (section 5) and variables (section 6.1.2), as
-//! apollo-compiler checks it, which agrees with graphql-js where async-graphql does not.
+//! What the specification asks of documents (section 5), as apollo-compiler checks it, which agrees with graphql-js where async-graphql does not.
 
 use std::borrow::Cow;
 
 use apollo_compiler::ast::{self, Definition};
 use apollo_compiler::diagnostic::ToCliReport;
-use apollo_compiler::executable::Operation;
 use apollo_compiler::introspection::check_max_depth;
 use apollo_compiler::parser::SourceSpan;
-use apollo_compiler::request::coerce_variable_values;
-use apollo_compiler::response::JsonMap;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::ServerError;
-use serde_json::{Map, Value};
 
 use super::positions::Positions;
 use super::{SOURCE, checks, lists};
@@ -46,10 +41,11 @@ pub(super) fn validate(
             return Err(errors(text, faults.map(|it| (it.error.to_string(), it.error.location()))));
         }
     };
-    let faults = checks::faults(document);
-    let lists = lists::fault(document, schema).map(|message| (message, None));
-    let faults =
-        faults.into_iter().map(|(message, place)| (message.to_owned(), place)).chain(lists);
+    let faults = checks::faults(document).into_iter();
+    let faults = faults
+        .map(|(message, place)| (message.to_owned(), place))
+        .chain(lists::fault(document, schema).map(|message| (message, None)))
+        .chain(checks::invalid_scalars(&valid, schema));
     let errors = errors(text, faults.take(most_errors));
     if !errors.is_empty() {
         return Err(errors);
@@ -105,50 +101,10 @@ fn errors(
     faults.map(error).collect()
 }
 
-/// Checks the values of an operation's variables.
-pub(super) fn check_variables(
-    schema: &Valid<Schema>,
-    operation: &Operation,
-    variables: &Map<String, Value>,
-) -> Result<(), ServerError> {
-    let values: JsonMap = variables
-        .iter()
-        .map(|(name, value)| (name.as_str().into(), value.clone().into()))
-        .collect();
-    match coerce_variable_values(schema, operation, &values) {
-        Ok(_) => Ok(()),
-        Err(error) => {
-            let message = sentence(&without_value(&error.message().to_string()));
-            Err(server_error(ErrorCode::BadUserInput, message))
-        }
-    }
-}
-
-/// Takes the value out of "could not coerce variable v: VALUE to type T": it may be a secret.
-fn without_value(message: &str) -> String {
-    match (message.split_once(": "), message.rsplit_once(" to type ")) {
-        (Some((what, _)), Some((_, ty))) => format!("{what} to type {ty}"),
-        _ => message.to_owned(),
-    }
-}
-
 /// apollo-compiler begins small and ends without a full stop.
-fn sentence(message: &str) -> String {
+pub(super) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     let text = format!("{}{}", first.unwrap_or_default(), chars.as_str());
     if text.ends_with('.') { text } else { text + "." }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_refused_value_is_not_repeated() {
-        let message = "could not coerce variable v: {\"a\":\"x: y to type Z\"} to type Int";
-        assert_eq!(sentence(&without_value(message)), "Could not coerce variable v to type Int.");
-        let message = "missing value for non-null variable 'id'";
-        assert_eq!(without_value(message), message);
-    }
 }

@@ -105,8 +105,6 @@ impl Plain for Book {
     type Common = UserId;
     type Field = PlainField;
 
-    const INTERFACES: &'static [&'static str] = &["Node"];
-
     fn common(&self) -> UserId {
         self.0.owner_id
     }

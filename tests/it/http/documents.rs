@@ -161,20 +161,47 @@ async fn a_mutation_is_not_run_by_get_whatever_it_is_called() {
     assert_eq!(app.db_count("sessions").await, 1);
 }
 
+/// An operation that differs from others by its number.
+fn numbered(number: u32) -> String {
+    let fields: String = (0..20).map(|field| format!("a{field}: __typename ")).collect();
+    format!("query Q{number} {{ {fields} }}")
+}
+
+async fn is_known(actor: &Actor, document: &str) -> bool {
+    let answer = send(actor, json!({ "extensions": persisted(&sha256(document)) })).await;
+    answer.json().get("data").is_some()
+}
+
 #[tokio::test]
 async fn known_documents_take_a_bounded_amount_of_memory() {
     let app = TestApp::with(|config| config.limits.known_documents_bytes = 40_000).await;
-    let document = |number: u32| format!("query Q{number} {{ {} }}", "__typename ".repeat(20));
+    let anon = app.anon();
     for number in 0..50 {
-        assert_eq!(app.anon().ask(&document(number)).await.data(), "Query");
+        assert_eq!(anon.ask(&numbered(number)).await.json().get("errors"), None);
     }
-    let mut known = 0;
-    for number in 0..50 {
-        let hash = sha256(&document(number));
-        let answer = send(&app.anon(), json!({ "extensions": persisted(&hash) })).await;
-        known += usize::from(answer.json().get("data").is_some());
+    let mut known = Vec::new();
+    for number in (0..50).rev() {
+        if is_known(&anon, &numbered(number)).await {
+            known.push(number);
+        }
     }
-    assert!((1..=8).contains(&known), "{known} of 50");
+    assert!((1..=8).contains(&known.len()), "{known:?}");
+    assert_eq!(known[0], 49, "the latest is kept");
+}
+
+#[tokio::test]
+async fn the_least_recently_used_documents_are_forgotten_first() {
+    let app = TestApp::with(|config| config.limits.known_documents_bytes = 1_000_000).await;
+    let anon = app.anon();
+    for number in 0..200 {
+        anon.ask(&numbered(number)).await;
+    }
+    assert!(!is_known(&anon, &numbered(0)).await, "the cache is full");
+    anon.ask("query New { __typename }").await;
+    for number in 200..220 {
+        anon.ask(&numbered(number)).await;
+    }
+    assert!(is_known(&anon, "query New { __typename }").await);
 }
 
 #[tokio::test]

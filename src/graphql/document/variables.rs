@@ -1,0 +1,173 @@
+//! The values of an operation's variables (GraphQL specification, section 6.1.2).
+
+use std::cell::Cell;
+
+use apollo_compiler::ast::{self, VariableDefinition};
+use apollo_compiler::executable::{DirectiveList, Operation, SelectionSet};
+use apollo_compiler::request::coerce_variable_values;
+use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::schema::ExtendedType;
+use apollo_compiler::validation::Valid;
+use apollo_compiler::{Name as ApolloName, Node, Schema};
+use async_graphql::{Name, ServerError, Variables};
+use async_graphql_value::ConstValue;
+use serde_json::{Map, Value};
+
+use super::positions::Positions;
+use super::validate::sentence;
+use crate::graphql::error::{ErrorCode, server_error};
+use crate::graphql::scalars;
+
+/// The variables that an operation declares.
+#[derive(Debug)]
+pub(super) struct VariableDefinitions(Option<Operation>);
+
+impl VariableDefinitions {
+    /// `variables` are those of the document as it was parsed: validation drops defaults that are null.
+    pub(super) fn new(operation: &Operation, variables: &[Node<VariableDefinition>]) -> Self {
+        Self((!variables.is_empty()).then(|| Operation {
+            description: None,
+            operation_type: operation.operation_type,
+            name: operation.name.clone(),
+            variables: variables.to_vec(),
+            directives: DirectiveList::default(),
+            selection_set: SelectionSet::new(operation.selection_set.ty.clone()),
+        }))
+    }
+
+    /// Coerces the values of a request. A variable without a value takes its default; one that has no
+    /// default either is absent. Values of variables that are not declared are ignored.
+    pub(super) fn coerce(
+        &self,
+        schema: &Valid<Schema>,
+        values: Map<String, Value>,
+        text: &str,
+    ) -> Result<Variables, ServerError> {
+        let Some(operation) = &self.0 else { return Ok(Variables::default()) };
+        let values: JsonMap =
+            values.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
+        let coerced = coerce_variable_values(schema, operation, &values).map_err(|error| {
+            let definition = operation.variables.iter().find(|definition| {
+                let alone =
+                    Operation { variables: vec![Node::clone(definition)], ..operation.clone() };
+                coerce_variable_values(schema, &alone, &values).is_err()
+            });
+            let message = sentence(&without_value(&error.message().to_string()));
+            invalid(message, definition, text)
+        })?;
+        for definition in &operation.variables {
+            let value = coerced.get(definition.name.as_str());
+            if let Some(scalar) =
+                value.and_then(|value| invalid_scalar(schema, &definition.ty, value))
+            {
+                let message =
+                    format!("Could not coerce variable {} to type {scalar}.", definition.name);
+                return Err(invalid(message, Some(definition), text));
+            }
+        }
+        let coerced = coerced.into_inner().into_iter();
+        let coerced = coerced.map(|(name, value)| (Name::new(name.as_str()), constant(value)));
+        let mut variables = Variables::default();
+        variables.extend(coerced);
+        Ok(variables)
+    }
+}
+
+fn invalid(
+    message: String,
+    definition: Option<&Node<VariableDefinition>>,
+    text: &str,
+) -> ServerError {
+    let mut error = server_error(ErrorCode::BadUserInput, message);
+    let location = definition.and_then(Node::location);
+    error.locations.extend(location.map(|span| Positions::new(text).at(span.offset())));
+    error
+}
+
+/// Removes the value from "could not coerce variable v: VALUE to type T": it may be a secret.
+fn without_value(message: &str) -> String {
+    match (message.split_once(": "), message.rsplit_once(" to type ")) {
+        (Some((what, _)), Some((_, ty))) => format!("{what} to type {ty}"),
+        _ => message.to_owned(),
+    }
+}
+
+/// The custom scalar that a coerced value has an invalid value for. apollo-compiler 2.0.0-beta.2 takes
+/// any value for a custom scalar (`coerce_variable_value` in its `resolvers/input_coercion.rs`).
+fn invalid_scalar(schema: &Schema, ty: &ast::Type, value: &JsonValue) -> Option<ApolloName> {
+    if let JsonValue::Array(items) = value {
+        return items.iter().find_map(|item| invalid_scalar(schema, ty.item_type(), item));
+    }
+    let name = ty.inner_named_type();
+    match (schema.types.get(name)?, value) {
+        (_, JsonValue::Null) => None,
+        (ExtendedType::InputObject(object), JsonValue::Object(fields)) => {
+            fields.iter().find_map(|(field, value)| {
+                invalid_scalar(schema, &object.fields.get(field.as_str())?.ty, value)
+            })
+        }
+        (ExtendedType::Scalar(_), value) => {
+            (!scalars::is_valid(name, value.as_str())).then(|| name.clone())
+        }
+        _ => None,
+    }
+}
+
+fn constant(value: JsonValue) -> ConstValue {
+    match value {
+        JsonValue::Null => ConstValue::Null,
+        JsonValue::Bool(value) => ConstValue::Boolean(value),
+        JsonValue::Number(number) => ConstValue::Number(number),
+        JsonValue::String(text) => ConstValue::String(text.as_str().to_owned()),
+        JsonValue::Array(items) => ConstValue::List(items.into_iter().map(constant).collect()),
+        JsonValue::Object(fields) => {
+            let fields = fields.into_iter();
+            ConstValue::Object(
+                fields.map(|(name, value)| (Name::new(name.as_str()), constant(value))).collect(),
+            )
+        }
+    }
+}
+
+/// The values on which the shape of an operation depends: which selections and arguments it has, and
+/// which fields fail before they are resolved.
+pub(super) struct VariableValues<'a> {
+    /// None as long as no request is known.
+    values: Option<&'a Variables>,
+    was_read: Cell<bool>,
+}
+
+impl<'a> VariableValues<'a> {
+    pub(super) fn of_request(values: &'a Variables) -> Self {
+        Self { values: Some(values), was_read: Cell::new(false) }
+    }
+
+    /// For an operation whose request is not known yet.
+    pub(super) fn unknown() -> Self {
+        Self { values: None, was_read: Cell::new(false) }
+    }
+
+    /// The coerced value of a variable; none if it is absent.
+    pub(super) fn get(&self, variable: &str) -> Option<&'a ConstValue> {
+        self.was_read.set(true);
+        self.values?.get(variable)
+    }
+
+    /// Whether a value was asked for that is not known: what was made of it holds for no request.
+    pub(super) fn were_missed(&self) -> bool {
+        self.values.is_none() && self.was_read.get()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_rejected_value_is_not_repeated() {
+        let message = "could not coerce variable v: {\"a\":\"x: y to type Z\"} to type Int";
+        assert_eq!(sentence(&without_value(message)), "Could not coerce variable v to type Int.");
+        let message = "missing value for non-null variable 'id'";
+        assert_eq!(without_value(message), message);
+    }
+}
