@@ -16,11 +16,11 @@ use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::graphql::document::Documents;
-use crate::graphql::execute::Api;
-use crate::graphql::rates::Rates;
-use crate::graphql::{self, Executable, Services};
-use crate::http::{self, Door, Server};
-use crate::id::Ids;
+use crate::graphql::execute::GraphqlService;
+use crate::graphql::rate_limit::RateLimits;
+use crate::graphql::{self, DynSchema, Services};
+use crate::http::{self, AppState, HttpServer};
+use crate::id::IdGenerator;
 use crate::store::{StatementObserver, Store};
 
 /// How often expired sessions and tokens are removed.
@@ -29,7 +29,7 @@ const PURGE_EVERY: Duration = Duration::from_secs(3_600);
 /// A server that is ready: its tables are there and its port is bound.
 pub struct App {
     router: Router,
-    door: Door,
+    door: HttpServer,
     listener: TcpListener,
     services: Arc<Services>,
     drain_timeout: Duration,
@@ -39,13 +39,13 @@ pub struct App {
 
 /// What tests pass in.
 #[derive(Clone, Default)]
-pub struct Surroundings {
+pub struct Overrides {
     /// Tells the time.
     pub clock: Clock,
     /// Told of every statement.
     pub observer: Option<StatementObserver>,
     /// Served in the place of the contract's.
-    pub schema: Option<Executable>,
+    pub schema: Option<DynSchema>,
 }
 
 impl App {
@@ -53,18 +53,18 @@ impl App {
     ///
     /// # Errors
     /// If any of that fails.
-    pub async fn build(config: Config, surroundings: Surroundings) -> anyhow::Result<Self> {
-        let Surroundings { clock, observer, schema } = surroundings;
+    pub async fn build(config: Config, surroundings: Overrides) -> anyhow::Result<Self> {
+        let Overrides { clock, observer, schema } = surroundings;
         let store = Store::connect(&config.database, config.database_pool, observer)
             .await
             .with_context(|| format!("cannot open the database {}", config.database))?;
         store.migrate().await.context("cannot bring the tables up to date")?;
 
-        let ids = Arc::new(Ids::new(clock.clone()));
+        let ids = Arc::new(IdGenerator::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
         let rates = match config.rate_limits {
-            true => Rates::new(&config.limits, &clock),
-            false => Rates::off(),
+            true => RateLimits::new(&config.limits, &clock),
+            false => RateLimits::off(),
         };
         let services = Arc::new(Services { store, auth, clock, ids, rates });
         let schema = schema.unwrap_or_else(graphql::schema);
@@ -72,7 +72,12 @@ impl App {
         let documents =
             Documents::new(schema.sdl(), config.introspection, trusted, &config.limits)?;
         let services_of_api = Arc::clone(&services);
-        let api = Arc::new(Api::new(schema, documents, services_of_api, config.limits.clone()));
+        let api = Arc::new(GraphqlService::new(
+            schema,
+            documents,
+            services_of_api,
+            config.limits.clone(),
+        ));
 
         let listener = TcpListener::bind(config.listen)
             .await
@@ -81,9 +86,11 @@ impl App {
         let (proxies, limits) = (config.trusted_proxies.clone(), config.limits.clone());
         let drain_timeout = limits.drain_timeout;
         let services_of_server = Arc::clone(&services);
-        let server = Server::new(services_of_server, api, config, stopping.clone(), tasks.clone());
+        let server =
+            AppState::new(services_of_server, api, config, stopping.clone(), tasks.clone());
         let router = http::router(server);
-        let door = Door::new(router.clone(), &proxies, &limits, stopping.clone(), tasks.clone());
+        let door =
+            HttpServer::new(router.clone(), &proxies, &limits, stopping.clone(), tasks.clone());
         Ok(Self { router, door, listener, services, drain_timeout, stopping, tasks })
     }
 

@@ -5,26 +5,26 @@ use std::time::Duration;
 
 use crate::clock::{Clock, Timestamp};
 use crate::config::Config;
-use crate::id::{Ids, SessionId, UserId};
+use crate::id::{IdGenerator, SessionId, UserId};
 use crate::input::email::Email;
 use crate::input::username::Username;
 use crate::store::sessions::{NewSession, NewToken, Rotation};
-use crate::store::users::{Named, Taken, User};
+use crate::store::users::{NameConflicts, SaveUserOutcome, User};
 use crate::store::{Store, StoreError};
 
 pub(crate) mod access_token;
 pub(crate) mod identity;
-mod live_sessions;
 pub(crate) mod passwords;
-pub(crate) mod proof;
 pub(crate) mod refresh_token;
 mod secrets;
+mod session_cache;
+pub(crate) mod verify_password;
 
 use access_token::AccessTokens;
-use identity::{Identity, Rejection, Viewer};
-use live_sessions::LiveSessions;
-use passwords::Passwords;
+use identity::{AuthFailure, Identity, Viewer};
+use passwords::HashingPool;
 use refresh_token::RefreshToken;
+use session_cache::SessionCache;
 
 /// How long after its first use a refresh token still works: two tabs may show it at once.
 const REFRESH_GRACE: Duration = Duration::from_secs(10);
@@ -37,7 +37,7 @@ const USER_AGENT_CHARS: usize = 255;
 
 /// What a client gets when somebody signs in.
 #[derive(Clone, Debug)]
-pub(crate) struct SignedIn {
+pub(crate) struct IssuedTokens {
     pub(crate) access_token: String,
     pub(crate) access_token_expires_at: Timestamp,
     pub(crate) refresh_token: RefreshToken,
@@ -48,15 +48,15 @@ pub(crate) struct SignedIn {
 
 /// What became of a refresh token that was shown.
 #[derive(Clone, Debug)]
-pub(crate) enum Refreshed {
-    SignedIn(Box<SignedIn>),
+pub(crate) enum RefreshOutcome {
+    Rotated(Box<IssuedTokens>),
     /// It was used before, too long ago for a second tab: its session has ended.
     Reused {
         user: UserId,
         session: SessionId,
     },
     /// It is not, or no longer, good for anything.
-    Refused,
+    Invalid,
 }
 
 /// Signs people in, recognises them, and signs them out.
@@ -64,13 +64,13 @@ pub(crate) enum Refreshed {
 pub(crate) struct Auth {
     store: Store,
     clock: Clock,
-    ids: Arc<Ids>,
+    ids: Arc<IdGenerator>,
     access_tokens: AccessTokens,
-    live_sessions: LiveSessions,
+    live_sessions: SessionCache,
     refresh_token_ttl: Duration,
     /// How many wrong passwords for one account are looked at; any number if none.
     failed_logins: Option<u32>,
-    pub(crate) passwords: Passwords,
+    pub(crate) passwords: HashingPool,
 }
 
 impl Auth {
@@ -78,7 +78,7 @@ impl Auth {
         config: &Config,
         store: Store,
         clock: Clock,
-        ids: Arc<Ids>,
+        ids: Arc<IdGenerator>,
     ) -> anyhow::Result<Self> {
         let secrets = secrets::load(&config.jwt_secrets)?;
         Ok(Self {
@@ -86,10 +86,10 @@ impl Auth {
             clock,
             ids,
             access_tokens: AccessTokens::new(&secrets, config.access_token_ttl)?,
-            live_sessions: LiveSessions::default(),
+            live_sessions: SessionCache::default(),
             refresh_token_ttl: config.refresh_token_ttl,
             failed_logins: config.rate_limits.then_some(config.limits.failed_logins),
-            passwords: Passwords::new(config.bcrypt_cost, config.limits.waiting_passwords)?,
+            passwords: HashingPool::new(config.bcrypt_cost, config.limits.waiting_passwords)?,
         })
     }
 
@@ -103,30 +103,30 @@ impl Auth {
             return Ok(Identity::Anonymous);
         };
         let Some(token) = access_token::bearer(authorization) else {
-            return Ok(Identity::Rejected(Rejection::TokenInvalid));
+            return Ok(Identity::Invalid(AuthFailure::TokenInvalid));
         };
         let viewer = match self.access_tokens.verify(token, self.clock.now()) {
             Ok(viewer) => viewer,
-            Err(rejection) => return Ok(Identity::Rejected(rejection)),
+            Err(rejection) => return Ok(Identity::Invalid(rejection)),
         };
         Ok(if self.is_live(viewer).await? {
             Identity::User(viewer)
         } else {
-            Identity::Rejected(Rejection::SessionEnded)
+            Identity::Invalid(AuthFailure::SessionEnded)
         })
     }
 
     /// Waits until this viewer's token is good for nothing any more, and tells why.
-    pub(crate) async fn rejection(&self, viewer: Viewer) -> Rejection {
+    pub(crate) async fn rejection(&self, viewer: Viewer) -> AuthFailure {
         let mut ending = self.store.events().session(viewer.session);
         // It may have ended, on any copy of the server, just before we listened.
         self.live_sessions.forget(viewer.session);
         if !self.is_live_in_the_end(viewer).await {
-            return Rejection::SessionEnded;
+            return AuthFailure::SessionEnded;
         }
         tokio::select! {
-            _ = ending.next() => Rejection::SessionEnded,
-            () = self.clock.sleep_until(viewer.until) => Rejection::TokenExpired,
+            _ = ending.next() => AuthFailure::SessionEnded,
+            () = self.clock.sleep_until(viewer.until) => AuthFailure::TokenExpired,
         }
     }
 
@@ -161,12 +161,12 @@ impl Auth {
         email: &Email,
         password_hash: String,
         user_agent: Option<&str>,
-    ) -> Result<Result<SignedIn, Taken>, StoreError> {
+    ) -> Result<Result<IssuedTokens, NameConflicts>, StoreError> {
         let (token, new) = self.new_session(user_agent);
         let (users, id) = (self.store.users(), self.ids.next());
         Ok(match users.create(id, username, email, password_hash, &new).await? {
-            Named::Done(user) => Ok(self.signed_in(user, &new, token)),
-            Named::Taken(taken) => Err(taken),
+            SaveUserOutcome::Done(user) => Ok(self.signed_in(user, &new, token)),
+            SaveUserOutcome::NameConflicts(taken) => Err(taken),
         })
     }
 
@@ -175,14 +175,14 @@ impl Auth {
         &self,
         user: User,
         user_agent: Option<&str>,
-    ) -> Result<Option<SignedIn>, StoreError> {
+    ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);
         let opened = self.store.sessions().open(&user, &new).await?;
         Ok(opened.then(|| self.signed_in(user, &new, token)))
     }
 
     /// Exchanges a refresh token for another and a fresh access token.
-    pub(crate) async fn refresh(&self, shown: &RefreshToken) -> Result<Refreshed, StoreError> {
+    pub(crate) async fn refresh(&self, shown: &RefreshToken) -> Result<RefreshOutcome, StoreError> {
         let now = self.clock.now();
         let (token, new) = self.new_refresh_token(now);
         let rotation = self.store.sessions().rotate(shown.hash(), new, REFRESH_GRACE, now).await;
@@ -190,17 +190,19 @@ impl Auth {
             Ok(Rotation::Rotated { session, user }) => (session, user),
             Ok(Rotation::Reused { session, user }) => {
                 self.live_sessions.end(&[session]);
-                return Ok(Refreshed::Reused { user, session });
+                return Ok(RefreshOutcome::Reused { user, session });
             }
             // The session ended while its token was being exchanged.
-            Ok(Rotation::Unknown) | Err(StoreError::AccountGone) => return Ok(Refreshed::Refused),
+            Ok(Rotation::Unknown) | Err(StoreError::UserDeleted) => {
+                return Ok(RefreshOutcome::Invalid);
+            }
             Err(error) => return Err(error),
         };
         let Some(user) = self.store.users().find(user).await? else {
-            return Ok(Refreshed::Refused);
+            return Ok(RefreshOutcome::Invalid);
         };
         let signed_in = self.with_tokens(user, session, token, new.expires_at, now);
-        Ok(Refreshed::SignedIn(Box::new(signed_in)))
+        Ok(RefreshOutcome::Rotated(Box::new(signed_in)))
     }
 
     /// Ends a session of an account; false if the account has no such session.
@@ -230,7 +232,7 @@ impl Auth {
         user: User,
         password_hash: String,
         user_agent: Option<&str>,
-    ) -> Result<Option<SignedIn>, StoreError> {
+    ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);
         let ended = self.store.users().change_password(&user, password_hash, &new).await?;
         self.live_sessions.end(ended.as_deref().unwrap_or_default());
@@ -258,7 +260,7 @@ impl Auth {
         (token, new)
     }
 
-    fn signed_in(&self, user: User, new: &NewSession, token: RefreshToken) -> SignedIn {
+    fn signed_in(&self, user: User, new: &NewSession, token: RefreshToken) -> IssuedTokens {
         self.with_tokens(user, new.id, token, new.token.expires_at, new.created_at)
     }
 
@@ -269,11 +271,11 @@ impl Auth {
         refresh_token: RefreshToken,
         refresh_token_expires_at: Timestamp,
         now: Timestamp,
-    ) -> SignedIn {
+    ) -> IssuedTokens {
         let token_id: uuid::Uuid = self.ids.next();
         let (access_token, access_token_expires_at) =
             self.access_tokens.issue(user.id, session, token_id, now);
-        SignedIn {
+        IssuedTokens {
             access_token,
             access_token_expires_at,
             refresh_token,

@@ -1,4 +1,4 @@
-//! Parts of the house by themselves, for `benches/parts.rs`.
+//! Parts of the house by themselves, for `benches/request_stages.rs`.
 
 use std::time::Duration;
 
@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use crate::auth::access_token::AccessTokens;
 use crate::clock::{Clock, Timestamp};
-use crate::id::Ids;
+use crate::id::IdGenerator;
 use crate::store::books::statement_of_first_page;
 
 /// An access token, and those who verify it.
@@ -26,7 +26,7 @@ impl Token {
     pub fn issue() -> anyhow::Result<Self> {
         let (clock, ttl) = (Clock::system(), Duration::from_secs(900));
         let tokens = AccessTokens::new(&["0123456789abcdef0123456789abcdef".into()], ttl)?;
-        let (ids, now) = (Ids::new(clock.clone()), clock.now());
+        let (ids, now) = (IdGenerator::new(clock.clone()), clock.now());
         let (token, _) = tokens.issue(ids.next(), ids.next(), Uuid::nil(), now);
         Ok(Self { tokens, token, now })
     }
@@ -44,6 +44,6 @@ impl Token {
 
 /// Writes the statement for the first page of a library, as it is done once for each kind of page.
 pub fn write_page_statement() -> String {
-    let ids = Ids::new(Clock::system());
+    let ids = IdGenerator::new(Clock::system());
     statement_of_first_page(ids.next()).build(SqliteQueryBuilder).0
 }

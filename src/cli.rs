@@ -6,7 +6,7 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
-use crate::app::{App, Surroundings};
+use crate::app::{App, Overrides};
 use crate::config::{Config, Options, read_dotenv};
 use crate::store::Store;
 use crate::{graphql, telemetry};
@@ -112,7 +112,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         }
     });
     let app = tokio::select! {
-        app = App::build(config, Surroundings::default()) => app?,
+        app = App::build(config, Overrides::default()) => app?,
         () = &mut stop => return Ok(()),
     };
     let address = app.address()?;

@@ -11,10 +11,10 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+mod display;
 mod limits;
 mod options;
-mod show;
-mod values;
+mod parse;
 
 pub use limits::Limits;
 pub use options::{Options, read_dotenv};
@@ -73,9 +73,9 @@ pub enum Database {
 #[derive(Clone, Debug)]
 pub enum JwtSecrets {
     /// From the configuration: each at least 32 bytes, at least one.
-    Given(Vec<SecretString>),
+    Configured(Vec<SecretString>),
     /// From a file beside the SQLite database, made at first start, for its owner's eyes only.
-    BesideDatabase(PathBuf),
+    GeneratedFile(PathBuf),
 }
 
 /// How log lines are written.

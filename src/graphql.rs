@@ -4,34 +4,34 @@ use std::sync::Arc;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
-use crate::id::Ids;
+use crate::id::IdGenerator;
 use crate::store::Store;
 
+mod audit_log;
 mod book_page;
 mod connection;
 pub(crate) mod context;
 mod cursor;
+mod direct_json;
 pub(crate) mod document;
+mod dyn_schema;
 pub(crate) mod error;
-mod executable;
 pub(crate) mod execute;
 mod failing_field;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod loaders;
 mod mutation;
-mod plain;
 mod query;
-pub(crate) mod rates;
+pub(crate) mod rate_limit;
 mod scalars;
-mod security;
 mod subscription;
 mod types;
 
-pub use executable::Executable;
+pub use dyn_schema::DynSchema;
 use mutation::Mutation;
 use query::Query;
-use rates::Rates;
+use rate_limit::RateLimits;
 use subscription::Subscription;
 
 /// What resolvers work with, whoever is calling.
@@ -40,13 +40,13 @@ pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) auth: Auth,
     pub(crate) clock: Clock,
-    pub(crate) ids: Arc<Ids>,
-    pub(crate) rates: Rates,
+    pub(crate) ids: Arc<IdGenerator>,
+    pub(crate) rates: RateLimits,
 }
 
 /// The schema of the contract.
-pub(crate) fn schema() -> Executable {
-    Executable::new(Query::default(), Mutation::default(), Subscription)
+pub(crate) fn schema() -> DynSchema {
+    DynSchema::new(Query::default(), Mutation::default(), Subscription)
 }
 
 /// The schema in the Schema Definition Language, sorted, as in `schema.graphql`.

@@ -14,68 +14,68 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
 use crate::config::Config;
 use crate::graphql::Services;
-use crate::graphql::execute::Api;
+use crate::graphql::execute::GraphqlService;
 
-mod address;
+mod connection_limit;
 mod cookie;
 mod csrf;
-mod endpoint;
-mod envelope;
-mod events;
+mod error_response;
+mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod graphiql;
+mod graphql;
 mod health;
 mod json;
 mod media_type;
-mod patience;
-mod refusal;
 mod request;
+mod request_id;
 mod response;
 mod sdl;
-mod seats;
-mod serve;
+mod server;
+mod subscription_stream;
+mod timeouts;
 mod upload;
 mod websocket;
 
+use connection_limit::ConnectionLimiter;
 use response::{RATE_LIMIT, RATE_LIMIT_POLICY};
-use seats::Seats;
-pub(crate) use serve::Door;
+pub(crate) use server::HttpServer;
 
 /// What the routes work with.
-pub(crate) struct Server {
+pub(crate) struct AppState {
     services: Arc<Services>,
-    api: Arc<Api>,
+    api: Arc<GraphqlService>,
     config: Config,
     /// Cancelled when the server is about to stop: streams end then.
     stopping: CancellationToken,
     /// Places for connections that speak `WebSocket`.
-    websockets: Arc<Seats>,
+    websockets: Arc<ConnectionLimiter>,
     /// The connections that have become something else than HTTP.
     tasks: TaskTracker,
 }
 
-impl Server {
+impl AppState {
     pub(crate) fn new(
         services: Arc<Services>,
-        api: Arc<Api>,
+        api: Arc<GraphqlService>,
         config: Config,
         stopping: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
-        let websockets = Seats::new(usize::MAX, config.limits.address_websockets);
+        let websockets = ConnectionLimiter::new(usize::MAX, config.limits.address_websockets);
         Self { services, api, config, stopping, websockets, tasks }
     }
 }
 
 /// The routes, inside their layers: CORS answers preflights before anything else; the envelope
 /// numbers every request and turns a panic into an answer.
-pub(crate) fn router(server: Server) -> Router {
+pub(crate) fn router(server: AppState) -> Router {
     let server = Arc::new(server);
     let mut router = Router::new()
         .route(
             "/graphql",
-            get(endpoint::serve).post(endpoint::serve).fallback(endpoint::method_not_allowed),
+            get(graphql::serve).post(graphql::serve).fallback(graphql::method_not_allowed),
         )
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
@@ -88,7 +88,7 @@ pub(crate) fn router(server: Server) -> Router {
     }
     router
         .layer(option_layer(cors(&server.config.cors_origins)))
-        .layer(from_fn_with_state(Arc::clone(&server), envelope::wrap))
+        .layer(from_fn_with_state(Arc::clone(&server), request_id::wrap))
         .with_state(server)
 }
 

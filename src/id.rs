@@ -71,12 +71,12 @@ typed_id!(
 
 /// Makes identifiers that grow with the clock, also within one millisecond.
 #[derive(Debug)]
-pub(crate) struct Ids {
+pub(crate) struct IdGenerator {
     clock: Clock,
     context: Mutex<ContextV7>,
 }
 
-impl Ids {
+impl IdGenerator {
     pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, context: Mutex::new(ContextV7::new()) }
     }
@@ -96,7 +96,7 @@ mod tests {
 
     #[test]
     fn an_id_reads_back_as_itself_and_as_nothing_else() {
-        let ids = Ids::new(Clock::system());
+        let ids = IdGenerator::new(Clock::system());
         let book: BookId = ids.next();
         let text = book.to_string();
         assert!(text.starts_with("book_") && text.len() == 31, "{text}");
@@ -111,7 +111,9 @@ mod tests {
 
     #[test]
     fn ids_made_within_one_millisecond_still_grow() {
-        let ids = Ids::new(Clock::manual(crate::clock::Timestamp::from_millis(1_774_602_900_000)));
+        let ids = IdGenerator::new(Clock::manual(crate::clock::Timestamp::from_millis(
+            1_774_602_900_000,
+        )));
         let made: Vec<BookId> = (0..1000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
     }

@@ -2,7 +2,6 @@
 
 pub(crate) mod author;
 pub(crate) mod email;
-pub(crate) mod fault;
 pub(crate) mod idempotency_key;
 pub(crate) mod isbn;
 pub(crate) mod notes;
@@ -11,3 +10,4 @@ pub(crate) mod rating;
 pub(crate) mod text;
 pub(crate) mod title;
 pub(crate) mod username;
+pub(crate) mod validation_error;

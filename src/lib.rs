@@ -16,12 +16,12 @@
 //! Inside a floor the files are the nouns of the product. To follow a book, open the file called
 //! `book` or `books` one floor down.
 
-mod address;
 pub mod app;
 mod auth;
 #[cfg(feature = "benchmarks")]
 pub mod benchmarks;
 pub mod cli;
+mod client_ip;
 pub mod clock;
 pub mod config;
 mod entity;

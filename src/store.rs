@@ -20,21 +20,21 @@ use crate::config::Database;
 use crate::id::SessionId;
 
 pub(crate) mod books;
-mod direct;
 pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod failed_logins;
-mod outage;
+mod fast_path;
+mod last_outage;
 pub(crate) mod page;
 pub(crate) mod sessions;
-mod turn;
 pub(crate) mod users;
+mod write_lock;
 
-use direct::{Direct, Lanes, Sqlite, Way};
 pub(crate) use error::StoreError;
-use events::{Event, Events};
-use outage::Outage;
-use turn::{Gate, Turn};
+use events::{Event, EventBus};
+use fast_path::{Driver, FastPath, PipelinedPool, Sqlite};
+use last_outage::LastOutage;
+use write_lock::{WriteGuard, WriteLock};
 
 /// Called with the SQL of every statement, for whoever counts them.
 pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
@@ -72,13 +72,13 @@ const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
 /// PostgreSQL all do both.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
-    direct: Direct,
+    direct: FastPath,
     /// What takes several statements, or a time that depends on the library.
     reader: DatabaseConnection,
     writer: DatabaseConnection,
     /// With SQLite.
-    gate: Option<Gate>,
-    events: Events,
+    gate: Option<WriteLock>,
+    events: EventBus,
 }
 
 impl Store {
@@ -89,7 +89,7 @@ impl Store {
         observer: Option<StatementObserver>,
     ) -> anyhow::Result<Self> {
         let connections = pool.map_or_else(connections_for_this_machine, NonZeroU32::get);
-        let outage = Arc::new(Outage::default());
+        let outage = Arc::new(LastOutage::default());
         let observed = |mut connection: DatabaseConnection| {
             if let Some(observer) = observer.clone() {
                 connection.set_metric_callback(move |info| observer(&info.statement.sql));
@@ -102,33 +102,37 @@ impl Store {
                 // The writer comes first: it makes the file and sets its journal.
                 let writer = observed(Connector::connect(sqlite(path, 1, false)).await?);
                 let reader = observed(Connector::connect(sqlite(path, connections, true)).await?);
-                let gate = Gate::default();
+                let gate = WriteLock::default();
                 let direct = Sqlite::open(path, BUSY_TIMEOUT, gate.clone())?;
-                (Way::Sqlite(Arc::new(direct)), reader, writer, Some(gate))
+                (Driver::Sqlite(Arc::new(direct)), reader, writer, Some(gate))
             }
             Database::Postgres(url) => {
                 let url = url.expose_secret();
                 let options = postgres(url, connections, Arc::clone(&outage));
                 let pool = observed(Connector::connect(options).await?);
-                let lanes =
-                    Lanes::connect(url, connections, STATEMENT_TIMEOUT, Arc::clone(&outage));
+                let lanes = PipelinedPool::connect(
+                    url,
+                    connections,
+                    STATEMENT_TIMEOUT,
+                    Arc::clone(&outage),
+                );
                 let way = match lanes.await {
-                    Some(lanes) => Way::Lanes(Arc::new(lanes), pool.clone()),
+                    Some(lanes) => Driver::PipelinedPool(Arc::new(lanes), pool.clone()),
                     None => {
                         tracing::info!("all statements go over the pool, one after the other");
-                        Way::Pool(pool.clone())
+                        Driver::Pool(pool.clone())
                     }
                 };
                 (way, pool.clone(), pool, None)
             }
         };
         let (direct, events) =
-            (Direct::new(way, observer), Events::connect(database, outage).await?);
+            (FastPath::new(way, observer), EventBus::connect(database, outage).await?);
         Ok(Self { direct, reader, writer, gate, events })
     }
 
     /// What happens, on any copy of the server.
-    pub(crate) fn events(&self) -> &Events {
+    pub(crate) fn events(&self) -> &EventBus {
         &self.events
     }
 
@@ -177,7 +181,7 @@ impl Store {
         Ok(())
     }
 
-    async fn begin_migration(&self) -> Result<Turn<DatabaseTransaction>, StoreError> {
+    async fn begin_migration(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
         let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // Steps, and the wait for them, may take longer than any other statement.
@@ -189,16 +193,16 @@ impl Store {
     }
 
     /// The connection for a statement that writes by itself, once it may.
-    async fn writer(&self) -> Result<Turn<&DatabaseConnection>, StoreError> {
-        Ok(Turn::new(&self.writer, self.gate.as_ref()).await?)
+    async fn writer(&self) -> Result<WriteGuard<&DatabaseConnection>, StoreError> {
+        Ok(WriteGuard::new(&self.writer, self.gate.as_ref()).await?)
     }
 
     /// Begins a transaction that may write. SQLite takes its lock at once, since a lock that is
     /// asked for later can be refused without a wait.
-    async fn begin(&self) -> Result<Turn<DatabaseTransaction>, StoreError> {
+    async fn begin(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        let turn = Turn::new(&self.writer, self.gate.as_ref()).await?;
+        let turn = WriteGuard::new(&self.writer, self.gate.as_ref()).await?;
         Ok(turn.begin(options).await?)
     }
 }
@@ -231,7 +235,7 @@ fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
     options
 }
 
-fn postgres(url: &str, connections: u32, outage: Arc<Outage>) -> ConnectOptions {
+fn postgres(url: &str, connections: u32, outage: Arc<LastOutage>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     common(&mut options, connections)
         .test_before_acquire_if_idle_for(TRUSTED_IDLE)

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::identity::{Rejection, Viewer};
+use super::identity::{AuthFailure, Viewer};
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 
@@ -44,12 +44,12 @@ pub(crate) struct AccessTokens {
     ttl: Duration,
     /// Tokens whose signature was verified a while ago: clients show the same one again and again, and the
     /// secrets stay the same.
-    signed: Cache<Box<str>, Signed>,
+    signed: Cache<Box<str>, VerifiedClaims>,
 }
 
 /// What a token says that we have signed.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Signed {
+pub(crate) struct VerifiedClaims {
     viewer: Viewer,
     not_before: i64,
 }
@@ -113,26 +113,26 @@ impl AccessTokens {
     }
 
     /// Whom a token stands for. Whether the session still lives is not said here.
-    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, Rejection> {
-        let Signed { viewer, not_before } = match self.signed.get(token) {
+    pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, AuthFailure> {
+        let VerifiedClaims { viewer, not_before } = match self.signed.get(token) {
             Some(signed) => signed,
             None => {
-                let signed = self.verify_signature(token).ok_or(Rejection::TokenInvalid)?;
+                let signed = self.verify_signature(token).ok_or(AuthFailure::TokenInvalid)?;
                 self.signed.insert(token.into(), signed);
                 signed
             }
         };
         if viewer.until.as_secs() <= now.as_secs() {
-            return Err(Rejection::TokenExpired);
+            return Err(AuthFailure::TokenExpired);
         }
         if not_before > now.as_secs() + CLOCK_SKEW_SECS {
-            return Err(Rejection::TokenInvalid);
+            return Err(AuthFailure::TokenInvalid);
         }
         Ok(viewer)
     }
 
     /// What a token says, whenever that holds; none if we have not signed it.
-    pub(crate) fn verify_signature(&self, token: &str) -> Option<Signed> {
+    pub(crate) fn verify_signature(&self, token: &str) -> Option<VerifiedClaims> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.typ.as_deref() != Some(TYPE) {
             return None;
@@ -141,7 +141,7 @@ impl AccessTokens {
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
         let (user, session) = (UserId::parse(&claims.sub)?, SessionId::parse(&claims.sid)?);
         let viewer = Viewer { user, session, until: Timestamp::from_secs(claims.exp) };
-        Some(Signed { viewer, not_before: claims.nbf })
+        Some(VerifiedClaims { viewer, not_before: claims.nbf })
     }
 }
 
@@ -167,7 +167,7 @@ fn key_id(secret: &SecretString) -> String {
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::id::Ids;
+    use crate::id::IdGenerator;
 
     const NOW: Timestamp = Timestamp::from_millis(1_774_602_900_000);
 
@@ -177,7 +177,7 @@ mod tests {
     }
 
     fn viewer() -> Viewer {
-        let ids = Ids::new(Clock::manual(NOW));
+        let ids = IdGenerator::new(Clock::manual(NOW));
         let until = NOW + Duration::from_secs(900);
         Viewer { user: ids.next(), session: ids.next(), until }
     }
@@ -193,10 +193,10 @@ mod tests {
         assert_eq!(expires_at, NOW + Duration::from_secs(900));
         assert_eq!(tokens.verify(&token, NOW), Ok(viewer));
         assert_eq!(tokens.verify(&token, NOW + Duration::from_secs(899)), Ok(viewer));
-        assert_eq!(tokens.verify(&token, expires_at), Err(Rejection::TokenExpired));
+        assert_eq!(tokens.verify(&token, expires_at), Err(AuthFailure::TokenExpired));
         assert_eq!(
             tokens.verify(&token, NOW - Duration::from_secs(6)),
-            Err(Rejection::TokenInvalid)
+            Err(AuthFailure::TokenInvalid)
         );
     }
 
@@ -207,7 +207,7 @@ mod tests {
         let viewer = viewer();
         let (token, _) = issue(&tokens(&[old]), viewer);
         assert_eq!(tokens(&[new, old]).verify(&token, NOW), Ok(viewer));
-        assert_eq!(tokens(&[new]).verify(&token, NOW), Err(Rejection::TokenInvalid));
+        assert_eq!(tokens(&[new]).verify(&token, NOW), Err(AuthFailure::TokenInvalid));
     }
 
     #[test]
@@ -218,7 +218,7 @@ mod tests {
             let mut changed = token.clone().into_bytes();
             changed[position] = if changed[position] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).expect("ascii");
-            assert_eq!(tokens.verify(&changed, NOW), Err(Rejection::TokenInvalid), "{position}");
+            assert_eq!(tokens.verify(&changed, NOW), Err(AuthFailure::TokenInvalid), "{position}");
         }
     }
 

@@ -13,12 +13,12 @@ pub(crate) enum Identity {
     User(Viewer),
     /// A token came along that is good for nothing. Not an error until somebody needs a viewer:
     /// clients send a stale token with `refreshToken` too.
-    Rejected(Rejection),
+    Invalid(AuthFailure),
 }
 
 /// Why a field that needs a viewer has none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rejection {
+pub(crate) enum AuthFailure {
     TokenMissing,
     TokenExpired,
     TokenInvalid,

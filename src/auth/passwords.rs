@@ -12,9 +12,9 @@ use secrecy::{ExposeSecret, SecretString};
 use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tokio::sync::oneshot;
 
-use crate::address::Network;
-use crate::input::fault::Fault;
+use crate::client_ip::ClientPrefix;
 use crate::input::password::{LONGEST_BYTES, Password};
+use crate::input::validation_error::ValidationError;
 use crate::store::users::User;
 
 mod queue;
@@ -40,19 +40,19 @@ impl From<BcryptError> for HashError {
 type Job = Box<dyn FnOnce() + Send>;
 
 /// The threads, and their queue.
-pub(crate) struct Passwords {
+pub(crate) struct HashingPool {
     queue: Arc<FairQueue<Job>>,
     cost: u32,
 }
 
 /// Hashes and verifies passwords for one caller.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Hashing<'a> {
-    passwords: &'a Passwords,
-    caller: Network,
+pub(crate) struct PasswordHasher<'a> {
+    passwords: &'a HashingPool,
+    caller: ClientPrefix,
 }
 
-impl Passwords {
+impl HashingPool {
     pub(super) fn new(cost: u32, waiting: usize) -> std::io::Result<Self> {
         let queue = Arc::new(FairQueue::<Job>::new(waiting));
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -68,31 +68,31 @@ impl Passwords {
         Ok(Self { queue, cost })
     }
 
-    pub(crate) fn asked_by(&self, caller: Network) -> Hashing<'_> {
-        Hashing { passwords: self, caller }
+    pub(crate) fn asked_by(&self, caller: ClientPrefix) -> PasswordHasher<'_> {
+        PasswordHasher { passwords: self, caller }
     }
 }
 
-impl Drop for Passwords {
+impl Drop for HashingPool {
     fn drop(&mut self) {
         self.queue.close();
     }
 }
 
-impl std::fmt::Debug for Passwords {
+impl std::fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Passwords").field("cost", &self.cost).finish_non_exhaustive()
     }
 }
 
-impl Hashing<'_> {
+impl PasswordHasher<'_> {
     /// Checks a password that is to be set. How soon a guesser would try it takes a while to find
     /// out, so that is found out here.
     pub(crate) async fn parse(
         &self,
         text: SecretString,
         hints: Vec<String>,
-    ) -> Result<Result<Password, Fault>, HashError> {
+    ) -> Result<Result<Password, ValidationError>, HashError> {
         self.run(move || Password::parse(text.expose_secret(), &hints)).await
     }
 
@@ -188,7 +188,7 @@ mod tests {
 
     #[tokio::test]
     async fn what_bcrypt_would_cut_or_end_early_is_never_the_password() {
-        let threads = Passwords::new(10, 4).expect("threads");
+        let threads = HashingPool::new(10, 4).expect("threads");
         let passwords = threads.asked_by(caller());
         let password = Password::parse("correct horse battery staple", &[]).expect("a password");
         let password_hash = passwords.hash(password).await.expect("a hash");
@@ -205,7 +205,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_full_queue_says_so_at_once() {
-        let threads = Passwords::new(10, 1).expect("threads");
+        let threads = HashingPool::new(10, 1).expect("threads");
         let passwords = threads.asked_by(caller());
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let release = Arc::new(std::sync::Barrier::new(cores + 1));
@@ -232,12 +232,12 @@ mod tests {
         assert!(futures_util::future::join_all(running).await.iter().all(Result::is_ok));
     }
 
-    fn caller() -> Network {
-        crate::address::Address::from(std::net::IpAddr::from([192, 0, 2, 1])).network()
+    fn caller() -> ClientPrefix {
+        crate::client_ip::ClientIp::from(std::net::IpAddr::from([192, 0, 2, 1])).network()
     }
 
     fn user_with(password_hash: String) -> User {
-        let ids = crate::id::Ids::new(crate::clock::Clock::system());
+        let ids = crate::id::IdGenerator::new(crate::clock::Clock::system());
         User {
             id: ids.next(),
             username: "ada".into(),

@@ -15,8 +15,8 @@ const RANDOM_BYTES: usize = 32;
 
 pub(super) fn load(secrets: &JwtSecrets) -> anyhow::Result<Vec<SecretString>> {
     match secrets {
-        JwtSecrets::Given(secrets) => Ok(secrets.clone()),
-        JwtSecrets::BesideDatabase(path) => {
+        JwtSecrets::Configured(secrets) => Ok(secrets.clone()),
+        JwtSecrets::GeneratedFile(path) => {
             let secret =
                 load_or_make(path).with_context(|| format!("the secret in {}", path.display()))?;
             Ok(vec![secret])

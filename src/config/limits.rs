@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::Str;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use super::values::{duration, whole_number};
+use super::parse::{duration, whole_number};
 
 /// Makes the struct, its defaults, and the list of its fields that the command line, the environment
 /// and `bookshelf config` go by.
@@ -26,8 +26,8 @@ macro_rules! limits {
 
         impl Limits {
             /// Every limit, to be read or set by its name.
-            pub(super) fn each(&mut self) -> Vec<Limit<'_>> {
-                vec![$(Limit {
+            pub(super) fn each(&mut self) -> Vec<LimitField<'_>> {
+                vec![$(LimitField {
                     field: stringify!($name),
                     help: concat!($($doc),+).trim(),
                     value: &mut self.$name,
@@ -131,13 +131,13 @@ limits! {
 }
 
 /// One of the limits.
-pub(super) struct Limit<'a> {
+pub(super) struct LimitField<'a> {
     field: &'static str,
     help: &'static str,
-    pub(super) value: &'a mut dyn Value,
+    pub(super) value: &'a mut dyn LimitValue,
 }
 
-impl Limit<'_> {
+impl LimitField<'_> {
     /// `LIMIT_BODY_BYTES`.
     pub(super) fn variable(&self) -> String {
         format!("LIMIT_{}", self.field.to_uppercase())
@@ -150,14 +150,14 @@ impl Limit<'_> {
 }
 
 /// What can be a limit.
-pub(super) trait Value {
+pub(super) trait LimitValue {
     fn set(&mut self, text: &str) -> Result<(), String>;
     fn shown(&self) -> String;
 }
 
 macro_rules! numbers {
     ($($type:ty)+) => {$(
-        impl Value for $type {
+        impl LimitValue for $type {
             fn set(&mut self, text: &str) -> Result<(), String> {
                 *self = whole_number(text)?;
                 Ok(())
@@ -172,22 +172,22 @@ macro_rules! numbers {
 
 numbers!(usize u64 u32);
 
-impl Value for Duration {
+impl LimitValue for Duration {
     fn set(&mut self, text: &str) -> Result<(), String> {
         *self = duration(text)?;
         Ok(())
     }
 
     fn shown(&self) -> String {
-        super::show::Short(*self).to_string()
+        super::display::DisplayDuration(*self).to_string()
     }
 }
 
 /// The limits as they were typed: those of them that were.
 #[derive(Clone, Debug, Default)]
-pub(super) struct LimitOptions(Vec<(usize, String)>);
+pub(super) struct LimitArgs(Vec<(usize, String)>);
 
-impl LimitOptions {
+impl LimitArgs {
     /// Sets what was typed, and tells `wrong` of what is not allowed.
     pub(super) fn resolve(self, mut wrong: impl FnMut(String, String, String)) -> Limits {
         let mut limits = Limits::default();
@@ -202,7 +202,7 @@ impl LimitOptions {
     }
 }
 
-impl FromArgMatches for LimitOptions {
+impl FromArgMatches for LimitArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut limits = Limits::default();
         let given = limits.each().into_iter().enumerate().filter_map(|(index, limit)| {
@@ -217,7 +217,7 @@ impl FromArgMatches for LimitOptions {
     }
 }
 
-impl Args for LimitOptions {
+impl Args for LimitArgs {
     fn augment_args(command: Command) -> Command {
         Limits::default().each().into_iter().fold(command, |command, limit| {
             let option = Str::from(limit.option());

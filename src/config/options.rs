@@ -5,8 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
-use super::limits::LimitOptions;
-use super::values::{
+use super::limits::LimitArgs;
+use super::parse::{
     JWT_SECRET_BYTES, address, bcrypt_cost, beside, database, duration, given_secrets, log_filter,
     log_format, networks, origins, pool_size, switch,
 };
@@ -131,7 +131,7 @@ pub struct Options {
     rust_log: String,
 
     #[command(flatten)]
-    limits: LimitOptions,
+    limits: LimitArgs,
 }
 
 impl Options {
@@ -140,7 +140,7 @@ impl Options {
     /// # Errors
     /// All that is wrong, together.
     pub fn resolve(self) -> Result<Config, Vec<ConfigError>> {
-        let mut wrong = Wrong(Vec::new());
+        let mut wrong = ConfigErrors(Vec::new());
         let listen = wrong.note("LISTEN", &self.listen, address);
         let database =
             wrong.note_secret("DATABASE_URL", self.database_url.expose_secret(), database);
@@ -208,9 +208,9 @@ impl Options {
 }
 
 /// Collects what is wrong, so that all of it can be said at once.
-struct Wrong(Vec<ConfigError>);
+struct ConfigErrors(Vec<ConfigError>);
 
-impl Wrong {
+impl ConfigErrors {
     fn note<T>(
         &mut self,
         variable: &'static str,
@@ -264,7 +264,7 @@ mod tests {
         assert!(
             matches!(config.database, Database::Sqlite(path) if path == Path::new("/srv/books.db"))
         );
-        let JwtSecrets::BesideDatabase(secret) = config.jwt_secrets else { panic!("given") };
+        let JwtSecrets::GeneratedFile(secret) = config.jwt_secrets else { panic!("given") };
         assert_eq!(secret, Path::new("/srv/books.jwt-secret"));
     }
 

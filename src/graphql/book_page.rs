@@ -4,9 +4,9 @@ use async_graphql::{Context, Object};
 use futures_util::try_join;
 
 use super::connection::{as_int, list, size_of_page};
-use super::context::Doors;
-use super::error::{Failure, Result};
-use super::plain::Rows;
+use super::context::ContextExt;
+use super::direct_json::JsonList;
+use super::error::{ApiError, Result};
 use super::types::book::Book;
 use super::types::book_filter::{BookFilter, BookOrder};
 use crate::id::UserId;
@@ -35,7 +35,7 @@ impl BookPage {
         let limit = size_of_page(per_page, "perPage")? as u64;
         let Some(pages_before) = u64::try_from(page).ok().and_then(|page| page.checked_sub(1))
         else {
-            return Err(Failure::bad_input("page starts at 1."));
+            return Err(ApiError::bad_input("page starts at 1."));
         };
         let (wanted, books) = (ctx.look_ahead(), ctx.store().books());
         let rows = books.page(&list, pages_before * limit, limit);
@@ -61,8 +61,8 @@ impl BookPage {
 #[Object]
 impl BookPage {
     /// The books of this page; none on a page past the end.
-    async fn items(&self) -> Rows<'_, Book, Book> {
-        Rows { rows: &self.rows, object: |book| book }
+    async fn items(&self) -> JsonList<'_, Book, Book> {
+        JsonList { rows: &self.rows, object: |book| book }
     }
 
     /// Books that match the filter, on all pages; counted only when asked for.

@@ -5,16 +5,16 @@ use async_graphql::{
     ComplexObject, Context, ContextSelectionSet, Lookahead, Object, Positioned, SimpleObject,
 };
 
-use super::context::Doors;
+use super::context::ContextExt;
 use super::cursor;
-use super::error::{Failure, Result};
-use super::plain::{Plain, Plan, Rows, write_text};
+use super::direct_json::{DirectJson, FieldPlan, JsonList, write_text};
+use super::error::{ApiError, Result};
 use super::types::book::{Book, OUTSIDE_OF_DETAILS};
 use super::types::book_filter::{BookFilter, BookOrder};
 use crate::id::UserId;
 use crate::store::books;
-use crate::store::books::{BookList, Position, Side, Wanted};
-use crate::store::page::{Beyond, End, Slice, Sliced};
+use crate::store::books::{BookList, BookProjection, KeysetPosition, Relative};
+use crate::store::page::{End, HasMore, Page, PageRequest};
 
 /// How many elements a list gives when nobody says.
 pub(super) const DEFAULT_SIZE: i32 = 20;
@@ -24,29 +24,29 @@ pub(super) const LARGEST_SIZE: usize = 100;
 
 /// The arguments of a connection.
 #[derive(Debug, Default)]
-pub(super) struct Window {
+pub(super) struct ConnectionArgs {
     pub(super) first: Option<i32>,
     pub(super) after: Option<String>,
     pub(super) last: Option<i32>,
     pub(super) before: Option<String>,
 }
 
-impl Window {
-    fn slice(&self, order: books::BookOrder) -> Result<Slice<Position>> {
+impl ConnectionArgs {
+    fn slice(&self, order: books::BookOrder) -> Result<PageRequest<KeysetPosition>> {
         let (end, size, name) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(Failure::bad_input("Give first or last, not both."));
+                return Err(ApiError::bad_input("Give first or last, not both."));
             }
-            (None, Some(last)) => (End::Finish, last, "last"),
-            (first, None) => (End::Start, first.unwrap_or(DEFAULT_SIZE), "first"),
+            (None, Some(last)) => (End::Back, last, "last"),
+            (first, None) => (End::Front, first.unwrap_or(DEFAULT_SIZE), "first"),
         };
         let position = |cursor: &Option<String>, name: &str| match cursor {
             None => Ok(None),
             Some(cursor) => cursor::decode(order, cursor).map(Some).ok_or_else(|| {
-                Failure::bad_input(format!("The cursor in {name} was not made for this list."))
+                ApiError::bad_input(format!("The cursor in {name} was not made for this list."))
             }),
         };
-        Ok(Slice {
+        Ok(PageRequest {
             limit: size_of_page(size, name)?,
             end,
             after: position(&self.after, "after")?,
@@ -58,7 +58,7 @@ impl Window {
 pub(super) fn size_of_page(size: i32, name: &str) -> Result<usize> {
     match usize::try_from(size) {
         Ok(size @ 1..=LARGEST_SIZE) => Ok(size),
-        _ => Err(Failure::bad_input(format!("{name} goes from 1 to {LARGEST_SIZE}."))),
+        _ => Err(ApiError::bad_input(format!("{name} goes from 1 to {LARGEST_SIZE}."))),
     }
 }
 
@@ -75,7 +75,7 @@ pub(super) fn list(
 #[derive(Debug)]
 pub(super) struct BookConnection {
     list: BookList,
-    slice: Slice<Position>,
+    slice: PageRequest<KeysetPosition>,
     edges: Vec<BookEdge>,
     more: bool,
     /// Known if it was to be told.
@@ -87,7 +87,7 @@ impl BookConnection {
     pub(super) async fn load(
         ctx: &Context<'_>,
         owner: UserId,
-        window: Window,
+        window: ConnectionArgs,
         filter: Option<BookFilter>,
         order: Option<BookOrder>,
     ) -> Result<Self> {
@@ -95,7 +95,7 @@ impl BookConnection {
         let slice = window.slice(list.order)?;
         let selected = ctx.look_ahead();
         let nodes = [selected.field("nodes"), selected.field("edges").field("node")];
-        let wanted = Wanted {
+        let wanted = BookProjection {
             details: nodes.iter().flat_map(Lookahead::selection_fields).any(|node| {
                 node.selection_set().any(|field| !OUTSIDE_OF_DETAILS.contains(&field.name()))
             }),
@@ -110,16 +110,16 @@ impl BookConnection {
         if let Some(owner) = part.owner {
             ctx.loaders().know_user(owner).await;
         }
-        let Sliced { rows, more } = part.books;
+        let Page { rows, more } = part.books;
         let edges = rows.into_iter().map(|row| BookEdge::new(list.order, row)).collect();
         Ok(Self { list, slice, edges, more, total: part.total })
     }
 
-    async fn holds(&self, ctx: &Context<'_>, beyond: Beyond<Position>) -> Result<bool> {
+    async fn holds(&self, ctx: &Context<'_>, beyond: HasMore<KeysetPosition>) -> Result<bool> {
         let (side, position) = match beyond {
-            Beyond::Known(known) => return Ok(known),
-            Beyond::AnyFrom(position) => (Side::After, position),
-            Beyond::AnyUpTo(position) => (Side::Before, position),
+            HasMore::Known(known) => return Ok(known),
+            HasMore::AnyFrom(position) => (Relative::After, position),
+            HasMore::AnyUpTo(position) => (Relative::Before, position),
         };
         Ok(ctx.store().books().any_from(&self.list, side, &position).await?)
     }
@@ -129,13 +129,13 @@ impl BookConnection {
 #[Object]
 impl BookConnection {
     /// The books of this part, each with its cursor.
-    async fn edges(&self) -> Rows<'_, BookEdge, BookEdge> {
-        Rows { rows: &self.edges, object: |edge| edge }
+    async fn edges(&self) -> JsonList<'_, BookEdge, BookEdge> {
+        JsonList { rows: &self.edges, object: |edge| edge }
     }
 
     /// The books of this part.
-    async fn nodes(&self) -> Rows<'_, BookEdge, Book> {
-        Rows { rows: &self.edges, object: |edge| &edge.node }
+    async fn nodes(&self) -> JsonList<'_, BookEdge, Book> {
+        JsonList { rows: &self.edges, object: |edge| &edge.node }
     }
 
     /// Where this part lies in the list.
@@ -194,15 +194,15 @@ impl BookEdge {
 }
 
 /// A field of an edge that is written as it is.
-pub(super) enum PlainField {
+pub(super) enum BookEdgeField {
     Cursor,
-    Node(Plan<Book>),
+    Node(FieldPlan<Book>),
 }
 
-impl Plain for BookEdge {
+impl DirectJson for BookEdge {
     /// The owner of the books.
-    type Common = UserId;
-    type Field = PlainField;
+    type Shared = UserId;
+    type Field = BookEdgeField;
 
     fn common(&self) -> UserId {
         self.node.common()
@@ -212,21 +212,21 @@ impl Plain for BookEdge {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
         owner: &UserId,
-    ) -> Option<PlainField> {
+    ) -> Option<BookEdgeField> {
         match field.node.name.node.as_str() {
-            "cursor" => Some(PlainField::Cursor),
+            "cursor" => Some(BookEdgeField::Cursor),
             "node" => {
                 let ctx = ctx.with_selection_set(&field.node.selection_set);
-                Plan::of(&ctx, owner).await.map(PlainField::Node)
+                FieldPlan::of(&ctx, owner).await.map(BookEdgeField::Node)
             }
             _ => None,
         }
     }
 
-    fn write(&self, field: &PlainField, json: &mut Vec<u8>) {
+    fn write(&self, field: &BookEdgeField, json: &mut Vec<u8>) {
         match field {
-            PlainField::Cursor => write_text(self.cursor(), json),
-            PlainField::Node(plan) => plan.write(&self.node, json),
+            BookEdgeField::Cursor => write_text(self.cursor(), json),
+            BookEdgeField::Node(plan) => plan.write(&self.node, json),
         }
     }
 }

@@ -5,14 +5,14 @@ use std::sync::{Arc, Mutex, PoisonError};
 use async_graphql::Context;
 
 use super::Services;
-use super::error::{Failure, Result};
+use super::error::{ApiError, Result};
 use super::loaders::Loaders;
-use super::rates::Payer;
-use crate::address::Address;
+use super::rate_limit::RateLimitKey;
 use crate::auth::Auth;
-use crate::auth::identity::{Identity, Rejection, Viewer};
-use crate::auth::passwords::Hashing;
+use crate::auth::identity::{AuthFailure, Identity, Viewer};
+use crate::auth::passwords::PasswordHasher;
 use crate::auth::refresh_token::RefreshToken;
+use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
 use crate::store::Store;
 
@@ -22,7 +22,7 @@ pub(crate) struct RequestContext {
     services: Arc<Services>,
     identity: Identity,
     loaders: Loaders,
-    client: Arc<Client>,
+    client: Arc<ClientInfo>,
     /// What the operation costs.
     cost: u64,
     request_id: Arc<str>,
@@ -30,9 +30,9 @@ pub(crate) struct RequestContext {
 
 /// The program that sent the request.
 #[derive(Debug)]
-pub(crate) struct Client {
+pub(crate) struct ClientInfo {
     /// Where it is.
-    pub(crate) address: Address,
+    pub(crate) address: ClientIp,
     /// What it calls itself.
     pub(crate) user_agent: Option<String>,
     /// Whether its refresh tokens travel in a cookie.
@@ -42,19 +42,19 @@ pub(crate) struct Client {
     /// Whether it wants to know what its operations cost.
     pub(crate) counts_cost: bool,
     /// What the answer does to its cookie.
-    change: Mutex<Option<CookieChange>>,
+    change: Mutex<Option<CookieUpdate>>,
 }
 
 /// What an answer does to the cookie with the refresh token.
 #[derive(Clone, Debug)]
-pub(crate) enum CookieChange {
-    Keep { token: RefreshToken, expires_at: Timestamp },
-    Forget,
+pub(crate) enum CookieUpdate {
+    Set { token: RefreshToken, expires_at: Timestamp },
+    Clear,
 }
 
-impl Client {
+impl ClientInfo {
     /// A program of which nothing is known but where it is.
-    pub(crate) fn at(address: Address) -> Self {
+    pub(crate) fn at(address: ClientIp) -> Self {
         Self {
             address,
             user_agent: None,
@@ -65,12 +65,12 @@ impl Client {
         }
     }
 
-    pub(super) fn change_cookie(&self, change: CookieChange) {
+    pub(super) fn change_cookie(&self, change: CookieUpdate) {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
     }
 
     /// What the answer does to the cookie, to be asked once it is complete.
-    pub(crate) fn cookie_change(&self) -> Option<CookieChange> {
+    pub(crate) fn cookie_change(&self) -> Option<CookieUpdate> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
 }
@@ -79,7 +79,7 @@ impl RequestContext {
     pub(crate) fn new(
         services: Arc<Services>,
         identity: Identity,
-        client: Arc<Client>,
+        client: Arc<ClientInfo>,
         request_id: Arc<str>,
         cost: u64,
     ) -> Self {
@@ -89,16 +89,16 @@ impl RequestContext {
 }
 
 /// The doors. Resolvers use these and never ask the context for data by its type.
-pub(super) trait Doors<'a> {
+pub(super) trait ContextExt<'a> {
     /// Who is calling; an error where nobody is signed in.
     fn viewer(&self) -> Result<Viewer>;
     fn identity(&self) -> Identity;
     fn store(&self) -> &'a Store;
     fn auth(&self) -> &'a Auth;
     fn loaders(&self) -> &'a Loaders;
-    fn client(&self) -> &'a Client;
+    fn client(&self) -> &'a ClientInfo;
     /// Hashes and verifies passwords.
-    fn passwords(&self) -> Hashing<'a>;
+    fn passwords(&self) -> PasswordHasher<'a>;
     /// Names the request in log lines.
     fn request_id(&self) -> &'a str;
     /// Waits until the caller may have one more answer to this operation, and charges for it.
@@ -109,12 +109,12 @@ pub(super) trait Doors<'a> {
     fn new_id<Id: From<uuid::Uuid>>(&self) -> Id;
 }
 
-impl<'a> Doors<'a> for Context<'a> {
+impl<'a> ContextExt<'a> for Context<'a> {
     fn viewer(&self) -> Result<Viewer> {
         match self.identity() {
             Identity::User(viewer) => Ok(viewer),
-            Identity::Anonymous => Err(Failure::Unauthenticated(Rejection::TokenMissing)),
-            Identity::Rejected(rejection) => Err(Failure::Unauthenticated(rejection)),
+            Identity::Anonymous => Err(ApiError::Unauthenticated(AuthFailure::TokenMissing)),
+            Identity::Invalid(rejection) => Err(ApiError::Unauthenticated(rejection)),
         }
     }
 
@@ -134,11 +134,11 @@ impl<'a> Doors<'a> for Context<'a> {
         &request(self).loaders
     }
 
-    fn client(&self) -> &'a Client {
+    fn client(&self) -> &'a ClientInfo {
         &request(self).client
     }
 
-    fn passwords(&self) -> Hashing<'a> {
+    fn passwords(&self) -> PasswordHasher<'a> {
         self.auth().passwords.asked_by(self.client().address.network())
     }
 
@@ -148,7 +148,7 @@ impl<'a> Doors<'a> for Context<'a> {
 
     async fn pay_again(&self) {
         let RequestContext { services, identity, client, cost, .. } = request(self);
-        let payer = Payer::of(*identity, client.address);
+        let payer = RateLimitKey::of(*identity, client.address);
         while let Err(exceeded) = services.rates.charge_event(*cost, payer) {
             services.clock.sleep(exceeded.wait).await;
         }

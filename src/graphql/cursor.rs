@@ -8,12 +8,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use uuid::Uuid;
 
 use crate::clock::Timestamp;
-use crate::store::books::{BookOrder, BookOrderField, Direction, Position, SortKey};
+use crate::store::books::{BookOrder, BookOrderField, Direction, KeysetPosition, SortKey};
 
 /// The longest cursor that is looked at: a folded title of full length and its id.
 const LONGEST: usize = 2_048;
 
-pub(super) fn encode(order: BookOrder, position: &Position) -> String {
+pub(super) fn encode(order: BookOrder, position: &KeysetPosition) -> String {
     let mut bytes = Vec::with_capacity(32);
     bytes.push(tag(order));
     match &position.key {
@@ -27,7 +27,7 @@ pub(super) fn encode(order: BookOrder, position: &Position) -> String {
 
 /// The place that a cursor of this order stands for; none for a cursor of another order, and for
 /// what is no cursor.
-pub(super) fn decode(order: BookOrder, cursor: &str) -> Option<Position> {
+pub(super) fn decode(order: BookOrder, cursor: &str) -> Option<KeysetPosition> {
     if cursor.len() > LONGEST {
         return None;
     }
@@ -50,7 +50,7 @@ pub(super) fn decode(order: BookOrder, cursor: &str) -> Option<Position> {
             SortKey::Rating((0..=6).contains(&rating).then_some(rating)?)
         }
     };
-    Some(Position { key, id: Uuid::from_bytes(*id).into() })
+    Some(KeysetPosition { key, id: Uuid::from_bytes(*id).into() })
 }
 
 /// One byte that names the order, and the version of this format with it.
@@ -99,7 +99,7 @@ mod tests {
                     BookOrderField::Title | BookOrderField::Author => SortKey::Text(text.clone()),
                     BookOrderField::Rating => SortKey::Rating(rating),
                 };
-                let position = Position { key, id };
+                let position = KeysetPosition { key, id };
                 let cursor = encode(order, &position);
                 for other in orders() {
                     let expected = (other == order).then(|| position.clone());

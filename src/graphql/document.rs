@@ -14,36 +14,36 @@ use async_graphql::{ServerError, UploadValue, Variables};
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-use super::error::{ErrorCode, Failure, server_error};
+use super::error::{ApiError, ErrorCode, server_error};
 use super::execute;
 use crate::config::Limits;
 
+mod apollo_workarounds;
 mod cache;
-mod census;
-mod checks;
 mod collect;
 mod convert;
 mod cost;
-mod guard;
-mod lists;
-mod positions;
-mod roots;
+mod counts;
+mod limits;
+mod line_index;
+mod root_fields;
+mod rules;
 mod syntax;
-mod trusted;
+mod trusted_documents;
 mod uploads;
 #[cfg(test)]
 mod upstream;
 mod validate;
 mod variables;
-mod walk;
+mod visit;
 
 use cache::DocumentCache;
 use convert::Converter;
 use cost::Cost;
-use positions::Positions;
-pub(crate) use roots::Attempts;
-use trusted::Trusted;
-pub(crate) use uploads::Uploaded;
+use line_index::LineIndex;
+pub(crate) use root_fields::AuthAttempts;
+use trusted_documents::TrustedDocuments;
+pub(crate) use uploads::Upload;
 use variables::{VariableDefinitions, VariableValues};
 
 /// What a client asks for, on any transport.
@@ -57,7 +57,7 @@ pub(crate) struct GraphqlRequest {
     /// Which of its operations to run.
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Map<String, Value>,
-    pub(crate) uploads: Vec<Uploaded>,
+    pub(crate) uploads: Vec<Upload>,
     /// Whether it came in a way in which nothing may be changed.
     pub(crate) read_only: bool,
 }
@@ -75,7 +75,7 @@ pub(crate) struct Documents {
     introspection: bool,
     limits: Limits,
     known: DocumentCache,
-    trusted: Option<Trusted>,
+    trusted: Option<TrustedDocuments>,
 }
 
 /// A valid document.
@@ -94,16 +94,16 @@ pub(super) struct Document {
 /// An operation of a valid document.
 #[derive(Debug)]
 struct Operation {
-    its: execute::Operation,
+    its: execute::OperationInfo,
     variables: VariableDefinitions,
     cost: Cost,
-    attempts: Attempts,
+    attempts: AuthAttempts,
     /// As it is executed. None if that depends on the variables of the request.
     executable: Option<ExecutableDocument>,
 }
 
 /// An operation that may be executed, with its variables.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedOperation {
     document: Arc<Document>,
     /// Its place among the document's.
     operation: usize,
@@ -137,7 +137,7 @@ impl Documents {
             trusted: None,
         };
         if let Some(path) = trusted {
-            let read = Trusted::read(path, &documents);
+            let read = TrustedDocuments::read(path, &documents);
             let read = read.with_context(|| format!("TRUSTED_DOCUMENTS={}", path.display()))?;
             documents.trusted = Some(read);
         }
@@ -150,8 +150,8 @@ impl Documents {
     pub(super) fn find(
         &self,
         request: GraphqlRequest,
-        charge: impl FnOnce(usize) -> Result<(), Failure>,
-    ) -> Result<Prepared, Vec<ServerError>> {
+        charge: impl FnOnce(usize) -> Result<(), ApiError>,
+    ) -> Result<PreparedOperation, Vec<ServerError>> {
         let document =
             self.document(request.query.as_deref(), request.document_id.as_deref(), charge)?;
         let operation = document.find(request.operation_name.as_deref()).map_err(only)?;
@@ -173,14 +173,14 @@ impl Documents {
             return Err(only(server_error(ErrorCode::QueryTooComplex, message)));
         }
         let executable = document.executable(operation, &self.schema, &variables);
-        Ok(Prepared { document, operation, executable, variables, cost, files })
+        Ok(PreparedOperation { document, operation, executable, variables, cost, files })
     }
 
     fn document(
         &self,
         text: Option<&str>,
         id: Option<&str>,
-        charge: impl FnOnce(usize) -> Result<(), Failure>,
+        charge: impl FnOnce(usize) -> Result<(), ApiError>,
     ) -> Result<Arc<Document>, Vec<ServerError>> {
         let refused = |code, message: &str| Err(only(server_error(code, message)));
         let hash = text.map(hash);
@@ -224,7 +224,7 @@ impl Documents {
     fn prepare(
         &self,
         text: &str,
-        charge: impl FnOnce(usize) -> Result<(), Failure>,
+        charge: impl FnOnce(usize) -> Result<(), ApiError>,
     ) -> Result<Document, Vec<ServerError>> {
         if text.len() > self.limits.document_bytes {
             let message = format!("A document has at most {} bytes.", self.limits.document_bytes);
@@ -237,13 +237,13 @@ impl Documents {
         }
         charge(tokens).map_err(|failure| only(failure.into_server_error()))?;
         let parsed = syntax::parse(text).map_err(only)?;
-        guard::check(text, &parsed, &self.limits).map_err(only)?;
+        limits::check(text, &parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
         if !self.introspection && asks_for_the_schema(&valid) {
             let message = "This server does not tell its schema.";
             return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
         }
-        let positions = Positions::new(text);
+        let positions = LineIndex::new(text);
         let operations = parsed.definitions.iter().filter_map(|definition| {
             let Definition::OperationDefinition(operation) = definition else { return None };
             let name = operation.name.as_ref().map(ToString::to_string);
@@ -257,10 +257,10 @@ impl Documents {
             };
             Some(Operation {
                 cost: Cost::new(&valid, its),
-                attempts: Attempts::of(&parsed, operation),
+                attempts: AuthAttempts::of(&parsed, operation),
                 variables: VariableDefinitions::new(its, &operation.variables),
                 executable: converter.convert(),
-                its: execute::Operation {
+                its: execute::OperationInfo {
                     kind: convert::kind(operation.operation_type),
                     name: name.map(Into::into),
                 },
@@ -319,7 +319,7 @@ impl Document {
                 schema,
                 document,
                 operation,
-                positions: &Positions::new(&self.text),
+                positions: &LineIndex::new(&self.text),
                 variables: VariableValues::of_request(variables),
             };
             converter.convert()
@@ -332,8 +332,8 @@ impl Document {
     }
 }
 
-impl Prepared {
-    pub(crate) fn operation(&self) -> execute::Operation {
+impl PreparedOperation {
+    pub(crate) fn operation(&self) -> execute::OperationInfo {
         self.document.operations[self.operation].its.clone()
     }
 
@@ -341,7 +341,7 @@ impl Prepared {
         self.cost
     }
 
-    pub(super) fn attempts(&self) -> Attempts {
+    pub(super) fn attempts(&self) -> AuthAttempts {
         self.document.operations[self.operation].attempts
     }
 

@@ -7,14 +7,14 @@ use std::time::Duration;
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError};
 
 use super::failing_field::only_propagates;
-use crate::auth::identity::Rejection;
+use crate::auth::identity::AuthFailure;
 use crate::auth::passwords::HashError;
-use crate::auth::proof::ProofError;
+use crate::auth::verify_password::VerifyError;
 use crate::config::Limits;
 use crate::store::StoreError;
 
 /// What resolvers of fields that are never null give.
-pub(super) type Result<T, E = Failure> = std::result::Result<T, E>;
+pub(super) type Result<T, E = ApiError> = std::result::Result<T, E>;
 
 /// What resolvers of nullable fields give. An error inside makes this one field null, as section
 /// 6.4.4 of the GraphQL specification asks; async-graphql takes an error around the option for one
@@ -109,11 +109,11 @@ impl ErrorCode {
 
 /// Why a resolver has no answer. Its text is what the client reads; a cause stays inside.
 #[derive(Clone, Debug, thiserror::Error)]
-pub(crate) enum Failure {
+pub(crate) enum ApiError {
     #[error("{0}")]
     BadUserInput(Cow<'static, str>),
     #[error("{}", sentence(*.0))]
-    Unauthenticated(Rejection),
+    Unauthenticated(AuthFailure),
     #[error("The service is busy or its database is away; please try again shortly.")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     #[error("Something went wrong on our side.")]
@@ -125,26 +125,26 @@ pub(crate) enum Failure {
     #[error(
         "Events were not read in time and some are lost; please load anew and subscribe again."
     )]
-    TooSlow,
+    SubscriberTooSlow,
     /// Of one connection, or of one caller.
     #[error("Too many requests; please try again in {} s.", .wait.as_secs())]
     RateLimited { wait: Duration },
     #[error("At most {0} operations run at once on one connection.")]
-    TooManyOperations(usize),
+    OperationLimit(usize),
     #[error("The service is busy or its database is away; please try again shortly.")]
     Overloaded,
 }
 
-fn sentence(rejection: Rejection) -> &'static str {
+fn sentence(rejection: AuthFailure) -> &'static str {
     match rejection {
-        Rejection::TokenMissing => "Please sign in.",
-        Rejection::TokenExpired => "The access token has expired; please refresh it.",
-        Rejection::TokenInvalid => "The access token is not valid.",
-        Rejection::SessionEnded => "The session has ended; please sign in again.",
+        AuthFailure::TokenMissing => "Please sign in.",
+        AuthFailure::TokenExpired => "The access token has expired; please refresh it.",
+        AuthFailure::TokenInvalid => "The access token is not valid.",
+        AuthFailure::SessionEnded => "The session has ended; please sign in again.",
     }
 }
 
-impl Failure {
+impl ApiError {
     pub(super) fn bad_input(message: impl Into<Cow<'static, str>>) -> Self {
         Self::BadUserInput(message.into())
     }
@@ -154,7 +154,7 @@ impl Failure {
         match self {
             Self::RateLimited { wait } => Some(*wait),
             // An operation may end in any moment.
-            Self::TooManyOperations(_) | Self::Overloaded | Self::Unavailable(_) => {
+            Self::OperationLimit(_) | Self::Overloaded | Self::Unavailable(_) => {
                 Some(Duration::from_secs(1))
             }
             _ => None,
@@ -175,35 +175,35 @@ impl Failure {
             Self::Unavailable(_) | Self::Overloaded => ErrorCode::ServiceUnavailable,
             Self::Internal(_) | Self::Panicked => ErrorCode::InternalServerError,
             Self::TimedOut => ErrorCode::Timeout,
-            Self::TooSlow => ErrorCode::SubscriberTooSlow,
-            Self::RateLimited { .. } | Self::TooManyOperations(_) => ErrorCode::RateLimited,
+            Self::SubscriberTooSlow => ErrorCode::SubscriberTooSlow,
+            Self::RateLimited { .. } | Self::OperationLimit(_) => ErrorCode::RateLimited,
         }
     }
 }
 
-impl From<StoreError> for Failure {
+impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(Arc::new(error)),
-            StoreError::AccountGone => Self::Unauthenticated(Rejection::SessionEnded),
-            StoreError::Refused(_) => Self::Internal(Arc::new(error)),
+            StoreError::UserDeleted => Self::Unauthenticated(AuthFailure::SessionEnded),
+            StoreError::Internal(_) => Self::Internal(Arc::new(error)),
         }
     }
 }
 
-impl From<ProofError> for Failure {
-    fn from(error: ProofError) -> Self {
+impl From<VerifyError> for ApiError {
+    fn from(error: VerifyError) -> Self {
         match error {
-            ProofError::Store(error) => error.into(),
-            ProofError::Hash(error) => error.into(),
-            ProofError::TooMany { wait } => Self::RateLimited {
+            VerifyError::Store(error) => error.into(),
+            VerifyError::Hash(error) => error.into(),
+            VerifyError::Throttled { wait } => Self::RateLimited {
                 wait: Duration::from_secs(wait.as_millis().div_ceil(1_000) as u64),
             },
         }
     }
 }
 
-impl From<HashError> for Failure {
+impl From<HashError> for ApiError {
     fn from(error: HashError) -> Self {
         match error {
             HashError::Busy => Self::Overloaded,
@@ -214,7 +214,7 @@ impl From<HashError> for Failure {
 
 /// What else is to be said of an answer with errors.
 #[derive(Clone, Copy, Debug, Default)]
-pub(super) struct Told {
+pub(super) struct ErrorSummary {
     /// The code of the first error.
     pub(super) code: Option<ErrorCode>,
     /// When to try again, if that would help.
@@ -223,18 +223,18 @@ pub(super) struct Told {
 
 /// The door: gives every error of an answer its code, logs what is ours to mend once, and lets no
 /// internal text out.
-pub(super) fn let_out(response: &mut Response, request_id: &str, limits: &Limits) -> Told {
+pub(super) fn let_out(response: &mut Response, request_id: &str, limits: &Limits) -> ErrorSummary {
     response.errors.retain(|error| !only_propagates(error));
     response.errors.truncate(limits.errors);
-    let waits = response.errors.iter().filter_map(|error| error.source::<Failure>()?.wait());
+    let waits = response.errors.iter().filter_map(|error| error.source::<ApiError>()?.wait());
     let retry_after = waits.max();
     let codes: Vec<_> =
         response.errors.iter_mut().map(|error| dress(error, request_id, limits)).collect();
-    Told { code: codes.first().copied(), retry_after }
+    ErrorSummary { code: codes.first().copied(), retry_after }
 }
 
 fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
-    let failure = error.source::<Failure>().cloned();
+    let failure = error.source::<ApiError>().cloned();
     let code = match (&failure, error.source::<ErrorCode>()) {
         (Some(failure), _) => failure.code(),
         (None, Some(code)) => *code,
@@ -244,32 +244,32 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     extensions.set("code", code.as_str());
     if let Some(wait) =
-        failure.as_ref().filter(|_| code == ErrorCode::RateLimited).and_then(Failure::wait)
+        failure.as_ref().filter(|_| code == ErrorCode::RateLimited).and_then(ApiError::wait)
     {
         extensions.set("retryAfter", wait.as_secs());
     }
     match &failure {
-        Some(Failure::Unauthenticated(rejection)) => {
+        Some(ApiError::Unauthenticated(rejection)) => {
             extensions.set("reason", reason(*rejection));
         }
-        Some(Failure::Internal(cause)) => {
+        Some(ApiError::Internal(cause)) => {
             extensions.set("requestId", request_id);
             tracing::error!(request_id, cause = %chain(&**cause), "internal error");
         }
-        Some(Failure::Panicked) => {
+        Some(ApiError::Panicked) => {
             extensions.set("requestId", request_id);
             tracing::error!(request_id, "a resolver panicked");
         }
-        Some(Failure::Unavailable(cause)) => {
+        Some(ApiError::Unavailable(cause)) => {
             tracing::warn!(request_id, cause = %chain(&**cause), "unavailable");
         }
         Some(
-            Failure::BadUserInput(_)
-            | Failure::RateLimited { .. }
-            | Failure::TimedOut
-            | Failure::TooSlow
-            | Failure::TooManyOperations(_)
-            | Failure::Overloaded,
+            ApiError::BadUserInput(_)
+            | ApiError::RateLimited { .. }
+            | ApiError::TimedOut
+            | ApiError::SubscriberTooSlow
+            | ApiError::OperationLimit(_)
+            | ApiError::Overloaded,
         )
         | None => {}
     }
@@ -299,12 +299,12 @@ pub(super) fn server_error(code: ErrorCode, message: impl Into<String>) -> Serve
     error
 }
 
-fn reason(rejection: Rejection) -> &'static str {
+fn reason(rejection: AuthFailure) -> &'static str {
     match rejection {
-        Rejection::TokenMissing => "TOKEN_MISSING",
-        Rejection::TokenExpired => "TOKEN_EXPIRED",
-        Rejection::TokenInvalid => "TOKEN_INVALID",
-        Rejection::SessionEnded => "SESSION_ENDED",
+        AuthFailure::TokenMissing => "TOKEN_MISSING",
+        AuthFailure::TokenExpired => "TOKEN_EXPIRED",
+        AuthFailure::TokenInvalid => "TOKEN_INVALID",
+        AuthFailure::SessionEnded => "SESSION_ENDED",
     }
 }
 

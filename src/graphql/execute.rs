@@ -14,20 +14,20 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::Services;
-use super::context::{Client, RequestContext};
-use super::document::{Documents, GraphqlRequest, Prepared};
-use super::error::{ErrorCode, Failure, let_out};
-use super::executable::Executable;
+use super::context::{ClientInfo, RequestContext};
+use super::direct_json::to_json;
+use super::document::{Documents, GraphqlRequest, PreparedOperation};
+use super::dyn_schema::DynSchema;
+use super::error::{ApiError, ErrorCode, let_out};
 use super::failing_field::only_propagates;
-use super::plain::to_json;
-use super::rates::{Payer, Standing};
+use super::rate_limit::{QuotaStatus, RateLimitKey};
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
 
 /// The schema with all that its resolvers need.
 #[derive(Debug)]
-pub(crate) struct Api {
-    schema: Executable,
+pub(crate) struct GraphqlService {
+    schema: DynSchema,
     documents: Documents,
     services: Arc<Services>,
     limits: Limits,
@@ -37,26 +37,26 @@ pub(crate) struct Api {
 
 /// Who asks, from where, and under which number.
 #[derive(Clone, Debug)]
-pub(crate) struct Caller {
+pub(crate) struct RequestMeta {
     /// The value of the `Authorization` header, or of what stands for it.
     pub(crate) authorization: Option<Vec<u8>>,
-    pub(crate) client: Arc<Client>,
+    pub(crate) client: Arc<ClientInfo>,
     pub(crate) request_id: Arc<str>,
 }
 
 /// The operation that a request means, for logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Operation {
+pub(crate) struct OperationInfo {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: OperationType,
 }
 
 /// An answer, and what the log says of it.
 #[derive(Debug)]
-pub(crate) struct Executed {
+pub(crate) struct OperationOutcome {
     pub(crate) response: Response,
     /// None if the request did not get as far as an operation.
-    pub(crate) operation: Option<Operation>,
+    pub(crate) operation: Option<OperationInfo>,
     /// Who it was, if it was somebody.
     pub(crate) viewer: Option<Viewer>,
     /// The code of its first error.
@@ -64,24 +64,24 @@ pub(crate) struct Executed {
     /// When to try again, if that would help.
     pub(crate) retry_after: Option<Duration>,
     /// What is left to the caller.
-    pub(crate) standings: Vec<Standing>,
+    pub(crate) standings: Vec<QuotaStatus>,
     /// Whether the operation ran; without it the answer has no `data`.
     pub(crate) ran: bool,
 }
 
 /// A subscription that has begun.
-pub(crate) struct Subscribed {
+pub(crate) struct SubscriptionStream {
     /// One answer for each event.
-    pub(crate) responses: BoxStream<'static, Executed>,
-    pub(crate) operation: Operation,
+    pub(crate) responses: BoxStream<'static, OperationOutcome>,
+    pub(crate) operation: OperationInfo,
     pub(crate) viewer: Option<Viewer>,
     /// What is left to the caller.
-    pub(crate) standings: Vec<Standing>,
+    pub(crate) standings: Vec<QuotaStatus>,
 }
 
-impl Api {
+impl GraphqlService {
     pub(crate) fn new(
-        schema: Executable,
+        schema: DynSchema,
         documents: Documents,
         services: Arc<Services>,
         limits: Limits,
@@ -94,21 +94,21 @@ impl Api {
     pub(crate) fn prepare(
         &self,
         request: GraphqlRequest,
-        caller: &Caller,
-    ) -> Result<Prepared, Box<Executed>> {
+        caller: &RequestMeta,
+    ) -> Result<PreparedOperation, Box<OperationOutcome>> {
         let mut standings = Vec::new();
         let charge = |tokens| {
             let from = caller.client.address.network();
             let charged = self.services.rates.charge_reading(from, tokens);
             charged.map_err(|exceeded| {
                 standings.push(exceeded.standing);
-                Failure::from(exceeded)
+                ApiError::from(exceeded)
             })
         };
         let found = catch_unwind(AssertUnwindSafe(|| self.documents.find(request, charge)));
-        let found = found.unwrap_or_else(|_| Err(vec![Failure::Panicked.into_server_error()]));
+        let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
-            let refused = Executed { standings, ..Executed::refused(errors) };
+            let refused = OperationOutcome { standings, ..OperationOutcome::refused(errors) };
             Box::new(refused.let_out(&caller.request_id, &self.limits))
         })
     }
@@ -116,10 +116,14 @@ impl Api {
     /// Recognises the caller and runs a query or a mutation. The answer comes in time, whatever the
     /// resolvers do; a mutation goes on to its end, also when nobody waits for it any more, so that
     /// what it has changed is told.
-    pub(crate) async fn execute(self: &Arc<Self>, prepared: Prepared, caller: &Caller) -> Executed {
+    pub(crate) async fn execute(
+        self: &Arc<Self>,
+        prepared: PreparedOperation,
+        caller: &RequestMeta,
+    ) -> OperationOutcome {
         let operation = prepared.operation();
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
-            let refused = Executed::of(failed(Failure::Overloaded), operation, None);
+            let refused = OperationOutcome::of(failed(ApiError::Overloaded), operation, None);
             return refused.let_out(&caller.request_id, &self.limits);
         };
         // Boxed, since it is large and handed on several times.
@@ -133,32 +137,32 @@ impl Api {
         };
         let executed = match timeout(self.limits.operation_timeout, work).await {
             Ok(Ok(executed)) => executed,
-            Ok(Err(_)) => Executed::of(failed(Failure::Panicked), operation, None),
-            Err(_) => Executed::of(failed(Failure::TimedOut), operation, None),
+            Ok(Err(_)) => OperationOutcome::of(failed(ApiError::Panicked), operation, None),
+            Err(_) => OperationOutcome::of(failed(ApiError::TimedOut), operation, None),
         };
         executed.let_out(&caller.request_id, &self.limits)
     }
 
     async fn run(
         self: Arc<Self>,
-        prepared: Prepared,
-        caller: Caller,
+        prepared: PreparedOperation,
+        caller: RequestMeta,
         _place: OwnedSemaphorePermit,
-    ) -> Executed {
+    ) -> OperationOutcome {
         let operation = prepared.operation();
         let cost = caller.client.counts_cost.then(|| self.cost_of(&prepared));
-        let mut admitted = Admitted::default();
+        let mut admitted = Authorized::default();
         let mut response = match self.admit(prepared, &caller, &mut admitted).await {
             Ok(request) => self.schema.execute(request).await,
             Err(failure) => failed(failure),
         };
         response.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
-        let Admitted { viewer, standings } = admitted;
-        Executed { standings, ..Executed::of(response, operation, viewer) }
+        let Authorized { viewer, standings } = admitted;
+        OperationOutcome { standings, ..OperationOutcome::of(response, operation, viewer) }
     }
 
     /// What `extensions.cost` tells whoever asks.
-    fn cost_of(&self, prepared: &Prepared) -> async_graphql::Value {
+    fn cost_of(&self, prepared: &PreparedOperation) -> async_graphql::Value {
         async_graphql::value!({ "requested": prepared.cost(), "limit": self.limits.cost })
     }
 
@@ -166,23 +170,23 @@ impl Api {
     /// refused has a single answer.
     pub(crate) async fn subscribe(
         &self,
-        prepared: Prepared,
-        caller: &Caller,
-    ) -> Result<Subscribed, Box<Executed>> {
+        prepared: PreparedOperation,
+        caller: &RequestMeta,
+    ) -> Result<SubscriptionStream, Box<OperationOutcome>> {
         let operation = prepared.operation();
-        let mut admitted = Admitted::default();
+        let mut admitted = Authorized::default();
         let responses = match self.admit(prepared, caller, &mut admitted).await {
             Ok(request) => self.schema.subscribe(request),
             Err(failure) => stream::once(ready(failed(failure))).boxed(),
         };
-        let Admitted { viewer, standings } = admitted;
+        let Authorized { viewer, standings } = admitted;
         let (request_id, limits) = (Arc::clone(&caller.request_id), self.limits.clone());
         let its = operation.clone();
         let responses = AssertUnwindSafe(responses).catch_unwind();
         let mut responses = responses
             .map(move |response| {
-                let response = response.unwrap_or_else(|_| failed(Failure::Panicked));
-                let executed = Executed::of(response, its.clone(), viewer);
+                let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
+                let executed = OperationOutcome::of(response, its.clone(), viewer);
                 executed.let_out(&request_id, &limits)
             })
             .boxed();
@@ -190,45 +194,45 @@ impl Api {
         match responses.next().now_or_never() {
             None => {
                 let responses = driven(responses);
-                Ok(Subscribed { responses, operation, viewer, standings })
+                Ok(SubscriptionStream { responses, operation, viewer, standings })
             }
             // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
             // and no `data`.
             Some(Some(refused)) if refused.came_to_nothing() => {
-                Err(Box::new(Executed { ran: false, standings, ..refused }))
+                Err(Box::new(OperationOutcome { ran: false, standings, ..refused }))
             }
             Some(first) => {
                 let responses = stream::iter(first).chain(driven(responses)).boxed();
-                Ok(Subscribed { responses, operation, viewer, standings })
+                Ok(SubscriptionStream { responses, operation, viewer, standings })
             }
         }
     }
 
     /// Waits until somebody may do nothing more, and tells why. Nobody in particular may go on.
-    pub(crate) async fn rejection(&self, viewer: Option<Viewer>) -> Failure {
+    pub(crate) async fn rejection(&self, viewer: Option<Viewer>) -> ApiError {
         let Some(viewer) = viewer else { return std::future::pending().await };
-        Failure::Unauthenticated(self.services.auth.rejection(viewer).await)
+        ApiError::Unauthenticated(self.services.auth.rejection(viewer).await)
     }
 
     /// The answer to an operation that is not run, or no longer.
-    pub(crate) fn refuse(&self, failure: Failure, request_id: &str) -> Executed {
-        let executed = Executed::refused(vec![failure.into_server_error()]);
+    pub(crate) fn refuse(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
+        let executed = OperationOutcome::refused(vec![failure.into_server_error()]);
         executed.let_out(request_id, &self.limits)
     }
 
     /// Recognises the caller, and charges for the operation before it runs.
     async fn admit(
         &self,
-        prepared: Prepared,
-        caller: &Caller,
-        admitted: &mut Admitted,
-    ) -> Result<Request, Failure> {
+        prepared: PreparedOperation,
+        caller: &RequestMeta,
+        admitted: &mut Authorized,
+    ) -> Result<Request, ApiError> {
         let (services, client) = (Arc::clone(&self.services), Arc::clone(&caller.client));
         let identity = services.auth.identify(caller.authorization.as_deref()).await?;
         if let Identity::User(viewer) = identity {
             admitted.viewer = Some(viewer);
         }
-        let (from, payer) = (client.address.network(), Payer::of(identity, client.address));
+        let (from, payer) = (client.address.network(), RateLimitKey::of(identity, client.address));
         let cost = prepared.cost();
         match services.rates.charge(prepared.attempts(), from, cost, payer) {
             Ok(standings) => admitted.standings = standings,
@@ -245,7 +249,9 @@ impl Api {
 
 /// The same answers, worked on also while nobody takes any: statements of others wait behind one that is
 /// asked and whose rows nobody takes.
-pub(crate) fn driven(mut answers: BoxStream<'static, Executed>) -> BoxStream<'static, Executed> {
+pub(crate) fn driven(
+    mut answers: BoxStream<'static, OperationOutcome>,
+) -> BoxStream<'static, OperationOutcome> {
     let (sender, receiver) = mpsc::channel(1);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
         while let Some(answer) = answers.next().await {
@@ -263,13 +269,13 @@ pub(crate) fn driven(mut answers: BoxStream<'static, Executed>) -> BoxStream<'st
 
 /// What is known of a caller whose operation may run.
 #[derive(Debug, Default)]
-struct Admitted {
+struct Authorized {
     viewer: Option<Viewer>,
-    standings: Vec<Standing>,
+    standings: Vec<QuotaStatus>,
 }
 
-impl Executed {
-    fn of(response: Response, operation: Operation, viewer: Option<Viewer>) -> Self {
+impl OperationOutcome {
+    fn of(response: Response, operation: OperationInfo, viewer: Option<Viewer>) -> Self {
         let ran = !is_request_error(&response);
         Self { operation: Some(operation), viewer, ran, ..Self::new(response) }
     }
@@ -317,7 +323,7 @@ struct RequestErrors<'a> {
 }
 
 /// The answer to an operation that came to nothing as a whole.
-fn failed(failure: Failure) -> Response {
+fn failed(failure: ApiError) -> Response {
     Response::from_errors(vec![failure.into_server_error()])
 }
 

@@ -17,7 +17,7 @@ use crate::store::users::Profile;
 
 /// A row that is found by its id. Usually one is asked for, with a statement that the database knows by
 /// heart.
-trait Row: Clone + Send + Sync + 'static {
+trait Loadable: Clone + Send + Sync + 'static {
     type Id: Copy + Eq + Hash + Debug + Send + Sync + 'static;
 
     fn id(&self) -> Self::Id;
@@ -27,7 +27,7 @@ trait Row: Clone + Send + Sync + 'static {
     ) -> impl Future<Output = Result<Vec<Self>, StoreError>> + Send;
 }
 
-impl Row for Profile {
+impl Loadable for Profile {
     type Id = UserId;
 
     fn id(&self) -> UserId {
@@ -42,7 +42,7 @@ impl Row for Profile {
     }
 }
 
-impl Row for Book {
+impl Loadable for Book {
     type Id = BookId;
 
     fn id(&self) -> BookId {
@@ -57,7 +57,7 @@ impl Row for Book {
     }
 }
 
-impl Row for Session {
+impl Loadable for Session {
     type Id = SessionId;
 
     fn id(&self) -> SessionId {
@@ -69,16 +69,16 @@ impl Row for Session {
     }
 }
 
-type Found<R> = Result<Option<Arc<R>>, StoreError>;
+type LoadResult<R> = Result<Option<Arc<R>>, StoreError>;
 
 /// Asks for all the ids that a moment has gathered.
-struct Batch<R>(Arc<Services>, std::marker::PhantomData<fn() -> R>);
+struct BatchLoader<R>(Arc<Services>, std::marker::PhantomData<fn() -> R>);
 
-impl<R: Row> BatchFn<R::Id, Found<R>> for Batch<R> {
-    async fn load(&mut self, ids: &[R::Id]) -> HashMap<R::Id, Found<R>> {
+impl<R: Loadable> BatchFn<R::Id, LoadResult<R>> for BatchLoader<R> {
+    async fn load(&mut self, ids: &[R::Id]) -> HashMap<R::Id, LoadResult<R>> {
         match R::find_many(&self.0, ids).await {
             Ok(rows) => {
-                let mut found: HashMap<_, Found<R>> =
+                let mut found: HashMap<_, LoadResult<R>> =
                     ids.iter().map(|id| (*id, Ok(None))).collect();
                 found.extend(rows.into_iter().map(|row| (row.id(), Ok(Some(Arc::new(row))))));
                 found
@@ -88,15 +88,15 @@ impl<R: Row> BatchFn<R::Id, Found<R>> for Batch<R> {
     }
 }
 
-type Lazy<R> = OnceLock<Loader<<R as Row>::Id, Found<R>, Batch<R>>>;
+type LazyLoader<R> = OnceLock<Loader<<R as Loadable>::Id, LoadResult<R>, BatchLoader<R>>>;
 
 /// The loaders of one request, each made when it is needed. Each asks once for a row, and remembers it; a
 /// subscription's forget between two events.
 pub(crate) struct Loaders {
     services: Arc<Services>,
-    users: Lazy<Profile>,
-    books: Lazy<Book>,
-    sessions: Lazy<Session>,
+    users: LazyLoader<Profile>,
+    books: LazyLoader<Book>,
+    sessions: LazyLoader<Session>,
 }
 
 /// How often a loader lets others go first, for them to ask too. All who are asked for at once have asked
@@ -109,14 +109,17 @@ impl Loaders {
         Self { services, users, books, sessions }
     }
 
-    fn of<'a, R: Row>(&self, lazy: &'a Lazy<R>) -> &'a Loader<R::Id, Found<R>, Batch<R>> {
+    fn of<'a, R: Loadable>(
+        &self,
+        lazy: &'a LazyLoader<R>,
+    ) -> &'a Loader<R::Id, LoadResult<R>, BatchLoader<R>> {
         lazy.get_or_init(|| {
-            let batch = Batch(Arc::clone(&self.services), std::marker::PhantomData);
+            let batch = BatchLoader(Arc::clone(&self.services), std::marker::PhantomData);
             Loader::new(batch).with_yield_count(YIELDS)
         })
     }
 
-    pub(super) async fn user(&self, id: UserId) -> Found<Profile> {
+    pub(super) async fn user(&self, id: UserId) -> LoadResult<Profile> {
         self.of(&self.users).load(id).await
     }
 
@@ -134,12 +137,12 @@ impl Loaders {
     }
 
     /// The book with this id, whoever owns it.
-    pub(super) async fn book(&self, id: BookId) -> Found<Book> {
+    pub(super) async fn book(&self, id: BookId) -> LoadResult<Book> {
         self.of(&self.books).load(id).await
     }
 
     /// The session with this id if it is alive, whoever's it is.
-    pub(super) async fn session(&self, id: SessionId) -> Found<Session> {
+    pub(super) async fn session(&self, id: SessionId) -> LoadResult<Session> {
         self.of(&self.sessions).load(id).await
     }
 }

@@ -3,11 +3,11 @@
 use async_graphql::Context;
 use futures_util::{Stream, stream};
 
-use super::context::Doors;
-use super::error::{Failure, Result};
+use super::context::ContextExt;
+use super::error::{ApiError, Result};
 use super::types::book_change::BookChange;
 use crate::auth::identity::Viewer;
-use crate::store::events::{Event, Listener};
+use crate::store::events::{Event, Subscriber};
 
 #[derive(Debug, Default)]
 pub(crate) struct Subscription;
@@ -42,10 +42,10 @@ impl Subscription {
 async fn next_book_change(
     ctx: &Context<'_>,
     viewer: Viewer,
-    listener: &mut Listener,
+    listener: &mut Subscriber,
 ) -> Result<BookChange> {
     loop {
-        let event = listener.next().await.map_err(|_| Failure::TooSlow)?;
+        let event = listener.next().await.map_err(|_| ApiError::SubscriberTooSlow)?;
         let Event::BookChanged(change) = event else { continue };
         if ctx.auth().is_live_in_the_end(viewer).await {
             ctx.loaders().forget().await;

@@ -5,7 +5,7 @@ use cookie::time::OffsetDateTime;
 use cookie::{Cookie, Expiration, SameSite};
 
 use crate::auth::refresh_token::RefreshToken;
-use crate::graphql::context::CookieChange;
+use crate::graphql::context::CookieUpdate;
 
 /// The name on https: with this prefix, browsers take the cookie only from this very host and only
 /// over https (RFC 6265bis, section 4.1.3.2).
@@ -26,7 +26,7 @@ pub(super) fn shown(headers: &HeaderMap) -> Option<RefreshToken> {
 }
 
 /// The `Set-Cookie` header of an answer.
-pub(super) fn set(request: &HeaderMap, change: &CookieChange) -> Option<HeaderValue> {
+pub(super) fn set(request: &HeaderMap, change: &CookieUpdate) -> Option<HeaderValue> {
     let local = is_local(request);
     let cookie = Cookie::build(name(request))
         .path("/")
@@ -34,7 +34,7 @@ pub(super) fn set(request: &HeaderMap, change: &CookieChange) -> Option<HeaderVa
         .secure(!local)
         .same_site(SameSite::Lax);
     let cookie = match change {
-        CookieChange::Keep { token, expires_at } => {
+        CookieUpdate::Set { token, expires_at } => {
             let mut cookie = cookie.build();
             cookie.set_value(token.expose());
             let expires_at = expires_at.as_millis().div_euclid(1000);
@@ -43,7 +43,7 @@ pub(super) fn set(request: &HeaderMap, change: &CookieChange) -> Option<HeaderVa
             }
             cookie
         }
-        CookieChange::Forget => cookie.removal().build(),
+        CookieUpdate::Clear => cookie.removal().build(),
     };
     HeaderValue::from_str(&cookie.to_string()).ok()
 }
@@ -91,7 +91,7 @@ mod tests {
     }
 
     fn kept(host: &'static str) -> String {
-        let change = CookieChange::Keep {
+        let change = CookieUpdate::Set {
             token: RefreshToken::shown("abc"),
             expires_at: Timestamp::from_millis(1_774_602_900_000),
         };

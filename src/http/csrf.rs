@@ -3,7 +3,7 @@
 
 use axum::http::{HeaderMap, Method, header};
 
-use super::refusal::Refusal;
+use super::error_response::HttpError;
 use crate::graphql::error::ErrorCode;
 
 /// Either shows that there was a preflight: a foreign page cannot add them without.
@@ -15,7 +15,7 @@ const SIMPLE_TYPES: [&str; 3] =
 
 /// Lets a POST pass that a foreign page could not have sent. A GET changes nothing, and carries no
 /// authority that a browser would add by itself.
-pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refusal> {
+pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), HttpError> {
     let preflighted = PREFLIGHT_HEADERS
         .iter()
         .any(|name| headers.get(*name).is_some_and(|value| !value.is_empty()));
@@ -24,7 +24,7 @@ pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), Refusal>
     }
     let message = "Send the request as application/json, or add the header \
                    Apollo-Require-Preflight: true.";
-    Err(Refusal::new(ErrorCode::CsrfBlocked, message))
+    Err(HttpError::new(ErrorCode::CsrfBlocked, message))
 }
 
 /// Whether a browser takes the body for one of a form. A type that cannot be read counts as such.
@@ -37,7 +37,7 @@ fn is_simple(headers: &HeaderMap) -> bool {
 /// Whether a page of this origin may open a WebSocket: browsers make no preflight for those and
 /// hide nothing from them. Its own pages may, and those of the listed origins; a program that is no
 /// browser sends no `Origin` (RFC 6455, section 10.2).
-pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), Refusal> {
+pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), HttpError> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
@@ -46,5 +46,5 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
         return Ok(());
     }
     let message = "Pages of this origin may not connect; CORS_ORIGINS lists those that may.";
-    Err(Refusal::new(ErrorCode::CsrfBlocked, message))
+    Err(HttpError::new(ErrorCode::CsrfBlocked, message))
 }

@@ -2,7 +2,7 @@
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-use super::media_type::Accepted;
+use super::media_type::Accept;
 use super::{request, websocket};
 use crate::graphql::document::GraphqlRequest;
 
@@ -14,7 +14,7 @@ pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {
 /// What a client accepts.
 pub(crate) fn accept(value: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(value) {
-        let _ = Accepted::by(&HeaderMap::from_iter([(header::ACCEPT, value)]));
+        let _ = Accept::by(&HeaderMap::from_iter([(header::ACCEPT, value)]));
     }
 }
 

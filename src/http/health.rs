@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use super::Server;
+use super::AppState;
 
 /// How long the database may take to say that it is there.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -19,7 +19,7 @@ pub(super) async fn live() -> Response {
 }
 
 /// The database answers too, so requests may be sent here.
-pub(super) async fn ready(State(server): State<Arc<Server>>) -> Response {
+pub(super) async fn ready(State(server): State<Arc<AppState>>) -> Response {
     match timeout(PATIENCE, server.services.store.ping()).await {
         Ok(Ok(())) => report(StatusCode::OK, r#"{"status":"ok"}"#),
         Ok(Err(_)) | Err(_) => {

@@ -8,12 +8,12 @@ use serde_json::{Map, Value};
 
 /// Reads a text; none if it is not such JSON.
 pub(super) fn parse(text: &[u8]) -> Option<Value> {
-    serde_json::from_slice(text).ok().map(|Unique(value)| value)
+    serde_json::from_slice(text).ok().map(|NoDuplicateKeys(value)| value)
 }
 
-struct Unique(Value);
+struct NoDuplicateKeys(Value);
 
-impl<'de> Deserialize<'de> for Unique {
+impl<'de> Deserialize<'de> for NoDuplicateKeys {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(ValueVisitor).map(Self)
     }
@@ -58,7 +58,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Value, A::Error> {
         let mut items = Vec::new();
-        while let Some(Unique(item)) = seq.next_element()? {
+        while let Some(NoDuplicateKeys(item)) = seq.next_element()? {
             items.push(item);
         }
         Ok(items.into())
@@ -66,7 +66,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Value, A::Error> {
         let mut members = Map::new();
-        while let Some((name, Unique(value))) = map.next_entry::<String, _>()? {
+        while let Some((name, NoDuplicateKeys(value))) = map.next_entry::<String, _>()? {
             if members.insert(name, value).is_some() {
                 return Err(A::Error::custom("a member stands there twice"));
             }

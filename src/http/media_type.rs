@@ -17,7 +17,7 @@ pub(super) enum MediaType {
 
 /// What a client takes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Accepted {
+pub(super) struct Accept {
     /// For one answer. Without a wish, or with one for anything, it is plain JSON, as clients expect
     /// that know no other.
     pub(super) one: Option<MediaType>,
@@ -25,13 +25,13 @@ pub(super) struct Accepted {
     pub(super) many: Option<MediaType>,
 }
 
-impl Accepted {
+impl Accept {
     pub(super) fn by(headers: &HeaderMap) -> Self {
-        let ranges: Vec<Range> = headers
+        let ranges: Vec<MediaRange> = headers
             .get_all(header::ACCEPT)
             .iter()
             .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-            .filter_map(Range::parse)
+            .filter_map(MediaRange::parse)
             .collect();
         Self {
             one: better(&ranges, MediaType::Json, MediaType::GraphqlResponse),
@@ -43,7 +43,7 @@ impl Accepted {
 /// The one of two types that a client likes better; none where it takes neither. Of two that are
 /// liked alike it is the usual one, unless only the other was named, or, of JSON, the other was
 /// named at all: who names that knows it.
-fn better(ranges: &[Range], usual: MediaType, other: MediaType) -> Option<MediaType> {
+fn better(ranges: &[MediaRange], usual: MediaType, other: MediaType) -> Option<MediaType> {
     if ranges.is_empty() {
         return Some(usual);
     }
@@ -84,7 +84,7 @@ impl MediaType {
     }
 
     /// The quality, in thousandths, that the most specific range gives this type; 0 for none.
-    fn quality(self, ranges: &[Range]) -> u16 {
+    fn quality(self, ranges: &[MediaRange]) -> u16 {
         let fitting =
             ranges.iter().filter_map(|range| Some((range.specificity(self)?, range.quality)));
         fitting.max().map_or(0, |(_, quality)| quality)
@@ -93,13 +93,13 @@ impl MediaType {
 
 /// One element of an `Accept` header.
 #[derive(Debug)]
-struct Range {
+struct MediaRange {
     main: String,
     sub: String,
     quality: u16,
 }
 
-impl Range {
+impl MediaRange {
     fn parse(text: &str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (main, sub) = parts.next()?.split_once('/')?;
@@ -149,20 +149,20 @@ fn thousandths(text: &str) -> Option<u16> {
 mod tests {
     use super::*;
 
-    fn accepted(accept: &'static str) -> Accepted {
+    fn accepted(accept: &'static str) -> Accept {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        Accepted::by(&headers)
+        Accept::by(&headers)
     }
 
     #[test]
     fn without_a_wish_it_is_plain_json_or_events() {
         let (one, many) = (Some(MediaType::Json), Some(MediaType::EventStream));
-        assert_eq!(Accepted::by(&HeaderMap::new()), Accepted { one, many });
+        assert_eq!(Accept::by(&HeaderMap::new()), Accept { one, many });
         for anything in ["*/*", "text/html, */*;q=0.8", "", "nonsense"] {
-            assert_eq!(accepted(anything), Accepted { one, many }, "{anything}");
+            assert_eq!(accepted(anything), Accept { one, many }, "{anything}");
         }
-        assert_eq!(accepted("application/*"), Accepted { one, many: None });
+        assert_eq!(accepted("application/*"), Accept { one, many: None });
     }
 
     #[test]
@@ -219,7 +219,7 @@ mod tests {
             "application/json;q=0",
             "application/json; charset=iso-8859-1",
         ] {
-            assert_eq!(accepted(other), Accepted { one: None, many: None }, "{other}");
+            assert_eq!(accepted(other), Accept { one: None, many: None }, "{other}");
         }
         assert_eq!(accepted("text/event-stream").one, None);
     }

@@ -8,9 +8,9 @@ use axum::http::{HeaderMap, Method, Uri, header};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use super::error_response::HttpError;
 use super::json;
 use super::media_type::is_utf8;
-use super::refusal::Refusal;
 use super::upload;
 use crate::config::Limits;
 use crate::graphql::document::GraphqlRequest;
@@ -23,41 +23,41 @@ pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     limits: &Limits,
-) -> Result<GraphqlRequest, Refusal> {
+) -> Result<GraphqlRequest, HttpError> {
     if method != Method::POST {
         let members = query_string(uri.query().unwrap_or_default())?;
         return Ok(GraphqlRequest { read_only: true, ..parameters(members)? });
     }
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
         let message = "Send the request as it is, without a Content-Encoding.";
-        return Err(Refusal::new(ErrorCode::UnsupportedMediaType, message));
+        return Err(HttpError::new(ErrorCode::UnsupportedMediaType, message));
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
-    match Format::of(content_type) {
-        Some(Format::Json) => {
+    match BodyFormat::of(content_type) {
+        Some(BodyFormat::Json) => {
             parameters(members(&bytes(body, limits.body_bytes, limits.body_timeout).await?)?)
         }
-        Some(Format::Multipart) => {
+        Some(BodyFormat::Multipart) => {
             let body = bytes(body, limits.upload_bytes, limits.body_timeout).await?;
             upload::read(content_type, body, limits).await
         }
         None => {
             let message = "Send the request as application/json, in UTF-8.";
-            Err(Refusal::new(ErrorCode::UnsupportedMediaType, message))
+            Err(HttpError::new(ErrorCode::UnsupportedMediaType, message))
         }
     }
 }
 
 /// In what form an operation comes.
 #[derive(Clone, Copy, Debug)]
-enum Format {
+enum BodyFormat {
     Json,
     /// With files.
     Multipart,
 }
 
-impl Format {
+impl BodyFormat {
     fn of(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';').map(str::trim);
         let essence = parts.next()?;
@@ -73,12 +73,12 @@ impl Format {
     }
 }
 
-async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, Refusal> {
+async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, HttpError> {
     match timeout(time, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_long(&error) => {
             let message = format!("A request body has at most {most} bytes.");
-            Err(Refusal::new(ErrorCode::PayloadTooLarge, message))
+            Err(HttpError::new(ErrorCode::PayloadTooLarge, message))
         }
         Ok(Err(_)) => Err(bad("The body ended too early.")),
         Err(_) => Err(bad("The body did not arrive in time.")),
@@ -91,12 +91,12 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// The members of a JSON object.
-pub(super) fn members(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
+pub(super) fn members(body: &[u8]) -> Result<Map<String, Value>, HttpError> {
     match json::parse(body) {
         Some(Value::Object(members)) => Ok(members),
         Some(Value::Array(_)) => {
             let message = "Batches are not served; send one operation a request.";
-            Err(Refusal::new(ErrorCode::BatchNotAllowed, message))
+            Err(HttpError::new(ErrorCode::BatchNotAllowed, message))
         }
         Some(_) => Err(bad("The body is not a JSON object.")),
         None => Err(bad("The body is not JSON in UTF-8, or has a member twice.")),
@@ -105,7 +105,7 @@ pub(super) fn members(body: &[u8]) -> Result<Map<String, Value>, Refusal> {
 
 /// The parameters of a GET: texts, of which `variables` and `extensions` are JSON. One that is
 /// empty is absent.
-fn query_string(query: &str) -> Result<Map<String, Value>, Refusal> {
+fn query_string(query: &str) -> Result<Map<String, Value>, HttpError> {
     let mut members = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
@@ -124,7 +124,7 @@ fn query_string(query: &str) -> Result<Map<String, Value>, Refusal> {
 
 /// The members of a request, each of its type and nothing else. They name a document by its text, by
 /// its id (`documentId`), or by its hash (Apollo's automatic persisted queries).
-pub(super) fn parameters(mut members: Map<String, Value>) -> Result<GraphqlRequest, Refusal> {
+pub(super) fn parameters(mut members: Map<String, Value>) -> Result<GraphqlRequest, HttpError> {
     let query = string(&mut members, "query")?;
     let operation_name = string(&mut members, "operationName")?;
     let document_id = string(&mut members, "documentId")?;
@@ -140,7 +140,10 @@ pub(super) fn parameters(mut members: Map<String, Value>) -> Result<GraphqlReque
     Ok(GraphqlRequest { query, document_id, operation_name, variables, ..Default::default() })
 }
 
-fn string(members: &mut Map<String, Value>, name: &'static str) -> Result<Option<String>, Refusal> {
+fn string(
+    members: &mut Map<String, Value>,
+    name: &'static str,
+) -> Result<Option<String>, HttpError> {
     match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
@@ -151,7 +154,7 @@ fn string(members: &mut Map<String, Value>, name: &'static str) -> Result<Option
 fn object(
     members: &mut Map<String, Value>,
     name: &'static str,
-) -> Result<Map<String, Value>, Refusal> {
+) -> Result<Map<String, Value>, HttpError> {
     match members.remove(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object),
@@ -160,7 +163,7 @@ fn object(
 }
 
 /// The hash in the extension `persistedQuery`, whatever else a client keeps there.
-fn persisted_query(persisted: &Value) -> Result<String, Refusal> {
+fn persisted_query(persisted: &Value) -> Result<String, HttpError> {
     match (&persisted["version"], &persisted["sha256Hash"]) {
         (Value::Number(version), Value::String(hash)) if version.as_u64() == Some(1) => {
             Ok(hash.clone())
@@ -169,6 +172,6 @@ fn persisted_query(persisted: &Value) -> Result<String, Refusal> {
     }
 }
 
-pub(super) fn bad(message: impl Into<Cow<'static, str>>) -> Refusal {
-    Refusal::new(ErrorCode::BadRequest, message)
+pub(super) fn bad(message: impl Into<Cow<'static, str>>) -> HttpError {
+    HttpError::new(ErrorCode::BadRequest, message)
 }

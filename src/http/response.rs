@@ -7,12 +7,12 @@ use axum::body::Body;
 use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::events;
+use super::error_response::status;
 use super::media_type::MediaType;
-use super::refusal::status;
+use super::subscription_stream;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::execute::Executed;
-use crate::graphql::rates::Standing;
+use crate::graphql::execute::OperationOutcome;
+use crate::graphql::rate_limit::QuotaStatus;
 
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
@@ -20,7 +20,11 @@ pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 /// The answer to an operation. Without data it has the status of its first error; clients that know
 /// plain `application/json` only get 200, as the audits of the specification's working group ask,
 /// unless the status is `strict`, as its newer drafts ask.
-pub(super) fn respond(mut executed: Executed, media_type: MediaType, strict: bool) -> Response {
+pub(super) fn respond(
+    mut executed: OperationOutcome,
+    media_type: MediaType,
+    strict: bool,
+) -> Response {
     let tells = strict || media_type == MediaType::GraphqlResponse;
     let no_data = executed.response.data == async_graphql::Value::Null;
     let status = match executed.code {
@@ -53,8 +57,8 @@ pub(super) fn respond(mut executed: Executed, media_type: MediaType, strict: boo
 }
 
 /// Tells a caller what is left of what it may do, in `RateLimit` and `RateLimit-Policy`.
-pub(super) fn tell_standings(headers: &mut HeaderMap, standings: &[Standing]) {
-    let list = |item: fn(Standing) -> String| {
+pub(super) fn tell_standings(headers: &mut HeaderMap, standings: &[QuotaStatus]) {
+    let list = |item: fn(QuotaStatus) -> String| {
         let items: Vec<_> = standings.iter().map(|standing| item(*standing)).collect();
         HeaderValue::try_from(items.join(", ")).ok().filter(|value| !value.is_empty())
     };
@@ -68,11 +72,11 @@ pub(super) fn tell_standings(headers: &mut HeaderMap, standings: &[Standing]) {
 
 /// The answer to whoever takes nothing but events: one of them. What is wrong with the caller or
 /// with us has its status and no events, so that clients try again with another token, or later.
-pub(super) fn respond_in_events(executed: Executed) -> Response {
+pub(super) fn respond_in_events(executed: OperationOutcome) -> Response {
     match executed.code {
         Some(code) if !executed.ran && code.status() > 400 => {
             respond(executed, MediaType::Json, true)
         }
-        _ => events::respond_once(&executed),
+        _ => subscription_stream::respond_once(&executed),
     }
 }

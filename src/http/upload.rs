@@ -10,11 +10,11 @@ use futures_util::stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::Value;
 
+use super::error_response::HttpError;
 use super::json;
-use super::refusal::Refusal;
 use super::request::{bad, members, parameters};
 use crate::config::Limits;
-use crate::graphql::document::{GraphqlRequest, Uploaded};
+use crate::graphql::document::{GraphqlRequest, Upload};
 use crate::graphql::error::ErrorCode;
 
 /// Reads the parts in their order: the operation, the places of its files, the files. The body has
@@ -23,7 +23,7 @@ pub(super) async fn read(
     content_type: &str,
     body: Bytes,
     limits: &Limits,
-) -> Result<GraphqlRequest, Refusal> {
+) -> Result<GraphqlRequest, HttpError> {
     let boundary = multer::parse_boundary(content_type).map_err(|error| refused(&error))?;
     let sizes = SizeLimit::new()
         .for_field("operations", limits.body_bytes as u64)
@@ -42,7 +42,7 @@ pub(super) async fn read(
         let content_type = part.content_type().map(ToString::to_string);
         let content = content(part).await?;
         let file = UploadValue { filename, content_type, content };
-        request.uploads.push(Uploaded { file, places });
+        request.uploads.push(Upload { file, places });
     }
     match places.keys().next() {
         None => Ok(request),
@@ -51,12 +51,12 @@ pub(super) async fn read(
 }
 
 /// The places of each file, by the name of its part.
-fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, Refusal> {
+fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, HttpError> {
     let wrong = || bad("map must be an object of lists of paths.");
     let Some(Value::Object(map)) = json::parse(map) else { return Err(wrong()) };
     if map.len() > limits.upload_files {
         let message = format!("A request has at most {} files.", limits.upload_files);
-        return Err(Refusal::new(ErrorCode::PayloadTooLarge, message));
+        return Err(HttpError::new(ErrorCode::PayloadTooLarge, message));
     }
     map.into_iter()
         .map(|(name, paths)| Some((name, serde_json::from_value::<Vec<String>>(paths).ok()?)))
@@ -64,7 +64,7 @@ fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, 
         .ok_or_else(wrong)
 }
 
-async fn named(parts: &mut Multipart<'static>, name: &'static str) -> Result<Bytes, Refusal> {
+async fn named(parts: &mut Multipart<'static>, name: &'static str) -> Result<Bytes, HttpError> {
     match next(parts).await? {
         Some(part) if part.name() == Some(name) => content(part).await,
         _ => {
@@ -74,19 +74,19 @@ async fn named(parts: &mut Multipart<'static>, name: &'static str) -> Result<Byt
     }
 }
 
-async fn next(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, Refusal> {
+async fn next(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, HttpError> {
     parts.next_field().await.map_err(|error| refused(&error))
 }
 
-async fn content(part: Field<'static>) -> Result<Bytes, Refusal> {
+async fn content(part: Field<'static>) -> Result<Bytes, HttpError> {
     part.bytes().await.map_err(|error| refused(&error))
 }
 
-fn refused(error: &multer::Error) -> Refusal {
+fn refused(error: &multer::Error) -> HttpError {
     match error {
         multer::Error::FieldSizeExceeded { .. } => {
             let message = "operations and map are too long.";
-            Refusal::new(ErrorCode::PayloadTooLarge, message)
+            HttpError::new(ErrorCode::PayloadTooLarge, message)
         }
         _ => bad("The body is no multipart request, or ended too early."),
     }

@@ -18,20 +18,20 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use tokio_stream::StreamMap;
 
-use super::endpoint::{Line, client};
-use super::envelope::RequestId;
-use super::refusal::Refusal;
-use super::{Server, csrf};
+use super::error_response::HttpError;
+use super::graphql::{OperationLogEntry, client};
+use super::request_id::RequestId;
+use super::{AppState, csrf};
 use crate::auth::identity::{Identity, Viewer};
 use crate::clock::Timestamp;
-use crate::graphql::context::Client;
+use crate::graphql::context::ClientInfo;
 use crate::graphql::document::GraphqlRequest;
-use crate::graphql::error::{ErrorCode, Failure};
-use crate::graphql::execute::{Caller, driven};
+use crate::graphql::error::{ApiError, ErrorCode};
+use crate::graphql::execute::{RequestMeta, driven};
 
 mod message;
 
-use message::{Close, Incoming};
+use message::{ClientMessage, CloseReason};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
@@ -49,7 +49,7 @@ const BUFFER: usize = 4 << 10;
 
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(message: &[u8]) {
-    drop(Incoming::parse(message));
+    drop(ClientMessage::parse(message));
 }
 
 /// Whether a request wants to become a WebSocket (RFC 6455, section 4.2.1).
@@ -58,17 +58,20 @@ pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
 }
 
 /// Makes a WebSocket of a request, if its origin may.
-pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Result<Response, Refusal> {
+pub(super) async fn upgrade(
+    server: Arc<AppState>,
+    mut parts: Parts,
+) -> Result<Response, HttpError> {
     csrf::check_origin(&parts.headers, &server.config.cors_origins)?;
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
         let message = "This is no handshake of WebSocket, version 13.";
-        return Err(Refusal::new(ErrorCode::BadRequest, message));
+        return Err(HttpError::new(ErrorCode::BadRequest, message));
     };
     // Nothing can set a cookie here.
     let client = Arc::new(client(&parts, &server.config));
     let Ok(seat) = server.websockets.take(Some(client.address.network())) else {
         let message = "Too many WebSockets from your address.";
-        return Err(Refusal::new(ErrorCode::RateLimited, message));
+        return Err(HttpError::new(ErrorCode::RateLimited, message));
     };
     let authorization = parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec());
     let limit = server.config.limits.websocket_message_bytes;
@@ -89,9 +92,9 @@ pub(super) async fn upgrade(server: Arc<Server>, mut parts: Parts) -> Result<Res
 }
 
 struct Connection {
-    server: Arc<Server>,
+    server: Arc<AppState>,
     socket: WebSocket,
-    client: Arc<Client>,
+    client: Arc<ClientInfo>,
     /// From the handshake, until `connection_init` brings another.
     authorization: Option<Vec<u8>>,
     acknowledged: bool,
@@ -104,18 +107,18 @@ struct Connection {
     /// What each has to say, by its id.
     operations: StreamMap<String, BoxStream<'static, String>>,
     /// Done when the caller may do nothing more here.
-    rejection: BoxFuture<'static, Failure>,
+    rejection: BoxFuture<'static, ApiError>,
 }
 
 /// Whether the connection goes on; if not, with what it is closed. Nothing if nobody is there to be
 /// told.
-type Flow = ControlFlow<Option<Close>>;
+type Step = ControlFlow<Option<CloseReason>>;
 
 impl Connection {
     fn new(
-        server: Arc<Server>,
+        server: Arc<AppState>,
         socket: WebSocket,
-        client: Arc<Client>,
+        client: Arc<ClientInfo>,
         authorization: Option<Vec<u8>>,
     ) -> Self {
         let timeout = server.config.limits.websocket_init_timeout;
@@ -142,7 +145,7 @@ impl Connection {
                 }
             }
         } else {
-            Some(Close::SUBPROTOCOL)
+            Some(CloseReason::SUBPROTOCOL)
         };
         // What still runs has nobody to answer to.
         self.operations.clear();
@@ -155,13 +158,13 @@ impl Connection {
     }
 
     /// Waits for whatever comes first, and deals with it.
-    async fn step(&mut self) -> Flow {
+    async fn step(&mut self) -> Step {
         let clock = self.server.services.clock.clone();
         let until = if self.acknowledged { self.patient_until } else { self.init_until };
         tokio::select! {
             biased;
-            () = self.server.stopping.cancelled() => Break(Some(Close::GOING_AWAY)),
-            _ = &mut self.rejection => Break(Some(Close::FORBIDDEN)),
+            () = self.server.stopping.cancelled() => Break(Some(CloseReason::GOING_AWAY)),
+            _ = &mut self.rejection => Break(Some(CloseReason::FORBIDDEN)),
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.receive(message).await,
                 Some(Err(_)) | None => Break(None),
@@ -171,9 +174,9 @@ impl Connection {
         }
     }
 
-    async fn wait_no_longer(&mut self) -> Flow {
+    async fn wait_no_longer(&mut self) -> Step {
         if !self.acknowledged {
-            return Break(Some(Close::NOT_INITIALISED));
+            return Break(Some(CloseReason::NOT_INITIALISED));
         }
         if self.waiting_for_pong {
             return Break(None);
@@ -183,7 +186,7 @@ impl Connection {
         self.write(Message::Ping(Bytes::new())).await
     }
 
-    async fn receive(&mut self, message: Message) -> Flow {
+    async fn receive(&mut self, message: Message) -> Step {
         self.waiting_for_pong = false;
         self.patient_until = self.server.services.clock.now() + PING_EVERY;
         let text = match message {
@@ -197,14 +200,14 @@ impl Connection {
             }
         };
         if text.len() > self.server.config.limits.websocket_message_bytes {
-            return Break(Some(Close::TOO_BIG));
+            return Break(Some(CloseReason::TOO_BIG));
         }
-        match Incoming::parse(&text) {
-            Ok(Incoming::Init(payload)) => self.init(&payload).await,
-            Ok(Incoming::Ping(payload)) => self.say(message::pong(payload)).await,
-            Ok(Incoming::Pong) => Continue(()),
-            Ok(Incoming::Subscribe(id, request)) => self.subscribe(id, *request).await,
-            Ok(Incoming::Complete(id)) => {
+        match ClientMessage::parse(&text) {
+            Ok(ClientMessage::Init(payload)) => self.init(&payload).await,
+            Ok(ClientMessage::Ping(payload)) => self.say(message::pong(payload)).await,
+            Ok(ClientMessage::Pong) => Continue(()),
+            Ok(ClientMessage::Subscribe(id, request)) => self.subscribe(id, *request).await,
+            Ok(ClientMessage::Complete(id)) => {
                 self.operations.remove(&id);
                 Continue(())
             }
@@ -212,37 +215,37 @@ impl Connection {
         }
     }
 
-    async fn init(&mut self, payload: &Map<String, Value>) -> Flow {
+    async fn init(&mut self, payload: &Map<String, Value>) -> Step {
         if self.acknowledged {
-            return Break(Some(Close::INITIALISED_TWICE));
+            return Break(Some(CloseReason::INITIALISED_TWICE));
         }
         self.authorization = authorization(payload).or(self.authorization.take());
         match self.server.services.auth.identify(self.authorization.as_deref()).await {
             Ok(Identity::Anonymous) => {}
             Ok(Identity::User(viewer)) => self.rejection = self.rejection_of(viewer),
-            Ok(Identity::Rejected(_)) => return Break(Some(Close::FORBIDDEN)),
-            Err(_) => return Break(Some(Close::TRY_AGAIN_LATER)),
+            Ok(Identity::Invalid(_)) => return Break(Some(CloseReason::FORBIDDEN)),
+            Err(_) => return Break(Some(CloseReason::TRY_AGAIN_LATER)),
         }
         self.acknowledged = true;
         self.say(message::ack()).await
     }
 
-    fn rejection_of(&self, viewer: Viewer) -> BoxFuture<'static, Failure> {
+    fn rejection_of(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
         let server = Arc::clone(&self.server);
         async move { server.api.rejection(Some(viewer)).await }.boxed()
     }
 
-    async fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Flow {
+    async fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Step {
         if !self.acknowledged {
-            return Break(Some(Close::UNAUTHORIZED));
+            return Break(Some(CloseReason::UNAUTHORIZED));
         }
         if self.operations.contains_key(&id) {
-            return Break(Some(Close::duplicate(&id)));
+            return Break(Some(CloseReason::duplicate(&id)));
         }
         let started = Instant::now();
         let request_id = RequestId::new(&self.server.services.ids);
         let most = self.server.config.limits.websocket_operations;
-        let caller = Caller {
+        let caller = RequestMeta {
             authorization: self.authorization.clone(),
             client: Arc::clone(&self.client),
             request_id: Arc::clone(&request_id.0),
@@ -250,13 +253,13 @@ impl Connection {
         let prepared = if self.operations.len() < most {
             self.server.api.prepare(request, &caller)
         } else {
-            let failure = Failure::TooManyOperations(most);
+            let failure = ApiError::OperationLimit(most);
             Err(Box::new(self.server.api.refuse(failure, &request_id.0)))
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
             Err(refused) => {
-                Line::of(&refused).log(&request_id, PROTOCOL, None, started);
+                OperationLogEntry::of(&refused).log(&request_id, PROTOCOL, None, started);
                 return self.say(message::error(&id, &refused)).await;
             }
         };
@@ -264,18 +267,18 @@ impl Connection {
         let answers = if prepared.operation().kind == OperationType::Subscription {
             match server.api.subscribe(prepared, &caller).await {
                 Ok(subscribed) => {
-                    Line::begun(&subscribed).log(&request_id, PROTOCOL, None, started);
+                    OperationLogEntry::begun(&subscribed).log(&request_id, PROTOCOL, None, started);
                     subscribed.responses
                 }
                 Err(refused) => {
-                    Line::of(&refused).log(&request_id, PROTOCOL, None, started);
+                    OperationLogEntry::of(&refused).log(&request_id, PROTOCOL, None, started);
                     stream::once(std::future::ready(*refused)).boxed()
                 }
             }
         } else {
             let answer = async move {
                 let executed = server.api.execute(prepared, &caller).await;
-                Line::of(&executed).log(&request_id, PROTOCOL, None, started);
+                OperationLogEntry::of(&executed).log(&request_id, PROTOCOL, None, started);
                 executed
             };
             driven(stream::once(answer).boxed())
@@ -287,12 +290,12 @@ impl Connection {
         Continue(())
     }
 
-    async fn say(&mut self, text: String) -> Flow {
+    async fn say(&mut self, text: String) -> Step {
         self.write(Message::Text(text.into())).await
     }
 
     /// Writes a message. A reader who does not take it in time is gone.
-    async fn write(&mut self, message: Message) -> Flow {
+    async fn write(&mut self, message: Message) -> Step {
         match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
             Ok(Ok(())) => Continue(()),
             Ok(Err(_)) | Err(_) => Break(None),

@@ -2,21 +2,24 @@
 
 use email_address::{EmailAddress, Options};
 
-use super::fault::{Fault, FaultCode};
 use super::text;
+use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// An address of at most 120 characters (RFC 5322, with a domain of two labels or more).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Email(String);
 
 impl Email {
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
         let address = text::line(text, 120)?;
         let options =
             Options::default().with_required_tld().without_display_text().without_domain_literal();
         match EmailAddress::parse_with_options(&address, options) {
             Ok(_) => Ok(Self(address)),
-            Err(_) => Err(Fault::new(FaultCode::InvalidFormat, "Please check this email address.")),
+            Err(_) => Err(ValidationError::new(
+                ValidationErrorCode::InvalidFormat,
+                "Please check this email address.",
+            )),
         }
     }
 
@@ -48,16 +51,16 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (address, code) in [
-            ("", FaultCode::Required),
-            ("ada", FaultCode::InvalidFormat),
-            ("ada@", FaultCode::InvalidFormat),
-            ("@example.org", FaultCode::InvalidFormat),
-            ("ada@localhost", FaultCode::InvalidFormat),
-            ("ada@[127.0.0.1]", FaultCode::InvalidFormat),
-            ("Ada <ada@example.org>", FaultCode::InvalidFormat),
-            ("a da@example.org", FaultCode::InvalidFormat),
-            ("ada@example.org\0", FaultCode::InvalidFormat),
-            (&format!("{}@{}.org", "a".repeat(60), "b".repeat(56)), FaultCode::TooLong),
+            ("", ValidationErrorCode::Required),
+            ("ada", ValidationErrorCode::InvalidFormat),
+            ("ada@", ValidationErrorCode::InvalidFormat),
+            ("@example.org", ValidationErrorCode::InvalidFormat),
+            ("ada@localhost", ValidationErrorCode::InvalidFormat),
+            ("ada@[127.0.0.1]", ValidationErrorCode::InvalidFormat),
+            ("Ada <ada@example.org>", ValidationErrorCode::InvalidFormat),
+            ("a da@example.org", ValidationErrorCode::InvalidFormat),
+            ("ada@example.org\0", ValidationErrorCode::InvalidFormat),
+            (&format!("{}@{}.org", "a".repeat(60), "b".repeat(56)), ValidationErrorCode::TooLong),
         ] {
             assert_eq!(Email::parse(address).map_err(|fault| fault.code), Err(code), "{address}");
         }

@@ -2,7 +2,7 @@
 
 use isbn::{Isbn10, Isbn13, IsbnError};
 
-use super::fault::{Fault, FaultCode};
+use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// An ISBN-13 with a right check digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub(crate) struct Isbn(String);
 impl Isbn {
     /// Reads an ISBN-10 or ISBN-13: with hyphens, dashes or spaces anywhere, with or without the
     /// word in front (`ISBN-13: 978-0-13-595705-9`). A blank text is no ISBN and no fault.
-    pub(crate) fn parse(text: &str) -> Result<Option<Self>, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
         let code = without_label(text.trim());
         if code.is_empty() && text.trim().is_empty() {
             return Ok(None);
@@ -29,7 +29,7 @@ impl Isbn {
         let digits = isbn.map_err(|error| refusal(&error))?.to_string();
         if digits.starts_with("9790") {
             let message = "That is the number of printed music (979-0), not of a book.";
-            return Err(Fault::new(FaultCode::InvalidFormat, message));
+            return Err(ValidationError::new(ValidationErrorCode::InvalidFormat, message));
         }
         if !digits.starts_with("978") && !digits.starts_with("979") {
             return Err(not_an_isbn());
@@ -74,19 +74,19 @@ fn digit_value(c: char) -> Option<u8> {
     }
 }
 
-fn refusal(error: &IsbnError) -> Fault {
+fn refusal(error: &IsbnError) -> ValidationError {
     match error {
-        IsbnError::InvalidChecksum => Fault::new(
-            FaultCode::IsbnChecksum,
+        IsbnError::InvalidChecksum => ValidationError::new(
+            ValidationErrorCode::IsbnChecksum,
             "The check digit of this ISBN does not fit; please look for a slip.",
         ),
         _ => not_an_isbn(),
     }
 }
 
-fn not_an_isbn() -> Fault {
+fn not_an_isbn() -> ValidationError {
     let message = "An ISBN has 10 or 13 digits; the last of 10 may be an X.";
-    Fault::new(FaultCode::InvalidFormat, message)
+    ValidationError::new(ValidationErrorCode::InvalidFormat, message)
 }
 
 #[cfg(test)]
@@ -95,7 +95,7 @@ mod tests {
 
     use super::*;
 
-    fn parsed(text: &str) -> Result<Option<String>, FaultCode> {
+    fn parsed(text: &str) -> Result<Option<String>, ValidationErrorCode> {
         Isbn::parse(text).map(|isbn| isbn.map(|isbn| isbn.0)).map_err(|fault| fault.code)
     }
 
@@ -122,7 +122,7 @@ mod tests {
     fn an_x_is_the_check_digit_ten() {
         assert_eq!(parsed("080442957X"), Ok(Some("9780804429573".into())));
         assert_eq!(parsed("0-8044-2957-x"), Ok(Some("9780804429573".into())));
-        assert_eq!(parsed("X804429570"), Err(FaultCode::InvalidFormat));
+        assert_eq!(parsed("X804429570"), Err(ValidationErrorCode::InvalidFormat));
     }
 
     #[test]
@@ -133,9 +133,9 @@ mod tests {
 
     #[test]
     fn slips_music_and_nonsense_are_refused() {
-        assert_eq!(parsed("9780135957050"), Err(FaultCode::IsbnChecksum));
-        assert_eq!(parsed("0135957053"), Err(FaultCode::IsbnChecksum));
-        assert_eq!(parsed("979-0-2600-0043-8"), Err(FaultCode::InvalidFormat));
+        assert_eq!(parsed("9780135957050"), Err(ValidationErrorCode::IsbnChecksum));
+        assert_eq!(parsed("0135957053"), Err(ValidationErrorCode::IsbnChecksum));
+        assert_eq!(parsed("979-0-2600-0043-8"), Err(ValidationErrorCode::InvalidFormat));
         for nonsense in [
             "-",
             "ISBN",
@@ -146,7 +146,7 @@ mod tests {
             "９７８",
             "978013595705X",
         ] {
-            assert_eq!(parsed(nonsense), Err(FaultCode::InvalidFormat), "{nonsense}");
+            assert_eq!(parsed(nonsense), Err(ValidationErrorCode::InvalidFormat), "{nonsense}");
         }
     }
 

@@ -1,14 +1,14 @@
 //! What a reader wrote about a book.
 
-use super::fault::Fault;
 use super::text;
+use super::validation_error::ValidationError;
 
 /// At most 20,000 characters, of which tabs and line breaks are the only control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notes(String);
 
 impl Notes {
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
         if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
             return Err(text::control_characters());
         }
@@ -24,22 +24,25 @@ impl Notes {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::input::fault::FaultCode;
+    use crate::input::validation_error::ValidationErrorCode;
 
     #[test]
     fn notes_may_have_lines_but_no_bells() {
         assert!(Notes::parse("one\n\ttwo\r\n").is_ok());
         assert_eq!(
             Notes::parse("a\u{7}").map_err(|fault| fault.code),
-            Err(FaultCode::InvalidFormat)
+            Err(ValidationErrorCode::InvalidFormat)
         );
-        assert_eq!(Notes::parse("a\0").map_err(|fault| fault.code), Err(FaultCode::InvalidFormat));
+        assert_eq!(
+            Notes::parse("a\0").map_err(|fault| fault.code),
+            Err(ValidationErrorCode::InvalidFormat)
+        );
     }
 
     #[test]
     fn notes_end_at_twenty_thousand_characters() {
         assert!(Notes::parse(&"é".repeat(20_000)).is_ok());
         let fault = Notes::parse(&"é".repeat(20_001)).expect_err("one too many");
-        assert_eq!(fault.code, FaultCode::TooLong);
+        assert_eq!(fault.code, ValidationErrorCode::TooLong);
     }
 }

@@ -2,7 +2,7 @@
 
 use secrecy::{ExposeSecret, SecretString};
 
-use super::fault::{Fault, FaultCode};
+use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// bcrypt reads 72 bytes, the last of which is its terminator.
 pub(crate) const LONGEST_BYTES: usize = 71;
@@ -23,27 +23,33 @@ pub(crate) struct Password(SecretString);
 impl Password {
     /// `hints` are the words a guesser would try for this person: username and email. Takes
     /// milliseconds, and up to a quarter of a second for texts that are made to.
-    pub(crate) fn parse(text: &str, hints: &[String]) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str, hints: &[String]) -> Result<Self, ValidationError> {
         if text.is_empty() {
-            return Err(Fault::new(FaultCode::Required, "Please choose a password."));
+            return Err(ValidationError::new(
+                ValidationErrorCode::Required,
+                "Please choose a password.",
+            ));
         }
         if text.contains('\0') {
             let message = "A password cannot contain the NUL character.";
-            return Err(Fault::new(FaultCode::InvalidFormat, message));
+            return Err(ValidationError::new(ValidationErrorCode::InvalidFormat, message));
         }
         if text.chars().count() < 8 {
-            return Err(Fault::new(FaultCode::TooShort, "A password has at least 8 characters."));
+            return Err(ValidationError::new(
+                ValidationErrorCode::TooShort,
+                "A password has at least 8 characters.",
+            ));
         }
         if text.len() > LONGEST_BYTES {
             let message = format!("A password has at most {LONGEST_BYTES} bytes.");
-            return Err(Fault::new(FaultCode::TooLong, message));
+            return Err(ValidationError::new(ValidationErrorCode::TooLong, message));
         }
         let start: String = text.chars().take(SCORED_CHARS).collect();
         let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
         if zxcvbn::zxcvbn(&start, &hints).guesses() < COMMON_GUESSES {
             let message =
                 "This password is among the first that guessers try; please choose another.";
-            return Err(Fault::new(FaultCode::TooCommon, message));
+            return Err(ValidationError::new(ValidationErrorCode::TooCommon, message));
         }
         Ok(Self(text.into()))
     }
@@ -57,7 +63,7 @@ impl Password {
 mod tests {
     use super::*;
 
-    fn parsed(text: &str) -> Result<(), FaultCode> {
+    fn parsed(text: &str) -> Result<(), ValidationErrorCode> {
         Password::parse(text, &["ada.lovelace".to_owned(), "ada@example.org".to_owned()])
             .map(|_| ())
             .map_err(|fault| fault.code)
@@ -65,18 +71,18 @@ mod tests {
 
     #[test]
     fn what_is_wrong_is_said() {
-        assert_eq!(parsed(""), Err(FaultCode::Required));
-        assert_eq!(parsed("kV9#tq2"), Err(FaultCode::TooShort));
-        assert_eq!(parsed("correct horse\0battery"), Err(FaultCode::InvalidFormat));
-        assert_eq!(parsed(&"kV9#tq2 ".repeat(9)), Err(FaultCode::TooLong));
+        assert_eq!(parsed(""), Err(ValidationErrorCode::Required));
+        assert_eq!(parsed("kV9#tq2"), Err(ValidationErrorCode::TooShort));
+        assert_eq!(parsed("correct horse\0battery"), Err(ValidationErrorCode::InvalidFormat));
+        assert_eq!(parsed(&"kV9#tq2 ".repeat(9)), Err(ValidationErrorCode::TooLong));
     }
 
     #[test]
     fn the_limit_counts_bytes() {
         let longest = "correct horse battery staple, but with more words than one could hope for";
         assert!(parsed(&longest[..71]).is_ok());
-        assert_eq!(parsed(&longest[..72]), Err(FaultCode::TooLong));
-        assert_eq!(parsed(&"ж".repeat(36)), Err(FaultCode::TooLong));
+        assert_eq!(parsed(&longest[..72]), Err(ValidationErrorCode::TooLong));
+        assert_eq!(parsed(&"ж".repeat(36)), Err(ValidationErrorCode::TooLong));
     }
 
     #[test]
@@ -91,7 +97,7 @@ mod tests {
             "aaaaaaaa",
             "ada.lovelace",
         ] {
-            assert_eq!(parsed(common), Err(FaultCode::TooCommon), "{common}");
+            assert_eq!(parsed(common), Err(ValidationErrorCode::TooCommon), "{common}");
         }
         assert_eq!(parsed("correct horse battery staple"), Ok(()));
     }

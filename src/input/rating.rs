@@ -1,16 +1,19 @@
 //! How much a reader liked a book.
 
-use super::fault::{Fault, FaultCode};
+use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rating(i16);
 
 impl Rating {
-    pub(crate) fn parse(number: i32) -> Result<Self, Fault> {
+    pub(crate) fn parse(number: i32) -> Result<Self, ValidationError> {
         match i16::try_from(number) {
             Ok(rating @ 1..=5) => Ok(Self(rating)),
-            _ => Err(Fault::new(FaultCode::OutOfRange, "A rating goes from 1 to 5.")),
+            _ => Err(ValidationError::new(
+                ValidationErrorCode::OutOfRange,
+                "A rating goes from 1 to 5.",
+            )),
         }
     }
 
@@ -29,7 +32,10 @@ mod tests {
             assert_eq!(Rating::parse(good).map(Rating::get).ok().map(i32::from), Some(good));
         }
         for bad in [0, 6, -1, i32::MAX, i32::MIN, 65_537] {
-            assert_eq!(Rating::parse(bad).map_err(|fault| fault.code), Err(FaultCode::OutOfRange));
+            assert_eq!(
+                Rating::parse(bad).map_err(|fault| fault.code),
+                Err(ValidationErrorCode::OutOfRange)
+            );
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use unicode_normalization::UnicodeNormalization;
 
-use super::fault::{Fault, FaultCode};
+use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// The longest folded text that is kept, in bytes. NFKC can make one character into eighteen; an
 /// index row of PostgreSQL ends at 2,704 bytes.
@@ -29,10 +29,10 @@ pub(crate) fn fold_for_index(text: &str) -> String {
 }
 
 /// One trimmed line of 1 to `longest` Unicode scalar values, without control characters.
-pub(super) fn line(text: &str, longest: usize) -> Result<String, Fault> {
+pub(super) fn line(text: &str, longest: usize) -> Result<String, ValidationError> {
     let text = text.trim();
     if text.is_empty() {
-        return Err(Fault::new(FaultCode::Required, "Please fill this in."));
+        return Err(ValidationError::new(ValidationErrorCode::Required, "Please fill this in."));
     }
     if text.chars().any(char::is_control) {
         return Err(control_characters());
@@ -42,17 +42,20 @@ pub(super) fn line(text: &str, longest: usize) -> Result<String, Fault> {
 }
 
 /// Refuses a text of more than `longest` Unicode scalar values.
-pub(super) fn at_most(text: &str, longest: usize) -> Result<(), Fault> {
+pub(super) fn at_most(text: &str, longest: usize) -> Result<(), ValidationError> {
     // A text is never longer in characters than in bytes, and counting bytes is free.
     if text.len() > longest && text.chars().count() > longest {
         let message = format!("Please keep this to {longest} characters.");
-        return Err(Fault::new(FaultCode::TooLong, message));
+        return Err(ValidationError::new(ValidationErrorCode::TooLong, message));
     }
     Ok(())
 }
 
-pub(super) fn control_characters() -> Fault {
-    Fault::new(FaultCode::InvalidFormat, "Please remove the control characters.")
+pub(super) fn control_characters() -> ValidationError {
+    ValidationError::new(
+        ValidationErrorCode::InvalidFormat,
+        "Please remove the control characters.",
+    )
 }
 
 #[cfg(test)]
@@ -84,16 +87,22 @@ mod tests {
     fn length_counts_characters_not_bytes() {
         assert!(line(&"ß".repeat(200), 200).is_ok());
         let fault = line(&"ß".repeat(201), 200).expect_err("one too many");
-        assert_eq!(fault.code, FaultCode::TooLong);
+        assert_eq!(fault.code, ValidationErrorCode::TooLong);
     }
 
     #[test]
     fn blank_is_missing_and_control_characters_are_refused() {
         for blank in ["", "  ", "\u{3000}\n"] {
-            assert_eq!(line(blank, 9).map_err(|fault| fault.code), Err(FaultCode::Required));
+            assert_eq!(
+                line(blank, 9).map_err(|fault| fault.code),
+                Err(ValidationErrorCode::Required)
+            );
         }
         for bad in ["a\0b", "a\u{7}b", "a\nb", "a\u{85}b"] {
-            assert_eq!(line(bad, 9).map_err(|fault| fault.code), Err(FaultCode::InvalidFormat));
+            assert_eq!(
+                line(bad, 9).map_err(|fault| fault.code),
+                Err(ValidationErrorCode::InvalidFormat)
+            );
         }
         assert_eq!(line(" Dune ", 9).as_deref(), Ok("Dune"));
     }

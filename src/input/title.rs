@@ -1,14 +1,14 @@
 //! A book's title.
 
-use super::fault::Fault;
 use super::text;
+use super::validation_error::ValidationError;
 
 /// 1 to 200 characters after trimming.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Title(String);
 
 impl Title {
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
         text::line(text, 200).map(Self)
     }
 

@@ -3,24 +3,27 @@
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::fault::{Fault, FaultCode};
 use super::text;
+use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// 3 to 80 characters: letters and digits of any script, `.`, `_` and `-`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Username(String);
 
 impl Username {
-    pub(crate) fn parse(text: &str) -> Result<Self, Fault> {
+    pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
         let name: String = text::line(text, usize::MAX)?.nfc().collect();
         text::at_most(&name, 80)?;
         // Many scripts write vowels and tones as marks on the letter before.
         if name.starts_with(is_combining_mark) || !name.chars().all(belongs) {
             let message = "A username has letters, digits, dots, underscores and hyphens only.";
-            return Err(Fault::new(FaultCode::InvalidFormat, message));
+            return Err(ValidationError::new(ValidationErrorCode::InvalidFormat, message));
         }
         if name.chars().count() < 3 {
-            return Err(Fault::new(FaultCode::TooShort, "A username has at least 3 characters."));
+            return Err(ValidationError::new(
+                ValidationErrorCode::TooShort,
+                "A username has at least 3 characters.",
+            ));
         }
         Ok(Self(name))
     }
@@ -56,13 +59,13 @@ mod tests {
     #[test]
     fn what_is_wrong_is_said() {
         for (name, code) in [
-            ("", FaultCode::Required),
-            ("ab", FaultCode::TooShort),
-            ("a b c", FaultCode::InvalidFormat),
-            ("a@b", FaultCode::InvalidFormat),
-            ("\u{301}abc", FaultCode::InvalidFormat),
-            ("ada\0", FaultCode::InvalidFormat),
-            (&"a".repeat(81), FaultCode::TooLong),
+            ("", ValidationErrorCode::Required),
+            ("ab", ValidationErrorCode::TooShort),
+            ("a b c", ValidationErrorCode::InvalidFormat),
+            ("a@b", ValidationErrorCode::InvalidFormat),
+            ("\u{301}abc", ValidationErrorCode::InvalidFormat),
+            ("ada\0", ValidationErrorCode::InvalidFormat),
+            (&"a".repeat(81), ValidationErrorCode::TooLong),
         ] {
             assert_eq!(Username::parse(name).map_err(|fault| fault.code), Err(code), "{name}");
         }

@@ -10,9 +10,9 @@ use tokio::try_join;
 use uuid::Uuid;
 
 use super::Store;
-use super::direct::{FromRow, Known, Row, through};
-use super::error::{Failed, StoreError};
-use super::page::{Slice, Sliced};
+use super::error::{QueryError, StoreError};
+use super::fast_path::{FromRow, Row, StatementKey, through};
+use super::page::{Page, PageRequest};
 use super::users::{Profile, SHOWN_BESIDE_THE_ID};
 use crate::clock::Timestamp;
 use crate::entity::book::{Column, Entity};
@@ -30,11 +30,11 @@ mod pages;
 mod write;
 
 pub(crate) use filter::BookFilter;
-pub(crate) use order::{BookOrder, BookOrderField, Direction, Position, SortKey};
-pub(super) use pages::PageShape;
+pub(crate) use order::{BookOrder, BookOrderField, Direction, KeysetPosition, SortKey};
+pub(super) use pages::PageStatementKey;
 #[cfg(feature = "benchmarks")]
 pub(crate) use pages::statement_of_first_page;
-pub(super) use write::UpdateShape;
+pub(super) use write::UpdateStatementKey;
 
 /// A book as it is shown; what only order and search need stays in the database.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
@@ -80,7 +80,7 @@ pub(crate) struct NewBook {
 pub(crate) enum Created {
     New(Book),
     /// The idempotency key was used before, for this book.
-    Repeated(Book),
+    Replayed(Book),
     /// The owner has a book with this ISBN; none if it went away in this very moment.
     DuplicateIsbn(Option<Book>),
 }
@@ -119,7 +119,7 @@ pub(crate) struct BookList {
 /// What is asked of a list besides its books with their ids, owners' ids, titles, authors and times of
 /// creation. What is not wanted of a book is not read, and must not be shown: there is something in its place.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Wanted {
+pub(crate) struct BookProjection {
     /// ISBN, rating, version and the time of the last change.
     pub(crate) details: bool,
     /// What the owners wrote about the books, which may be long.
@@ -130,7 +130,7 @@ pub(crate) struct Wanted {
     pub(crate) total: bool,
 }
 
-impl Wanted {
+impl BookProjection {
     /// All of a book.
     const BOOK: Self = Self { details: true, notes: true, owner: false, total: false };
 
@@ -146,8 +146,8 @@ impl Wanted {
 
 /// A part of a list.
 #[derive(Debug)]
-pub(crate) struct Part {
-    pub(crate) books: Sliced<Book>,
+pub(crate) struct BookListPage {
+    pub(crate) books: Page<Book>,
     /// If it was wanted, and there are books that could bring it along.
     pub(crate) owner: Option<Profile>,
     /// If it was wanted.
@@ -155,21 +155,21 @@ pub(crate) struct Part {
 }
 
 /// A book in a list, and what else was asked for.
-struct Listed {
+struct BookRow {
     book: Book,
     owner: Option<Profile>,
     total: Option<i64>,
 }
 
 impl FromRow for Book {
-    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
-        Ok(Listed::read(row, Wanted::BOOK)?.book)
+    fn from_row(row: &Row<'_>) -> Result<Self, QueryError> {
+        Ok(BookRow::read(row, BookProjection::BOOK)?.book)
     }
 }
 
-impl Listed {
-    /// Reads [`Wanted::columns`], and behind them the owner and the total.
-    fn read(row: &Row<'_>, wanted: Wanted) -> Result<Self, Failed> {
+impl BookRow {
+    /// Reads [`BookProjection::columns`], and behind them the owner and the total.
+    fn read(row: &Row<'_>, wanted: BookProjection) -> Result<Self, QueryError> {
         let created_at = Timestamp::from_millis(row.get(4)?);
         let mut listed = Self {
             book: Book {
@@ -230,7 +230,7 @@ impl Books<'_> {
     /// The book with this id, whoever owns it.
     pub(crate) async fn find(&self, id: BookId) -> Result<Option<Book>, StoreError> {
         let books = || shown().filter(Column::Id.eq(id)).into_query();
-        let sql = self.0.direct.known(Known::Book, vec![id.into()], books);
+        let sql = self.0.direct.known(StatementKey::Book, vec![id.into()], books);
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
@@ -244,25 +244,26 @@ impl Books<'_> {
     pub(crate) async fn slice(
         &self,
         list: &BookList,
-        slice: &Slice<Position>,
-        wanted: Wanted,
-    ) -> Result<Part, StoreError> {
+        slice: &PageRequest<KeysetPosition>,
+        wanted: BookProjection,
+    ) -> Result<BookListPage, StoreError> {
         // A book's place in the list is made of what the list is ordered by.
-        let wanted = Wanted { details: wanted.details || list.order.is_by_details(), ..wanted };
+        let wanted =
+            BookProjection { details: wanted.details || list.order.is_by_details(), ..wanted };
         let direct = &self.0.direct;
         let (listed, total) = if list.filter.is_empty() {
             let sql = pages::sql(direct, list, slice, wanted);
-            (direct.read_as(sql, |row| Listed::read(row, wanted)).await?, None)
+            (direct.read_as(sql, |row| BookRow::read(row, wanted)).await?, None)
         } else {
-            let of_book = Wanted { total: false, ..wanted };
+            let of_book = BookProjection { total: false, ..wanted };
             let sql = direct.sql(&pages::select(list, slice, of_book).into_query());
-            let books = through(&self.0.reader, sql, |row| Listed::read(row, of_book));
+            let books = through(&self.0.reader, sql, |row| BookRow::read(row, of_book));
             let total =
                 async { if wanted.total { self.count(list).await.map(Some) } else { Ok(None) } };
             try_join!(books.err_into::<StoreError>(), total)?
         };
         let (mut owner, mut brought) = (None, None);
-        let take = |listed: Listed| {
+        let take = |listed: BookRow| {
             (owner, brought) = (listed.owner, listed.total);
             listed.book
         };
@@ -272,15 +273,15 @@ impl Books<'_> {
             None if wanted.total => Some(self.count(list).await?),
             known => known,
         };
-        Ok(Part { books, owner, total })
+        Ok(BookListPage { books, owner, total })
     }
 
     /// Whether the list has a book at this position or on this side of it.
     pub(crate) async fn any_from(
         &self,
         list: &BookList,
-        side: Side,
-        position: &Position,
+        side: Relative,
+        position: &KeysetPosition,
     ) -> Result<bool, StoreError> {
         let found = Entity::find()
             .select_only()
@@ -314,7 +315,7 @@ impl Books<'_> {
     pub(crate) async fn count(&self, list: &BookList) -> Result<u64, StoreError> {
         let count = if list.filter.is_empty() {
             let size = || library_size(list.owner);
-            let sql = self.0.direct.known(Known::LibrarySize, vec![list.owner.into()], size);
+            let sql = self.0.direct.known(StatementKey::LibrarySize, vec![list.owner.into()], size);
             self.0.direct.read::<i64>(sql).await?.pop()
         } else {
             Entity::find()
@@ -345,7 +346,7 @@ impl Books<'_> {
 
 /// A side of a position in a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Side {
+pub(crate) enum Relative {
     Before,
     After,
 }

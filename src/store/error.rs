@@ -14,15 +14,15 @@ pub(crate) enum StoreError {
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
     /// The account that the row was to belong to is gone.
     #[error("the account is gone")]
-    AccountGone,
+    UserDeleted,
     /// Anything else, which means a fault of ours.
     #[error("the database refused a statement")]
-    Refused(#[source] Arc<dyn Error + Send + Sync>),
+    Internal(#[source] Arc<dyn Error + Send + Sync>),
 }
 
 /// A rule of uniqueness, by its name in the migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Unique {
+pub(super) enum UniqueConstraint {
     Username,
     Email,
     BookIsbn,
@@ -31,49 +31,49 @@ pub(super) enum Unique {
 
 /// A statement failed, and this is the rule of uniqueness that it would have broken, if that is why.
 #[derive(Clone, Debug)]
-pub(super) struct Failed {
-    pub(super) broken: Option<Unique>,
+pub(super) struct QueryError {
+    pub(super) broken: Option<UniqueConstraint>,
     pub(super) error: StoreError,
 }
 
-impl Failed {
+impl QueryError {
     /// Nothing was asked, and this is why.
     pub(super) fn unavailable(why: &'static str) -> Self {
         StoreError::Unavailable(Arc::from(Box::<dyn Error + Send + Sync>::from(why))).into()
     }
 }
 
-impl From<Failed> for StoreError {
-    fn from(failed: Failed) -> Self {
+impl From<QueryError> for StoreError {
+    fn from(failed: QueryError) -> Self {
         failed.error
     }
 }
 
 impl From<DbErr> for StoreError {
     fn from(error: DbErr) -> Self {
-        Failed::from(error).error
+        QueryError::from(error).error
     }
 }
 
-impl From<StoreError> for Failed {
+impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
         Self { broken: None, error }
     }
 }
 
-impl From<DbErr> for Failed {
+impl From<DbErr> for QueryError {
     fn from(error: DbErr) -> Self {
         let reason = match &error {
             DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => of_sqlx(cause),
-            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => Reason::Passes,
-            _ => Reason::Fault,
+            DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => ErrorKind::Transient,
+            _ => ErrorKind::Internal,
         };
         reason.of(error)
     }
 }
 
-impl From<tokio_postgres::Error> for Failed {
+impl From<tokio_postgres::Error> for QueryError {
     fn from(error: tokio_postgres::Error) -> Self {
         let reason = match error.as_db_error() {
             Some(said) => of_postgres(said.code().code(), said.constraint()),
@@ -81,21 +81,21 @@ impl From<tokio_postgres::Error> for Failed {
             None if error.is_closed()
                 || error.source().is_some_and(<dyn Error>::is::<std::io::Error>) =>
             {
-                Reason::Passes
+                ErrorKind::Transient
             }
-            None => Reason::Fault,
+            None => ErrorKind::Internal,
         };
         reason.of(error)
     }
 }
 
-impl From<rusqlite::Error> for Failed {
+impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
         let reason = match &error {
             rusqlite::Error::SqliteFailure(code, message) => {
                 of_sqlite(code.extended_code, message.as_deref().unwrap_or_default())
             }
-            _ => Reason::Fault,
+            _ => ErrorKind::Internal,
         };
         reason.of(error)
     }
@@ -103,34 +103,36 @@ impl From<rusqlite::Error> for Failed {
 
 /// Why a statement failed.
 #[derive(Clone, Copy, Debug)]
-enum Reason {
+enum ErrorKind {
     /// It would have broken a rule of uniqueness; none if it is not one of ours.
-    Unique(Option<Unique>),
-    AccountGone,
+    UniqueConstraint(Option<UniqueConstraint>),
+    UserDeleted,
     /// The trouble is of the kind that passes.
-    Passes,
-    Fault,
+    Transient,
+    Internal,
 }
 
-impl Reason {
-    fn of(self, cause: impl Error + Send + Sync + 'static) -> Failed {
+impl ErrorKind {
+    fn of(self, cause: impl Error + Send + Sync + 'static) -> QueryError {
         match self {
-            Self::Unique(broken) => Failed { broken, error: StoreError::Refused(Arc::new(cause)) },
-            Self::AccountGone => StoreError::AccountGone.into(),
-            Self::Passes => StoreError::Unavailable(Arc::new(cause)).into(),
-            Self::Fault => StoreError::Refused(Arc::new(cause)).into(),
+            Self::UniqueConstraint(broken) => {
+                QueryError { broken, error: StoreError::Internal(Arc::new(cause)) }
+            }
+            Self::UserDeleted => StoreError::UserDeleted.into(),
+            Self::Transient => StoreError::Unavailable(Arc::new(cause)).into(),
+            Self::Internal => StoreError::Internal(Arc::new(cause)).into(),
         }
     }
 }
 
-fn of_sqlx(cause: &sqlx::Error) -> Reason {
+fn of_sqlx(cause: &sqlx::Error) -> ErrorKind {
     match cause {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
         | sqlx::Error::Protocol(_)
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
-        | sqlx::Error::WorkerCrashed => Reason::Passes,
+        | sqlx::Error::WorkerCrashed => ErrorKind::Transient,
         sqlx::Error::Database(said) => {
             let code = said.code().unwrap_or_default();
             match said.try_downcast_ref::<PgDatabaseError>() {
@@ -138,53 +140,53 @@ fn of_sqlx(cause: &sqlx::Error) -> Reason {
                 None => of_sqlite(code.parse().unwrap_or_default(), said.message()),
             }
         }
-        _ => Reason::Fault,
+        _ => ErrorKind::Internal,
     }
 }
 
 /// Each rule with the name of its constraint, which PostgreSQL tells, and its columns, which SQLite does.
-const RULES: [(Unique, &str, &str); 4] = [
-    (Unique::Username, "users_username_unique", "users.username_key"),
-    (Unique::Email, "users_email_unique", "users.email_key"),
-    (Unique::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
+const RULES: [(UniqueConstraint, &str, &str); 4] = [
+    (UniqueConstraint::Username, "users_username_unique", "users.username_key"),
+    (UniqueConstraint::Email, "users_email_unique", "users.email_key"),
+    (UniqueConstraint::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
     (
-        Unique::BookIdempotencyKey,
+        UniqueConstraint::BookIdempotencyKey,
         "books_idempotency_key_unique",
         "books.owner_id, books.idempotency_key",
     ),
 ];
 
 /// By SQLSTATE (PostgreSQL, appendix A).
-fn of_postgres(code: &str, constraint: Option<&str>) -> Reason {
+fn of_postgres(code: &str, constraint: Option<&str>) -> ErrorKind {
     match (code, code.get(..2).unwrap_or_default()) {
-        ("23505", _) => Reason::Unique(
+        ("23505", _) => ErrorKind::UniqueConstraint(
             RULES
                 .into_iter()
                 .find_map(|(rule, name, _)| (constraint == Some(name)).then_some(rule)),
         ),
         // Every foreign key of ours leads to the account, over the session if need be.
-        ("23503", _) => Reason::AccountGone,
+        ("23503", _) => ErrorKind::UserDeleted,
         // Classes: connection, resources, operator intervention, system error; 40: a transaction that
         // lost a race. 25006: a standby before it is promoted.
-        (_, "08" | "53" | "57" | "58" | "40") | ("25006", _) => Reason::Passes,
-        _ => Reason::Fault,
+        (_, "08" | "53" | "57" | "58" | "40") | ("25006", _) => ErrorKind::Transient,
+        _ => ErrorKind::Internal,
     }
 }
 
 /// By extended result code.
-fn of_sqlite(code: i32, message: &str) -> Reason {
+fn of_sqlite(code: i32, message: &str) -> ErrorKind {
     const UNIQUE: i32 = 2067;
     const FOREIGN_KEY: i32 = 787;
     match (code, code & 0xff) {
         (UNIQUE, _) => {
             let columns = message.strip_prefix("UNIQUE constraint failed: ");
-            Reason::Unique(
+            ErrorKind::UniqueConstraint(
                 RULES.into_iter().find_map(|(rule, _, its)| (columns == Some(its)).then_some(rule)),
             )
         }
-        (FOREIGN_KEY, _) => Reason::AccountGone,
+        (FOREIGN_KEY, _) => ErrorKind::UserDeleted,
         // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY.
-        (_, 5 | 6 | 10 | 13 | 14 | 8) => Reason::Passes,
-        _ => Reason::Fault,
+        (_, 5 | 6 | 10 | 13 | 14 | 8) => ErrorKind::Transient,
+        _ => ErrorKind::Internal,
     }
 }

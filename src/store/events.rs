@@ -13,7 +13,7 @@ use secrecy::ExposeSecret;
 use tokio::sync::broadcast;
 use uuid::Uuid;
 
-use super::outage::Outage;
+use super::last_outage::LastOutage;
 use crate::config::Database;
 use crate::id::{BookId, SessionId, UserId};
 
@@ -80,16 +80,19 @@ impl Event {
 
 /// Tells events, and those who listen.
 #[derive(Clone, Debug)]
-pub(crate) struct Events {
-    hub: Arc<Hub>,
+pub(crate) struct EventBus {
+    hub: Arc<Broker>,
     /// The way to the other copies, if there are any, and back to this one.
     postgres: Option<Arc<Postgres>>,
 }
 
-impl Events {
+impl EventBus {
     /// Outages are noticed here first.
-    pub(super) async fn connect(database: &Database, outage: Arc<Outage>) -> anyhow::Result<Self> {
-        let hub = Arc::new(Hub::default());
+    pub(super) async fn connect(
+        database: &Database,
+        outage: Arc<LastOutage>,
+    ) -> anyhow::Result<Self> {
+        let hub = Arc::new(Broker::default());
         let postgres = match database {
             Database::Sqlite(_) => None,
             Database::Postgres(url) => {
@@ -115,19 +118,19 @@ impl Events {
     }
 
     /// Listens to the changes of an account's books.
-    pub(crate) fn books_of(&self, owner: UserId) -> Listener {
+    pub(crate) fn books_of(&self, owner: UserId) -> Subscriber {
         self.hub.listen(Topic::BooksOf(owner))
     }
 
     /// Listens for the end of a session.
-    pub(crate) fn session(&self, session: SessionId) -> Listener {
+    pub(crate) fn session(&self, session: SessionId) -> Subscriber {
         self.hub.listen(Topic::Session(session))
     }
 }
 
 /// Who listens to what in this process.
 #[derive(Debug)]
-struct Hub {
+struct Broker {
     topics: Mutex<HashMap<Topic, broadcast::Sender<Event>>>,
     /// The order of the last change that was told of a book. What is told twice, after an outage, is
     /// dropped; so is the older of two changes that were made at once through two copies of the
@@ -135,14 +138,14 @@ struct Hub {
     told: Cache<BookId, i32>,
 }
 
-impl Default for Hub {
+impl Default for Broker {
     fn default() -> Self {
         Self { topics: Mutex::default(), told: Cache::new(REMEMBERED_BOOKS) }
     }
 }
 
-impl Hub {
-    fn listen(self: &Arc<Self>, topic: Topic) -> Listener {
+impl Broker {
+    fn listen(self: &Arc<Self>, topic: Topic) -> Subscriber {
         let mut topics = self.topics();
         let backlog = match topic {
             Topic::BooksOf(_) => BACKLOG,
@@ -150,7 +153,7 @@ impl Hub {
             Topic::Session(_) => 1,
         };
         let sender = topics.entry(topic).or_insert_with(|| broadcast::Sender::new(backlog));
-        Listener { events: sender.subscribe(), topic, hub: Arc::clone(self) }
+        Subscriber { events: sender.subscribe(), topic, hub: Arc::clone(self) }
     }
 
     fn deliver(&self, event: Event) {
@@ -176,30 +179,30 @@ impl Hub {
 
 /// Hears of everything in a topic from the moment it was made.
 #[derive(Debug)]
-pub(crate) struct Listener {
+pub(crate) struct Subscriber {
     events: broadcast::Receiver<Event>,
     topic: Topic,
-    hub: Arc<Hub>,
+    hub: Arc<Broker>,
 }
 
 /// The listener did not keep up, and has missed events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("events were missed")]
-pub(crate) struct Behind;
+pub(crate) struct Lagged;
 
-impl Listener {
+impl Subscriber {
     /// The next event. Waits for as long as there is none.
-    pub(crate) async fn next(&mut self) -> Result<Event, Behind> {
+    pub(crate) async fn next(&mut self) -> Result<Event, Lagged> {
         match self.events.recv().await {
             Ok(event) => Ok(event),
-            Err(broadcast::error::RecvError::Lagged(_)) => Err(Behind),
+            Err(broadcast::error::RecvError::Lagged(_)) => Err(Lagged),
             // The sender lives as long as anybody listens.
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
     }
 }
 
-impl Drop for Listener {
+impl Drop for Subscriber {
     /// The last one turns off the light.
     fn drop(&mut self) {
         let mut topics = self.hub.topics();
@@ -229,24 +232,24 @@ impl std::fmt::Display for Event {
 /// A line that is no event, perhaps of a newer server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("this is no event")]
-pub(crate) struct NoEvent;
+pub(crate) struct ParseEventError;
 
 impl FromStr for Event {
-    type Err = NoEvent;
+    type Err = ParseEventError;
 
-    fn from_str(line: &str) -> Result<Self, NoEvent> {
-        fn id<Id: From<Uuid>>(text: &str) -> Result<Id, NoEvent> {
-            Uuid::try_parse(text).map(Id::from).map_err(|_| NoEvent)
+    fn from_str(line: &str) -> Result<Self, ParseEventError> {
+        fn id<Id: From<Uuid>>(text: &str) -> Result<Id, ParseEventError> {
+            Uuid::try_parse(text).map(Id::from).map_err(|_| ParseEventError)
         }
         let words: Vec<&str> = line.split(' ').collect();
         let (owner, book, kind) = match words[..] {
             ["ended", session] => return Ok(Self::SessionEnded(id(session)?)),
             ["created", owner, book] => (owner, book, ChangeKind::Created),
             ["updated", owner, book, version] => {
-                (owner, book, ChangeKind::Updated(version.parse().map_err(|_| NoEvent)?))
+                (owner, book, ChangeKind::Updated(version.parse().map_err(|_| ParseEventError)?))
             }
             ["deleted", owner, book] => (owner, book, ChangeKind::Deleted),
-            _ => return Err(NoEvent),
+            _ => return Err(ParseEventError),
         };
         Ok(Self::BookChanged(BookChange { owner: id(owner)?, book: id(book)?, kind }))
     }
@@ -258,19 +261,19 @@ mod tests {
 
     use super::*;
     use crate::clock::Clock;
-    use crate::id::Ids;
+    use crate::id::IdGenerator;
 
     fn change(owner: UserId, book: BookId, kind: ChangeKind) -> Event {
         Event::BookChanged(BookChange { owner, book, kind })
     }
 
-    fn heard(listener: &mut Listener) -> Vec<Event> {
+    fn heard(listener: &mut Subscriber) -> Vec<Event> {
         std::iter::from_fn(|| listener.next().now_or_never().and_then(Result::ok)).collect()
     }
 
     #[test]
     fn an_event_reads_back_as_itself() {
-        let ids = Ids::new(Clock::system());
+        let ids = IdGenerator::new(Clock::system());
         let (owner, book) = (ids.next(), ids.next());
         for event in [
             change(owner, book, ChangeKind::Created),
@@ -283,15 +286,15 @@ mod tests {
             assert!(line.len() < 90, "{line}");
         }
         for nonsense in ["", "created", "ended 1", "renamed a b"] {
-            assert_eq!(nonsense.parse::<Event>(), Err(NoEvent));
+            assert_eq!(nonsense.parse::<Event>(), Err(ParseEventError));
         }
     }
 
     #[test]
     fn each_owner_hears_of_their_own_books_in_order_and_once() {
-        let ids = Ids::new(Clock::system());
+        let ids = IdGenerator::new(Clock::system());
         let (alice, bob, book): (UserId, UserId, BookId) = (ids.next(), ids.next(), ids.next());
-        let hub = Arc::new(Hub::default());
+        let hub = Arc::new(Broker::default());
         let before = change(alice, ids.next(), ChangeKind::Created);
         hub.deliver(before);
         let mut listener = hub.listen(Topic::BooksOf(alice));
@@ -313,20 +316,20 @@ mod tests {
 
     #[test]
     fn who_does_not_keep_up_is_told_so() {
-        let ids = Ids::new(Clock::system());
+        let ids = IdGenerator::new(Clock::system());
         let alice = ids.next();
-        let hub = Arc::new(Hub::default());
+        let hub = Arc::new(Broker::default());
         let mut listener = hub.listen(Topic::BooksOf(alice));
         for _ in 0..=BACKLOG {
             hub.deliver(change(alice, ids.next(), ChangeKind::Created));
         }
-        assert_eq!(listener.next().now_or_never(), Some(Err(Behind)));
+        assert_eq!(listener.next().now_or_never(), Some(Err(Lagged)));
     }
 
     #[test]
     fn a_topic_without_listeners_is_forgotten() {
-        let hub = Arc::new(Hub::default());
-        let topic = Topic::BooksOf(Ids::new(Clock::system()).next());
+        let hub = Arc::new(Broker::default());
+        let topic = Topic::BooksOf(IdGenerator::new(Clock::system()).next());
         let (first, second) = (hub.listen(topic), hub.listen(topic));
         drop(first);
         assert_eq!(hub.topics().len(), 1);

@@ -4,14 +4,14 @@
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     /// `first`.
-    Start,
+    Front,
     /// `last`.
-    Finish,
+    Back,
 }
 
 /// A part of a list: at most `limit` rows from one end of what lies between two positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Slice<P> {
+pub(crate) struct PageRequest<P> {
     pub(crate) limit: usize,
     pub(crate) end: End,
     /// Only rows after this position.
@@ -22,7 +22,7 @@ pub(crate) struct Slice<P> {
 
 /// The rows of a slice, in the order of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Sliced<T> {
+pub(crate) struct Page<T> {
     pub(crate) rows: Vec<T>,
     /// Whether the limit cut rows off at the far end.
     pub(crate) more: bool,
@@ -30,7 +30,7 @@ pub(crate) struct Sliced<T> {
 
 /// Whether the list goes on beyond a slice.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Beyond<P> {
+pub(crate) enum HasMore<P> {
     /// Known from the slice itself.
     Known(bool),
     /// True if a row stands at this position or after it.
@@ -39,7 +39,7 @@ pub(crate) enum Beyond<P> {
     AnyUpTo(P),
 }
 
-impl<P: Clone> Slice<P> {
+impl<P: Clone> PageRequest<P> {
     /// How many rows to ask for: one more than wanted tells whether there are more.
     pub(crate) fn rows_to_ask(&self) -> usize {
         self.limit + 1
@@ -47,30 +47,30 @@ impl<P: Clone> Slice<P> {
 
     /// Makes the slice of the rows that were found, which come in the order of the walk: from the
     /// list's start, or from its finish backwards.
-    pub(crate) fn collect<T>(&self, mut rows: Vec<T>) -> Sliced<T> {
+    pub(crate) fn collect<T>(&self, mut rows: Vec<T>) -> Page<T> {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
-        if self.end == End::Finish {
+        if self.end == End::Back {
             rows.reverse();
         }
-        Sliced { rows, more }
+        Page { rows, more }
     }
 
     /// Whether rows follow the slice.
-    pub(crate) fn next(&self, more: bool) -> Beyond<P> {
+    pub(crate) fn next(&self, more: bool) -> HasMore<P> {
         match (self.end, &self.before) {
-            (End::Start, _) if more => Beyond::Known(true),
-            (_, Some(before)) => Beyond::AnyFrom(before.clone()),
-            (_, None) => Beyond::Known(false),
+            (End::Front, _) if more => HasMore::Known(true),
+            (_, Some(before)) => HasMore::AnyFrom(before.clone()),
+            (_, None) => HasMore::Known(false),
         }
     }
 
     /// Whether rows precede the slice.
-    pub(crate) fn previous(&self, more: bool) -> Beyond<P> {
+    pub(crate) fn previous(&self, more: bool) -> HasMore<P> {
         match (self.end, &self.after) {
-            (End::Finish, _) if more => Beyond::Known(true),
-            (_, Some(after)) => Beyond::AnyUpTo(after.clone()),
-            (_, None) => Beyond::Known(false),
+            (End::Back, _) if more => HasMore::Known(true),
+            (_, Some(after)) => HasMore::AnyUpTo(after.clone()),
+            (_, None) => HasMore::Known(false),
         }
     }
 }
@@ -82,22 +82,22 @@ mod tests {
     use super::*;
 
     /// The rows of a list 0, 1, 2 … as a database would answer.
-    fn ask(length: usize, slice: &Slice<usize>) -> Sliced<usize> {
+    fn ask(length: usize, slice: &PageRequest<usize>) -> Page<usize> {
         let between = (0..length)
             .filter(|row| slice.after.is_none_or(|after| *row > after))
             .filter(|row| slice.before.is_none_or(|before| *row < before));
         let rows = slice.rows_to_ask();
         slice.collect(match slice.end {
-            End::Start => between.take(rows).collect(),
-            End::Finish => between.rev().take(rows).collect(),
+            End::Front => between.take(rows).collect(),
+            End::Back => between.rev().take(rows).collect(),
         })
     }
 
-    fn holds(length: usize, beyond: &Beyond<usize>) -> bool {
+    fn holds(length: usize, beyond: &HasMore<usize>) -> bool {
         match beyond {
-            Beyond::Known(known) => *known,
-            Beyond::AnyFrom(position) => (0..length).any(|row| row >= *position),
-            Beyond::AnyUpTo(position) => (0..length).any(|row| row <= *position),
+            HasMore::Known(known) => *known,
+            HasMore::AnyFrom(position) => (0..length).any(|row| row >= *position),
+            HasMore::AnyUpTo(position) => (0..length).any(|row| row <= *position),
         }
     }
 
@@ -110,8 +110,8 @@ mod tests {
             after in prop::option::of(0usize..32),
             before in prop::option::of(0usize..32),
         ) {
-            let end = if from_start { End::Start } else { End::Finish };
-            let slice = Slice { limit, end, after, before };
+            let end = if from_start { End::Front } else { End::Back };
+            let slice = PageRequest { limit, end, after, before };
             let sliced = ask(length, &slice);
             prop_assert!(sliced.rows.len() <= limit);
             prop_assert!(sliced.rows.is_sorted());
@@ -123,17 +123,17 @@ mod tests {
 
         #[test]
         fn walking_sees_every_row_once(length in 0usize..60, limit in 1usize..9, from_start: bool) {
-            let end = if from_start { End::Start } else { End::Finish };
-            let mut slice = Slice { limit, end, after: None, before: None };
+            let end = if from_start { End::Front } else { End::Back };
+            let mut slice = PageRequest { limit, end, after: None, before: None };
             let mut seen = Vec::new();
             loop {
                 let sliced = ask(length, &slice);
                 match end {
-                    End::Start => {
+                    End::Front => {
                         seen.extend(&sliced.rows);
                         slice.after = sliced.rows.last().copied();
                     }
-                    End::Finish => {
+                    End::Back => {
                         seen.splice(0..0, sliced.rows.iter().copied());
                         slice.before = sliced.rows.first().copied();
                     }

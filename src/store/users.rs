@@ -7,8 +7,8 @@ use sea_orm::{
 use uuid::Uuid;
 
 use super::Store;
-use super::direct::{FromRow, Known, Row};
-use super::error::{Failed, StoreError, Unique};
+use super::error::{QueryError, StoreError, UniqueConstraint};
+use super::fast_path::{FromRow, Row, StatementKey};
 use super::sessions::{self, NewSession};
 use crate::clock::Timestamp;
 use crate::entity::book;
@@ -42,16 +42,16 @@ impl From<User> for Profile {
 
 /// Which names an account asked for belong to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Taken {
+pub(crate) struct NameConflicts {
     pub(crate) username: bool,
     pub(crate) email: bool,
 }
 
 /// What became of a registration or a change of names.
 #[derive(Clone, Debug)]
-pub(crate) enum Named {
+pub(crate) enum SaveUserOutcome {
     Done(User),
-    Taken(Taken),
+    NameConflicts(NameConflicts),
 }
 
 /// The statements about accounts.
@@ -67,13 +67,13 @@ impl Store {
 impl Users<'_> {
     pub(crate) async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
         let user = || Entity::find_by_id(id).into_query();
-        let sql = self.0.direct.known(Known::User, vec![id.into()], user);
+        let sql = self.0.direct.known(StatementKey::User, vec![id.into()], user);
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
     pub(crate) async fn profile(&self, id: UserId) -> Result<Option<Profile>, StoreError> {
         let profile = || shown().filter(Column::Id.eq(id)).into_query();
-        let sql = self.0.direct.known(Known::Profile, vec![id.into()], profile);
+        let sql = self.0.direct.known(StatementKey::Profile, vec![id.into()], profile);
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
@@ -94,10 +94,10 @@ impl Users<'_> {
         username: Option<&Username>,
         email: Option<&Email>,
         but: Option<UserId>,
-    ) -> Result<Taken, StoreError> {
+    ) -> Result<NameConflicts, StoreError> {
         let (username, email) = (username.map(Username::key), email.map(Email::key));
         if username.is_none() && email.is_none() {
-            return Ok(Taken::default());
+            return Ok(NameConflicts::default());
         }
         let either = Condition::any()
             .add_option(username.as_ref().map(|key| Column::UsernameKey.eq(key)))
@@ -110,7 +110,7 @@ impl Users<'_> {
             .into_tuple()
             .all(&self.0.reader)
             .await?;
-        Ok(Taken {
+        Ok(NameConflicts {
             username: found.iter().any(|(key, _)| Some(key) == username.as_ref()),
             email: found.iter().any(|(_, key)| Some(key) == email.as_ref()),
         })
@@ -124,7 +124,7 @@ impl Users<'_> {
         email: &Email,
         password_hash: String,
         session: &NewSession,
-    ) -> Result<Named, StoreError> {
+    ) -> Result<SaveUserOutcome, StoreError> {
         let user = User {
             id,
             username: username.as_str().to_owned(),
@@ -142,7 +142,7 @@ impl Users<'_> {
         }
         sessions::insert(&*transaction, id, session).await?;
         transaction.commit().await?;
-        Ok(Named::Done(user))
+        Ok(SaveUserOutcome::Done(user))
     }
 
     /// Changes the names that are given; none if the account is gone, or, where the email is to
@@ -152,7 +152,7 @@ impl Users<'_> {
         user: &User,
         username: Option<&Username>,
         email: Option<&Email>,
-    ) -> Result<Option<Named>, StoreError> {
+    ) -> Result<Option<SaveUserOutcome>, StoreError> {
         let mut row = <ActiveModel as Default>::default();
         if let Some(username) = username {
             row.username = Set(username.as_str().to_owned());
@@ -163,14 +163,14 @@ impl Users<'_> {
             row.email_key = Set(email.key());
         }
         if username.is_none() && email.is_none() {
-            return Ok(self.find(user.id).await?.map(Named::Done));
+            return Ok(self.find(user.id).await?.map(SaveUserOutcome::Done));
         }
         let mut update = Entity::update_many().set(row).filter(Column::Id.eq(user.id));
         if email.is_some() {
             update = update.filter(Column::PasswordHash.eq(&user.password_hash));
         }
         match update.exec_with_returning(&*self.0.writer().await?).await {
-            Ok(mut users) => Ok(users.pop().map(Named::Done)),
+            Ok(mut users) => Ok(users.pop().map(SaveUserOutcome::Done)),
             Err(error) => {
                 self.refused(error.into(), username, email, Some(user.id)).await.map(Some)
             }
@@ -231,18 +231,18 @@ impl Users<'_> {
     /// reports one.
     async fn refused(
         &self,
-        failed: Failed,
+        failed: QueryError,
         username: Option<&Username>,
         email: Option<&Email>,
         but: Option<UserId>,
-    ) -> Result<Named, StoreError> {
+    ) -> Result<SaveUserOutcome, StoreError> {
         let Some(broken) = failed.broken else {
             return Err(failed.error);
         };
         let taken = self.taken(username, email, but).await?;
-        Ok(Named::Taken(Taken {
-            username: taken.username || broken == Unique::Username,
-            email: taken.email || broken == Unique::Email,
+        Ok(SaveUserOutcome::NameConflicts(NameConflicts {
+            username: taken.username || broken == UniqueConstraint::Username,
+            email: taken.email || broken == UniqueConstraint::Email,
         }))
     }
 }
@@ -252,14 +252,14 @@ fn shown() -> Select<Entity> {
 }
 
 impl FromRow for Profile {
-    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
+    fn from_row(row: &Row<'_>) -> Result<Self, QueryError> {
         Self::read(row.get::<Uuid>(0)?.into(), row, 1)
     }
 }
 
 impl Profile {
     /// Reads [`SHOWN_BESIDE_THE_ID`] from this column on.
-    pub(super) fn read(id: UserId, row: &Row<'_>, from: usize) -> Result<Self, Failed> {
+    pub(super) fn read(id: UserId, row: &Row<'_>, from: usize) -> Result<Self, QueryError> {
         Ok(Self {
             id,
             username: row.get(from)?,
@@ -270,7 +270,7 @@ impl Profile {
 }
 
 impl FromRow for User {
-    fn from_row(row: &Row<'_>) -> Result<Self, Failed> {
+    fn from_row(row: &Row<'_>) -> Result<Self, QueryError> {
         Ok(Self {
             id: row.get::<Uuid>(0)?.into(),
             username: row.get(1)?,

@@ -9,16 +9,16 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use crate::support::{Person, Server, code, until};
+use crate::support::{ServerProcess, User, code, until};
 
 const GET: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
-async fn connect(server: &Server) -> TcpStream {
+async fn connect(server: &ServerProcess) -> TcpStream {
     TcpStream::connect(&server.address).await.expect("a connection")
 }
 
 /// Connects from another address of this machine.
-async fn connect_from(server: &Server, address: &str) -> TcpStream {
+async fn connect_from(server: &ServerProcess, address: &str) -> TcpStream {
     let socket = TcpSocket::new_v4().expect("a socket");
     socket.bind(format!("{address}:0").parse().expect("an address")).expect("an address");
     let server: SocketAddr = server.address.parse().expect("an address");
@@ -50,7 +50,8 @@ fn parts(answer: &str) -> (u16, String, Value) {
 
 #[tokio::test]
 async fn a_head_has_its_time_however_its_bytes_come() {
-    let server = Server::start(&[("LIMIT_HEADER_TIMEOUT", "1s"), ("LIMIT_IDLE_TIMEOUT", "20s")]);
+    let server =
+        ServerProcess::start(&[("LIMIT_HEADER_TIMEOUT", "1s"), ("LIMIT_IDLE_TIMEOUT", "20s")]);
     let expected = Duration::from_millis(900)..Duration::from_secs(8);
 
     let mut silent = connect(&server).await;
@@ -77,7 +78,8 @@ async fn a_head_has_its_time_however_its_bytes_come() {
 
 #[tokio::test]
 async fn an_idle_connection_may_be_used_again_for_a_while() {
-    let server = Server::start(&[("LIMIT_HEADER_TIMEOUT", "1s"), ("LIMIT_IDLE_TIMEOUT", "3s")]);
+    let server =
+        ServerProcess::start(&[("LIMIT_HEADER_TIMEOUT", "1s"), ("LIMIT_IDLE_TIMEOUT", "3s")]);
     let mut stream = connect(&server).await;
     for _ in 0..2 {
         stream.write_all(GET.as_bytes()).await.expect("a request");
@@ -93,7 +95,7 @@ async fn an_idle_connection_may_be_used_again_for_a_while() {
 
 #[tokio::test]
 async fn a_body_has_its_time() {
-    let server = Server::start(&[("LIMIT_BODY_TIMEOUT", "1s")]);
+    let server = ServerProcess::start(&[("LIMIT_BODY_TIMEOUT", "1s")]);
     let mut stream = connect(&server).await;
     let head = "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
                 Content-Length: 100\r\n\r\n{\"query\":";
@@ -106,7 +108,7 @@ async fn a_body_has_its_time() {
 
 #[tokio::test]
 async fn a_head_has_its_size() {
-    let server = Server::start(&[("LIMIT_HEADER_BYTES", "10000")]);
+    let server = ServerProcess::start(&[("LIMIT_HEADER_BYTES", "10000")]);
     for (padding, status) in [(8_000, 200), (20_000, 431)] {
         let mut stream = connect(&server).await;
         let head = GET.trim_end();
@@ -117,8 +119,8 @@ async fn a_head_has_its_size() {
 }
 
 /// Somebody with 2 MB of books, and the request for all of them.
-async fn much_to_read(server: &Server) -> (Person, String) {
-    let alice = Person::register(server, "alice").await;
+async fn much_to_read(server: &ServerProcess) -> (User, String) {
+    let alice = User::register(server, "alice").await;
     let notes = "x".repeat(20_000);
     for number in 0..100 {
         let answer = alice.add(&number.to_string(), &notes).await.expect("an answer");
@@ -136,7 +138,7 @@ async fn much_to_read(server: &Server) -> (Person, String) {
 
 #[tokio::test]
 async fn whoever_does_not_read_is_cut_off() {
-    let server = Server::start(&[("LIMIT_WRITE_TIMEOUT", "1s")]);
+    let server = ServerProcess::start(&[("LIMIT_WRITE_TIMEOUT", "1s")]);
     let (alice, request) = much_to_read(&server).await;
     let before = server.sockets();
     let mut stream = connect(&server).await;
@@ -153,7 +155,8 @@ async fn whoever_does_not_read_is_cut_off() {
 
 #[tokio::test]
 async fn whoever_reads_slowly_but_steadily_gets_all_of_it() {
-    let server = Server::start(&[("LIMIT_WRITE_TIMEOUT", "2s"), ("LIMIT_IDLE_TIMEOUT", "1s")]);
+    let server =
+        ServerProcess::start(&[("LIMIT_WRITE_TIMEOUT", "2s"), ("LIMIT_IDLE_TIMEOUT", "1s")]);
     let (_, request) = much_to_read(&server).await;
     let stream = TcpSocket::new_v4().expect("a socket");
     stream.set_recv_buffer_size(256 << 10).expect("a small buffer");
@@ -176,8 +179,8 @@ async fn whoever_reads_slowly_but_steadily_gets_all_of_it() {
 #[tokio::test]
 async fn five_hundred_slow_clients_are_in_nobodys_way_and_go() {
     let settings = [("LIMIT_HEADER_TIMEOUT", "3s"), ("LIMIT_ADDRESS_CONNECTIONS", "1000")];
-    let server = Server::start(&settings);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::start(&settings);
+    let alice = User::register(&server, "alice").await;
     let before = server.sockets();
     let slow = join_all((0..500).map(|_| async {
         let mut stream = connect(&server).await;
@@ -196,7 +199,7 @@ async fn five_hundred_slow_clients_are_in_nobodys_way_and_go() {
 #[tokio::test]
 async fn connections_have_an_end_in_all_and_for_each() {
     let settings = [("LIMIT_CONNECTIONS", "10"), ("LIMIT_ADDRESS_CONNECTIONS", "6")];
-    let server = Server::start(&settings);
+    let server = ServerProcess::start(&settings);
     let base = server.sockets();
     let mut open = Vec::new();
     for _ in 0..6 {
@@ -225,7 +228,7 @@ async fn connections_have_an_end_in_all_and_for_each() {
 #[tokio::test]
 async fn a_trusted_proxy_may_have_more() {
     let settings = [("LIMIT_ADDRESS_CONNECTIONS", "2"), ("TRUSTED_PROXIES", "127.0.0.2")];
-    let server = Server::start(&settings);
+    let server = ServerProcess::start(&settings);
     let mut open = Vec::new();
     for _ in 0..5 {
         let mut stream = connect_from(&server, "127.0.0.2").await;
@@ -238,8 +241,8 @@ async fn a_trusted_proxy_may_have_more() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_logins_is_told_so_and_lists_go_on() {
     let settings = [("LIMIT_WAITING_PASSWORDS", "8"), ("BCRYPT_COST", "12")];
-    let server = Server::start(&settings);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::start(&settings);
+    let alice = User::register(&server, "alice").await;
     let login = "mutation { login(input: { email: \"alice@example.org\", password: \"wrong-one\" })
         { userErrors { code } } }";
     let storm = tokio::spawn({
@@ -274,7 +277,7 @@ async fn a_storm_of_logins_is_told_so_and_lists_go_on() {
 
 #[tokio::test]
 async fn the_end_waits_for_nobody_who_has_nothing_to_say() {
-    let mut server = Server::start(&[("LIMIT_DRAIN_TIMEOUT", "2s")]);
+    let mut server = ServerProcess::start(&[("LIMIT_DRAIN_TIMEOUT", "2s")]);
     let mut idle = connect(&server).await;
     idle.write_all(GET.as_bytes()).await.expect("a request");
     answer(&mut idle).await;
@@ -282,7 +285,7 @@ async fn the_end_waits_for_nobody_who_has_nothing_to_say() {
     assert!(status.success());
     assert!(took < Duration::from_secs(2), "{took:?}");
 
-    let mut server = Server::start(&[("LIMIT_DRAIN_TIMEOUT", "1s")]);
+    let mut server = ServerProcess::start(&[("LIMIT_DRAIN_TIMEOUT", "1s")]);
     let mut half = connect(&server).await;
     let head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
     half.write_all(head.as_bytes()).await.expect("half a request");

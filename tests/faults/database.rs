@@ -7,13 +7,13 @@ use futures_util::join;
 use sea_orm::{ConnectionTrait, Database, TransactionTrait};
 use serde_json::json;
 
-use crate::support::{Person, Postgres, Server, code, until};
+use crate::support::{Postgres, ServerProcess, User, code, until};
 
 #[tokio::test]
 async fn a_database_that_crashes_is_found_again_without_a_restart() {
     let Some(postgres) = Postgres::start() else { return };
-    let server = Server::on(Some(&postgres.url()), &[]);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::on(Some(&postgres.url()), &[]);
+    let alice = User::register(&server, "alice").await;
     alice.add("before", "").await.expect("an answer");
     assert!(server.is_ready().await);
 
@@ -47,8 +47,8 @@ async fn a_database_that_crashes_is_found_again_without_a_restart() {
 async fn a_database_that_hangs_keeps_nobody_waiting() {
     let Some(postgres) = Postgres::start() else { return };
     let settings = [("LIMIT_OPERATION_TIMEOUT", "2s")];
-    let server = Server::on(Some(&postgres.url()), &settings);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::on(Some(&postgres.url()), &settings);
+    let alice = User::register(&server, "alice").await;
     postgres.signal("STOP");
     let started = Instant::now();
     let codes = join_all((0..30).map(|_| alice.code_of_list())).await;
@@ -67,8 +67,8 @@ async fn a_database_that_hangs_keeps_nobody_waiting() {
 async fn a_pool_that_is_exhausted_says_so_and_recovers() {
     let Some(postgres) = Postgres::start() else { return };
     let settings = [("DATABASE_POOL", "2"), ("LIMIT_OPERATION_TIMEOUT", "6s")];
-    let server = Server::on(Some(&postgres.url()), &settings);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::on(Some(&postgres.url()), &settings);
+    let alice = User::register(&server, "alice").await;
     alice.add("Emma", "").await.expect("an answer");
 
     let blocker = Database::connect(postgres.url()).await.expect("a connection");
@@ -103,7 +103,7 @@ async fn servers_that_start_at_once_migrate_once() {
     for url in urls.into_iter().flatten() {
         let starts = (0..4).map(|_| {
             let url = url.clone();
-            tokio::task::spawn_blocking(move || Server::on(Some(&url), &[]))
+            tokio::task::spawn_blocking(move || ServerProcess::on(Some(&url), &[]))
         });
         let servers: Vec<_> =
             join_all(starts).await.into_iter().map(|it| it.expect("a server")).collect();
@@ -124,7 +124,7 @@ async fn servers_that_start_at_once_migrate_once() {
         let numbers: (i64, i64) =
             (row.try_get("", "number").unwrap(), row.try_get("", "versions").unwrap());
         assert_eq!(numbers, (5, 5));
-        let alice = Person::register(&servers[0], "alice").await;
+        let alice = User::register(&servers[0], "alice").await;
         alice.add("Emma", "").await.expect("an answer");
     }
 }

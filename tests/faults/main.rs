@@ -14,5 +14,5 @@ mod support;
 
 mod connections;
 mod database;
-mod kills;
+mod sigkill;
 mod sqlite;

@@ -4,12 +4,12 @@ use std::process::Command;
 
 use sea_orm::{Database, SqliteTransactionMode, TransactionOptions, TransactionTrait};
 
-use crate::support::{Person, Server, code, until};
+use crate::support::{ServerProcess, User, code, until};
 
 #[tokio::test]
 async fn a_locked_file_is_waited_for_and_then_said_to_be_unavailable() {
-    let server = Server::start(&[]);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::start(&[]);
+    let alice = User::register(&server, "alice").await;
     alice.add("before", "").await.expect("an answer");
 
     let url = format!("sqlite://{}", server.file().display());
@@ -38,8 +38,8 @@ async fn a_locked_file_is_waited_for_and_then_said_to_be_unavailable() {
 
 #[tokio::test]
 async fn a_full_disk_is_a_clean_error_and_loses_nothing() {
-    let server = Server::start(&[]);
-    let alice = Person::register(&server, "alice").await;
+    let server = ServerProcess::start(&[]);
+    let alice = User::register(&server, "alice").await;
     let notes = "x".repeat(20_000);
     let mut kept = Vec::new();
     let size = |name: &str| {

@@ -3,7 +3,7 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use crate::address::Network;
+use crate::client_ip::ClientPrefix;
 
 /// Work that waits, by who brought it.
 #[derive(Debug)]
@@ -15,9 +15,9 @@ pub(super) struct FairQueue<Job> {
 
 #[derive(Debug)]
 struct Waiting<Job> {
-    of: HashMap<Network, VecDeque<Job>>,
+    of: HashMap<ClientPrefix, VecDeque<Job>>,
     /// Whose turn it is, for everybody who has something here.
-    turns: VecDeque<Network>,
+    turns: VecDeque<ClientPrefix>,
     in_all: usize,
     closed: bool,
 }
@@ -35,7 +35,7 @@ impl<Job> FairQueue<Job> {
 
     /// Adds to what a caller has here. When there is no room, whoever has most here, and more than
     /// this caller will have, loses the latest of it: a storm from one place shuts nobody else out.
-    pub(super) fn push(&self, from: Network, job: Job) -> Result<(), Full> {
+    pub(super) fn push(&self, from: ClientPrefix, job: Job) -> Result<(), Full> {
         let mut waiting = self.waiting();
         if waiting.in_all >= self.most {
             let own = waiting.of.get(&from).map_or(0, VecDeque::len);
@@ -100,10 +100,10 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::address::Address;
+    use crate::client_ip::ClientIp;
 
-    fn caller(number: u8) -> Network {
-        Address::from(IpAddr::from([192, 0, 2, number])).network()
+    fn caller(number: u8) -> ClientPrefix {
+        ClientIp::from(IpAddr::from([192, 0, 2, number])).network()
     }
 
     fn all(queue: &FairQueue<&'static str>) -> Vec<&'static str> {

@@ -23,7 +23,7 @@ use async_graphql::{Name, Number, Pos, Positioned};
 use async_graphql_value::{ConstValue, Value};
 
 use super::collect::{NullCondition, collect_fields};
-use super::positions::Positions;
+use super::line_index::LineIndex;
 use super::variables::VariableValues;
 use crate::graphql::failing_field::{self, Target};
 
@@ -32,7 +32,7 @@ pub(super) struct Converter<'a> {
     pub(super) schema: &'a Valid<Schema>,
     pub(super) document: &'a ExecutableDocument,
     pub(super) operation: &'a Node<Operation>,
-    pub(super) positions: &'a Positions<'a>,
+    pub(super) positions: &'a LineIndex<'a>,
     pub(super) variables: VariableValues<'a>,
 }
 

@@ -24,12 +24,12 @@ const FAULTS: u64 = 10;
 pub(super) struct Cost {
     /// What is sure.
     fields: u64,
-    parts: Vec<(Times, Cost)>,
+    parts: Vec<(Multiplier, Cost)>,
 }
 
 /// How often a part counts.
 #[derive(Clone, Debug)]
-enum Times {
+enum Multiplier {
     Number(u64),
     /// The value of a variable.
     Size {
@@ -48,7 +48,7 @@ enum Times {
 
 impl Cost {
     pub(super) fn new(document: &ExecutableDocument, operation: &Operation) -> Self {
-        Costing { document }.selections(&operation.selection_set, None)
+        CostEstimator { document }.selections(&operation.selection_set, None)
     }
 
     /// The cost with these variables.
@@ -62,7 +62,7 @@ impl Cost {
     /// What it takes in memory beside itself, in bytes, about: fragments count where they are spread.
     pub(super) fn bytes(&self) -> usize {
         let parts = self.parts.iter().map(|(_, part)| part.bytes()).sum::<usize>();
-        parts + self.parts.capacity() * size_of::<(Times, Self)>()
+        parts + self.parts.capacity() * size_of::<(Multiplier, Self)>()
     }
 
     fn add_all(&mut self, other: Self) {
@@ -70,9 +70,9 @@ impl Cost {
         self.parts.extend(other.parts);
     }
 
-    fn add(&mut self, times: Times, part: Self) {
+    fn add(&mut self, times: Multiplier, part: Self) {
         match times {
-            Times::Number(times) if part.parts.is_empty() => {
+            Multiplier::Number(times) if part.parts.is_empty() => {
                 self.fields = self.fields.saturating_add(times.saturating_mul(part.fields));
             }
             times => self.parts.push((times, part)),
@@ -80,7 +80,7 @@ impl Cost {
     }
 }
 
-impl Times {
+impl Multiplier {
     fn with(&self, variables: &Variables) -> u64 {
         match self {
             Self::Number(number) => *number,
@@ -101,13 +101,13 @@ impl Times {
     }
 }
 
-struct Costing<'a> {
+struct CostEstimator<'a> {
     document: &'a ExecutableDocument,
 }
 
-impl Costing<'_> {
+impl CostEstimator<'_> {
     /// The cost of a selection set, below a field with this page size.
-    fn selections(&self, set: &SelectionSet, page: Option<&Times>) -> Cost {
+    fn selections(&self, set: &SelectionSet, page: Option<&Multiplier>) -> Cost {
         let mut cost = Cost::default();
         for selection in &set.selections {
             let (part, directives) = match selection {
@@ -131,7 +131,7 @@ impl Costing<'_> {
         cost
     }
 
-    fn field(&self, field: &Field, page: Option<&Times>) -> Cost {
+    fn field(&self, field: &Field, page: Option<&Multiplier>) -> Cost {
         let its_page = Self::page(field);
         let is_list = field.definition.ty.is_list();
         let mut cost = Cost { fields: 1, parts: Vec::new() };
@@ -144,18 +144,18 @@ impl Costing<'_> {
         cost
     }
 
-    fn children(&self, field: &Field, page: Option<&Times>) -> Cost {
+    fn children(&self, field: &Field, page: Option<&Multiplier>) -> Cost {
         let set = field.selection_set.as_ref();
         set.map(|set| self.selections(set, page)).unwrap_or_default()
     }
 
     /// The page size that a field is asked for; none if it has no such argument.
-    fn page(field: &Field) -> Option<Times> {
+    fn page(field: &Field) -> Option<Multiplier> {
         if field.definition.argument_by_name(IDS).is_some() {
             return Some(match field.specified_argument_by_name(IDS).map(|value| &**value) {
-                Some(Value::List(items)) => Times::Number(length(items.len())),
-                Some(Value::Variable(name)) => Times::Length { variable: name.clone() },
-                _ => Times::Number(1),
+                Some(Value::List(items)) => Multiplier::Number(length(items.len())),
+                Some(Value::Variable(name)) => Multiplier::Length { variable: name.clone() },
+                _ => Multiplier::Number(1),
             });
         }
         field.definition.arguments.iter().find(|it| SIZES.contains(&it.name.as_str()))?;
@@ -164,23 +164,23 @@ impl Costing<'_> {
         });
         Some(match given.map(|value| &**value) {
             Some(Value::Int(number)) => {
-                Times::Number(size(number.try_to_i32().ok().map(i64::from)))
+                Multiplier::Number(size(number.try_to_i32().ok().map(i64::from)))
             }
-            Some(Value::Variable(name)) => Times::Size { variable: name.clone() },
-            _ => Times::Number(default_size()),
+            Some(Value::Variable(name)) => Multiplier::Size { variable: name.clone() },
+            _ => Multiplier::Number(default_size()),
         })
     }
 
     /// What `@skip` and `@include` make a selection depend on.
-    fn conditions(directives: &DirectiveList) -> Vec<Times> {
+    fn conditions(directives: &DirectiveList) -> Vec<Multiplier> {
         let condition = |name: &str, wanted: bool| {
             let value = directives.get(name)?.specified_argument_by_name("if")?;
             Some(match &**value {
-                Value::Boolean(value) => Times::Number(u64::from(*value == wanted)),
+                Value::Boolean(value) => Multiplier::Number(u64::from(*value == wanted)),
                 Value::Variable(variable) => {
-                    Times::If { variable: variable.clone(), value: wanted }
+                    Multiplier::If { variable: variable.clone(), value: wanted }
                 }
-                _ => Times::Number(1),
+                _ => Multiplier::Number(1),
             })
         };
         [condition("include", true), condition("skip", false)].into_iter().flatten().collect()
@@ -188,9 +188,9 @@ impl Costing<'_> {
 }
 
 /// How long a list is that no argument bounds.
-fn unpaged(field: &Field) -> Times {
+fn unpaged(field: &Field) -> Multiplier {
     let of = field.definition.ty.inner_named_type();
-    Times::Number(match of.as_str() {
+    Multiplier::Number(match of.as_str() {
         "UserError" => FAULTS,
         // The lists of the schema are bounded by the schema, and how deep they are asked for is too.
         introspected if introspected.starts_with("__") => 1,

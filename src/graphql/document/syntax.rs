@@ -6,7 +6,7 @@ use apollo_parser::{Lexer, Token, TokenKind};
 use async_graphql::ServerError;
 
 use super::SOURCE;
-use super::positions::Positions;
+use super::line_index::LineIndex;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// How many tokens a document has; no more than `most` are counted, and one.
@@ -30,7 +30,7 @@ pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
 }
 
 fn error(text: &str, place: usize) -> ServerError {
-    let pos = Positions::new(text).at(place);
+    let pos = LineIndex::new(text).at(place);
     let message = format!("Syntax error in line {}, column {}.", pos.line, pos.column);
     let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
     error.locations.push(pos);

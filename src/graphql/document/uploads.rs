@@ -12,7 +12,7 @@ use crate::graphql::error::{ErrorCode, server_error};
 const MARK: &str = "#__graphql_file__:";
 
 /// A file, and where it belongs.
-pub(crate) struct Uploaded {
+pub(crate) struct Upload {
     pub(crate) file: UploadValue,
     /// Paths such as `variables.input.file` or `variables.files.0`.
     pub(crate) places: Vec<String>,
@@ -21,14 +21,14 @@ pub(crate) struct Uploaded {
 /// Puts files into their places, each of which held null.
 pub(super) fn place(
     variables: &mut Map<String, Value>,
-    uploads: Vec<Uploaded>,
+    uploads: Vec<Upload>,
 ) -> Result<Vec<UploadValue>, ServerError> {
     if variables.values().any(is_forged) {
         let message = "A file comes as a part of a multipart request.";
         return Err(server_error(ErrorCode::BadUserInput, message));
     }
     let mut files = Vec::with_capacity(uploads.len());
-    for Uploaded { file, places } in uploads {
+    for Upload { file, places } in uploads {
         for place in places {
             let Some(null @ Value::Null) = value_at(variables, &place) else {
                 let message = "map must lead to variables that are null.";

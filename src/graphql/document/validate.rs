@@ -10,8 +10,8 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::ServerError;
 
-use super::positions::Positions;
-use super::{SOURCE, checks, lists};
+use super::line_index::LineIndex;
+use super::{SOURCE, apollo_workarounds, rules};
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// Reads a schema in the Schema Definition Language.
@@ -41,11 +41,11 @@ pub(super) fn validate(
             return Err(errors(text, faults.map(|it| (it.error.to_string(), it.error.location()))));
         }
     };
-    let faults = checks::faults(document).into_iter();
+    let faults = rules::faults(document).into_iter();
     let faults = faults
         .map(|(message, place)| (message.to_owned(), place))
-        .chain(lists::fault(document, schema).map(|message| (message, None)))
-        .chain(checks::invalid_scalars(&valid, schema));
+        .chain(apollo_workarounds::fault(document, schema).map(|message| (message, None)))
+        .chain(rules::invalid_scalars(&valid, schema));
     let errors = errors(text, faults.take(most_errors));
     if !errors.is_empty() {
         return Err(errors);
@@ -92,7 +92,7 @@ fn errors(
     text: &str,
     faults: impl Iterator<Item = (String, Option<SourceSpan>)>,
 ) -> Vec<ServerError> {
-    let positions = Positions::new(text);
+    let positions = LineIndex::new(text);
     let error = |(message, location): (String, Option<SourceSpan>)| {
         let mut error = server_error(ErrorCode::GraphqlValidationFailed, sentence(&message));
         error.locations.extend(location.map(|span| positions.at(span.offset())));

@@ -13,7 +13,7 @@ use async_graphql::{Name, ServerError, Variables};
 use async_graphql_value::ConstValue;
 use serde_json::{Map, Value};
 
-use super::positions::Positions;
+use super::line_index::LineIndex;
 use super::validate::sentence;
 use crate::graphql::error::{ErrorCode, server_error};
 use crate::graphql::scalars;
@@ -80,7 +80,7 @@ fn invalid(
 ) -> ServerError {
     let mut error = server_error(ErrorCode::BadUserInput, message);
     let location = definition.and_then(Node::location);
-    error.locations.extend(location.map(|span| Positions::new(text).at(span.offset())));
+    error.locations.extend(location.map(|span| LineIndex::new(text).at(span.offset())));
     error
 }
 

@@ -4,15 +4,15 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::auth_payload::AuthPayload;
-use crate::graphql::context::{CookieChange, Doors};
+use crate::graphql::audit_log::SecurityEvent;
+use crate::graphql::context::{ContextExt, CookieUpdate};
 use crate::graphql::error::Result;
-use crate::graphql::security::SecurityEvent;
 use crate::graphql::types::user::User;
-use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
+use crate::graphql::types::user_error::{InputErrors, UserError, UserErrorCode};
 use crate::input::email::Email;
 use crate::input::username::Username;
 use crate::store::StoreError;
-use crate::store::users::{self, Named, Taken};
+use crate::store::users::{self, NameConflicts, SaveUserOutcome};
 
 #[derive(Debug, Default)]
 pub(super) struct AccountMutation;
@@ -46,7 +46,7 @@ impl UpdateProfileInput {
     async fn parse(
         self,
         ctx: &Context<'_>,
-        form: &mut Form,
+        form: &mut InputErrors,
         user: &users::User,
     ) -> Result<(Option<Username>, Option<Email>)> {
         let username = self.username.and_then(|it| form.check("username", Username::parse(&it)));
@@ -106,7 +106,7 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The new account.")] input: RegisterInput,
     ) -> Result<AuthPayload> {
-        let mut form = Form::default();
+        let mut form = InputErrors::default();
         let username = form.check("username", Username::parse(&input.username));
         let email = form.check("email", Email::parse(&input.email));
         let names = [username.as_ref().map(Username::as_str), email.as_ref().map(Email::as_str)];
@@ -141,17 +141,19 @@ impl AccountMutation {
         #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
         let user = account(ctx).await?;
-        let mut form = Form::default();
+        let mut form = InputErrors::default();
         let (username, email) = input.parse(ctx, &mut form, &user).await?;
         let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
         let renamed = if form.is_faultless() {
             store.rename(&user, names.0, names.1).await?
         } else {
-            Some(Named::Taken(store.taken(names.0, names.1, Some(user.id)).await?))
+            Some(SaveUserOutcome::NameConflicts(
+                store.taken(names.0, names.1, Some(user.id)).await?,
+            ))
         };
         match renamed {
-            None => Err(StoreError::AccountGone.into()),
-            Some(Named::Done(renamed)) => {
+            None => Err(StoreError::UserDeleted.into()),
+            Some(SaveUserOutcome::Done(renamed)) => {
                 if renamed.email != user.email {
                     SecurityEvent::EmailChanged.log(ctx, Some(user.id), None);
                 }
@@ -159,7 +161,7 @@ impl AccountMutation {
                 ctx.loaders().know_user(renamed.into()).await;
                 Ok(payload)
             }
-            Some(Named::Taken(taken)) => {
+            Some(SaveUserOutcome::NameConflicts(taken)) => {
                 refuse_taken(&mut form, taken);
                 Ok(UpdateProfilePayload { user: None, user_errors: form.into_errors() })
             }
@@ -173,7 +175,7 @@ impl AccountMutation {
         #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
     ) -> Result<AuthPayload> {
         let user = account(ctx).await?;
-        let mut form = Form::default();
+        let mut form = InputErrors::default();
         let hints = vec![user.username.clone(), user.email.clone()];
         let new = ctx.passwords().parse(input.new_password, hints).await?;
         let new = form.check("newPassword", new);
@@ -203,7 +205,7 @@ impl AccountMutation {
         #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountPayload> {
         let user = account(ctx).await?;
-        let mut form = Form::default();
+        let mut form = InputErrors::default();
         check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
         if form.is_faultless() && !ctx.auth().delete_account(&user).await? {
             form.refuse("password", UserErrorCode::InvalidCredentials, NOT_YOURS);
@@ -215,7 +217,7 @@ impl AccountMutation {
             });
         }
         if ctx.client().cookie.is_some() {
-            ctx.client().change_cookie(CookieChange::Forget);
+            ctx.client().change_cookie(CookieUpdate::Clear);
         }
         SecurityEvent::AccountDeleted.log(ctx, Some(user.id), None);
         Ok(DeleteAccountPayload { deleted_user_id: Some(user.id.into()), user_errors: Vec::new() })
@@ -225,7 +227,7 @@ impl AccountMutation {
 /// The viewer's account, with how its owner signs in.
 async fn account(ctx: &Context<'_>) -> Result<users::User> {
     let account = ctx.store().users().find(ctx.viewer()?.user).await?;
-    account.ok_or_else(|| StoreError::AccountGone.into())
+    account.ok_or_else(|| StoreError::UserDeleted.into())
 }
 
 const NOT_YOURS: &str = "This is not your password.";
@@ -233,7 +235,7 @@ const NOT_YOURS: &str = "This is not your password.";
 /// Notes it in the form where this is not the user's password.
 async fn check_password(
     ctx: &Context<'_>,
-    form: &mut Form,
+    form: &mut InputErrors,
     user: &users::User,
     field: &str,
     password: Option<SecretString>,
@@ -250,7 +252,7 @@ async fn check_password(
     Ok(())
 }
 
-fn refuse_taken(form: &mut Form, taken: Taken) {
+fn refuse_taken(form: &mut InputErrors, taken: NameConflicts) {
     if taken.username {
         let message = "This username belongs to another account.";
         form.refuse("username", UserErrorCode::UsernameTaken, message);

@@ -2,11 +2,11 @@
 
 use async_graphql::{Context, SimpleObject};
 
-use crate::auth::SignedIn;
-use crate::graphql::context::{CookieChange, Doors};
+use crate::auth::IssuedTokens;
+use crate::graphql::context::{ContextExt, CookieUpdate};
 use crate::graphql::scalars::DateTime;
 use crate::graphql::types::user::User;
-use crate::graphql::types::user_error::{Form, UserError};
+use crate::graphql::types::user_error::{InputErrors, UserError};
 
 /// Tokens for whoever has signed in.
 #[derive(Debug, Default, SimpleObject)]
@@ -27,7 +27,7 @@ pub(super) struct AuthPayload {
 }
 
 impl AuthPayload {
-    pub(super) fn refused(form: Form) -> Self {
+    pub(super) fn refused(form: InputErrors) -> Self {
         Self { user_errors: form.into_errors(), ..Self::default() }
     }
 
@@ -36,12 +36,12 @@ impl AuthPayload {
     }
 
     /// Whoever has signed in, with the refresh token where the client wants it.
-    pub(super) async fn of(ctx: &Context<'_>, signed_in: SignedIn, in_cookie: bool) -> Self {
+    pub(super) async fn of(ctx: &Context<'_>, signed_in: IssuedTokens, in_cookie: bool) -> Self {
         let token = signed_in.refresh_token;
         let expires_at = signed_in.refresh_token_expires_at;
         let refresh_token = (!in_cookie).then(|| token.expose().to_owned());
         if in_cookie {
-            ctx.client().change_cookie(CookieChange::Keep { token, expires_at });
+            ctx.client().change_cookie(CookieUpdate::Set { token, expires_at });
         }
         let user = User(signed_in.user.id);
         ctx.loaders().know_user(signed_in.user.into()).await;

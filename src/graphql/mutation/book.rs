@@ -3,20 +3,20 @@
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
 use crate::graphql::connection::BookEdge;
-use crate::graphql::context::Doors;
-use crate::graphql::error::{Failure, Result};
-use crate::graphql::plain::Whole;
+use crate::graphql::context::ContextExt;
+use crate::graphql::direct_json::JsonObject;
+use crate::graphql::error::{ApiError, Result};
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::BookOrder;
-use crate::graphql::types::user_error::{Form, UserError, UserErrorCode};
+use crate::graphql::types::user_error::{InputErrors, UserError, UserErrorCode};
 use crate::id::{BookId, UserId};
 use crate::input::author::Author;
-use crate::input::fault::{Fault, FaultCode};
 use crate::input::idempotency_key::IdempotencyKey;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
 use crate::input::rating::Rating;
 use crate::input::title::Title;
+use crate::input::validation_error::{ValidationError, ValidationErrorCode};
 use crate::store::books::{self, BookChanges, Created, NewBook, Updated};
 
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ struct CreateBookInput {
 }
 
 impl CreateBookInput {
-    fn parse(self, form: &mut Form) -> Option<NewBook> {
+    fn parse(self, form: &mut InputErrors) -> Option<NewBook> {
         let title = form.check("title", Title::parse(&self.title));
         let author = form.check("author", Author::parse(&self.author));
         let isbn = form.check("isbn", self.isbn.as_deref().map_or(Ok(None), Isbn::parse));
@@ -58,7 +58,7 @@ impl CreateBookInput {
 #[derive(Debug, Default, SimpleObject)]
 struct CreateBookPayload {
     /// The book; null when it was refused.
-    book: Option<Whole<Book>>,
+    book: Option<JsonObject<Book>>,
     /// The book with its cursor in the default order, for caches of connections; null when it was
     /// refused.
     book_edge: Option<BookEdge>,
@@ -69,7 +69,7 @@ struct CreateBookPayload {
 impl CreateBookPayload {
     fn done(row: books::Book) -> Self {
         let edge = BookEdge::new(BookOrder::default().into(), row.clone());
-        Self { book: Some(Whole(Book(row))), book_edge: Some(edge), user_errors: Vec::new() }
+        Self { book: Some(JsonObject(Book(row))), book_edge: Some(edge), user_errors: Vec::new() }
     }
 }
 
@@ -92,7 +92,7 @@ struct UpdateBookInput {
 }
 
 impl UpdateBookInput {
-    fn parse(self, form: &mut Form) -> Option<BookChanges> {
+    fn parse(self, form: &mut InputErrors) -> Option<BookChanges> {
         let title = form.check("title", replacement(self.title, |it| Title::parse(&it)));
         let author = form.check("author", replacement(self.author, |it| Author::parse(&it)));
         let isbn = form.check("isbn", change(self.isbn, |it| Isbn::parse(&it)));
@@ -112,7 +112,7 @@ impl UpdateBookInput {
 #[derive(Debug, Default, SimpleObject)]
 struct UpdateBookPayload {
     /// The book; null when the change was refused.
-    book: Option<Whole<Book>>,
+    book: Option<JsonObject<Book>>,
     /// Why it was refused; empty when it was not.
     user_errors: Vec<UserError>,
 }
@@ -145,14 +145,14 @@ impl BookMutation {
     ) -> Result<CreateBookPayload> {
         let owner = ctx.viewer()?.user;
         let key = idempotency_key.map(idempotency).transpose()?;
-        let mut form = Form::default();
+        let mut form = InputErrors::default();
         let isbn = input.isbn.clone();
         let Some(new) = input.parse(&mut form) else {
             let user_errors = with_duplicate(ctx, owner, None, isbn, form).await?;
             return Ok(CreateBookPayload { user_errors, ..Default::default() });
         };
         match ctx.store().books().create(ctx.new_id(), owner, new, key, ctx.now()).await? {
-            Created::New(book) | Created::Repeated(book) => Ok(CreateBookPayload::done(book)),
+            Created::New(book) | Created::Replayed(book) => Ok(CreateBookPayload::done(book)),
             Created::DuplicateIsbn(book) => Ok(CreateBookPayload {
                 user_errors: vec![duplicate_isbn(book)],
                 ..Default::default()
@@ -169,7 +169,7 @@ impl BookMutation {
     ) -> Result<UpdateBookPayload> {
         let owner = ctx.viewer()?.user;
         let expected_version = input.expected_version;
-        let mut form = Form::default();
+        let mut form = InputErrors::default();
         let Some(id) = BookId::parse(&id) else {
             return Ok(UpdateBookPayload::refused(UserError::not_found("book")));
         };
@@ -181,7 +181,7 @@ impl BookMutation {
         let books = ctx.store().books();
         Ok(match books.update(owner, id, changes, expected_version, ctx.now()).await? {
             Updated::Done(book) => {
-                UpdateBookPayload { book: Some(Whole(Book(book))), user_errors: Vec::new() }
+                UpdateBookPayload { book: Some(JsonObject(Book(book))), user_errors: Vec::new() }
             }
             Updated::NotFound => UpdateBookPayload::refused(UserError::not_found("book")),
             Updated::VersionConflict(book) => UpdateBookPayload::refused(version_conflict(book)),
@@ -216,7 +216,7 @@ async fn with_duplicate(
     owner: UserId,
     but: Option<BookId>,
     isbn: Option<String>,
-    form: Form,
+    form: InputErrors,
 ) -> Result<Vec<UserError>> {
     let mut errors = form.into_errors();
     if let Ok(Some(isbn)) = Isbn::parse(isbn.as_deref().unwrap_or_default())
@@ -231,8 +231,8 @@ async fn with_duplicate(
 /// Absent keeps, null clears: the outer `None` and the inner one.
 fn change<T, U>(
     value: MaybeUndefined<T>,
-    parse: impl FnOnce(T) -> Result<U, Fault>,
-) -> Result<Option<Option<U>>, Fault> {
+    parse: impl FnOnce(T) -> Result<U, ValidationError>,
+) -> Result<Option<Option<U>>, ValidationError> {
     match value {
         MaybeUndefined::Undefined => Ok(None),
         MaybeUndefined::Null => Ok(Some(None)),
@@ -243,10 +243,12 @@ fn change<T, U>(
 /// A change of something that every book has.
 fn replacement<T, U>(
     value: MaybeUndefined<T>,
-    parse: impl FnOnce(T) -> Result<U, Fault>,
-) -> Result<Option<U>, Fault> {
+    parse: impl FnOnce(T) -> Result<U, ValidationError>,
+) -> Result<Option<U>, ValidationError> {
     match change(value, parse)? {
-        Some(None) => Err(Fault::new(FaultCode::Required, "Please fill this in.")),
+        Some(None) => {
+            Err(ValidationError::new(ValidationErrorCode::Required, "Please fill this in."))
+        }
         other => Ok(other.flatten()),
     }
 }
@@ -254,7 +256,7 @@ fn replacement<T, U>(
 /// The key is the program's, not the person's: a bad one is no matter for a form.
 fn idempotency(key: String) -> Result<IdempotencyKey> {
     let message = "idempotencyKey has 1 to 64 characters, without control characters.";
-    IdempotencyKey::parse(key).ok_or(Failure::bad_input(message))
+    IdempotencyKey::parse(key).ok_or(ApiError::bad_input(message))
 }
 
 fn duplicate_isbn(book: Option<books::Book>) -> UserError {

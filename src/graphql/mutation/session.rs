@@ -4,12 +4,12 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
 
 use super::auth_payload::AuthPayload;
-use crate::auth::Refreshed;
-use crate::auth::proof::ProofError;
+use crate::auth::RefreshOutcome;
 use crate::auth::refresh_token::RefreshToken;
-use crate::graphql::context::{CookieChange, Doors};
+use crate::auth::verify_password::VerifyError;
+use crate::graphql::audit_log::SecurityEvent;
+use crate::graphql::context::{ContextExt, CookieUpdate};
 use crate::graphql::error::Result;
-use crate::graphql::security::SecurityEvent;
 use crate::graphql::types::user_error::{UserError, UserErrorCode};
 use crate::id::SessionId;
 use crate::input::email::Email;
@@ -101,17 +101,17 @@ impl SessionMutation {
         };
         if let Some(token) = token {
             match ctx.auth().refresh(&token).await? {
-                Refreshed::SignedIn(signed_in) => {
+                RefreshOutcome::Rotated(signed_in) => {
                     return Ok(AuthPayload::of(ctx, *signed_in, in_cookie).await);
                 }
-                Refreshed::Reused { user, session } => {
+                RefreshOutcome::Reused { user, session } => {
                     SecurityEvent::RefreshTokenReused.log(ctx, Some(user), Some(session));
                 }
-                Refreshed::Refused => {}
+                RefreshOutcome::Invalid => {}
             }
         }
         if client.cookie.is_some() && in_cookie {
-            client.change_cookie(CookieChange::Forget);
+            client.change_cookie(CookieUpdate::Clear);
         }
         let message = "This session has ended; please sign in again.";
         let error = UserError::new(UserErrorCode::RefreshTokenInvalid, path, message);
@@ -134,7 +134,7 @@ impl SessionMutation {
         };
         event.log(ctx, Some(viewer.user), session);
         if ctx.client().cookie.is_some() {
-            ctx.client().change_cookie(CookieChange::Forget);
+            ctx.client().change_cookie(CookieUpdate::Clear);
         }
         let revoked_sessions = i32::try_from(revoked).unwrap_or(i32::MAX);
         Ok(LogoutPayload { revoked_sessions, user_errors: Vec::new() })
@@ -173,11 +173,11 @@ async fn is_right(
     let right = match email {
         Some(email) => ctx.auth().prove(caller, &email.key(), user, password).await,
         // Nobody has this address, which takes as long to find out as of any other.
-        None => ctx.passwords().verify(None, password).await.map_err(ProofError::from),
+        None => ctx.passwords().verify(None, password).await.map_err(VerifyError::from),
     };
     match right {
         Ok(false) => SecurityEvent::SignInFailed.log(ctx, id, None),
-        Err(ProofError::TooMany { .. }) => SecurityEvent::SignInHeldOff.log(ctx, id, None),
+        Err(VerifyError::Throttled { .. }) => SecurityEvent::SignInThrottled.log(ctx, id, None),
         Ok(true) | Err(_) => {}
     }
     Ok(right?)

@@ -3,10 +3,10 @@
 use async_graphql::{Context, ID, Object};
 
 use crate::graphql::book_page::BookPage;
-use crate::graphql::connection::{BookConnection, Window};
-use crate::graphql::context::Doors;
+use crate::graphql::connection::{BookConnection, ConnectionArgs};
+use crate::graphql::context::ContextExt;
+use crate::graphql::direct_json::JsonObject;
 use crate::graphql::error::{Nullable, Result};
-use crate::graphql::plain::Whole;
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::{BookFilter, BookOrder};
 use crate::id::BookId;
@@ -21,13 +21,13 @@ impl BookQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The id of a book.")] id: ID,
-    ) -> Nullable<Whole<Book>> {
+    ) -> Nullable<JsonObject<Book>> {
         let viewer = match ctx.viewer() {
             Ok(viewer) => viewer,
             Err(failure) => return Some(Err(failure)),
         };
         let book = Book::find(ctx, viewer, BookId::parse(&id)?).await;
-        book.map(|book| book.map(Whole)).transpose()
+        book.map(|book| book.map(JsonObject)).transpose()
     }
 
     /// The viewer's books, newest first unless `orderBy` says otherwise.
@@ -45,7 +45,7 @@ impl BookQuery {
         #[graphql(desc = "Which books.")] filter: Option<BookFilter>,
         #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
-        let window = Window { first, after, last, before };
+        let window = ConnectionArgs { first, after, last, before };
         BookConnection::load(ctx, ctx.viewer()?.user, window, filter, order_by).await
     }
 

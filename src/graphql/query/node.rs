@@ -5,8 +5,8 @@ use futures_util::FutureExt;
 use futures_util::future::join_all;
 
 use crate::graphql::connection::LARGEST_SIZE;
-use crate::graphql::context::Doors;
-use crate::graphql::error::{Failure, Nullable, Result};
+use crate::graphql::context::ContextExt;
+use crate::graphql::error::{ApiError, Nullable, Result};
 use crate::graphql::types::node::Node;
 
 #[derive(Debug, Default)]
@@ -35,7 +35,7 @@ impl NodeQuery {
     ) -> Result<Vec<Nullable<Node>>> {
         let viewer = ctx.viewer()?;
         if ids.len() > LARGEST_SIZE {
-            return Err(Failure::bad_input(format!("ids has at most {LARGEST_SIZE} elements.")));
+            return Err(ApiError::bad_input(format!("ids has at most {LARGEST_SIZE} elements.")));
         }
         let nodes = ids.iter().map(|id| Node::find(ctx, viewer, id).map(Result::transpose));
         Ok(join_all(nodes).await)

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 
 use crate::auth::identity::Identity;
-use crate::graphql::context::Doors;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Nullable;
 use crate::graphql::types::user::User;
 
@@ -17,7 +17,7 @@ impl ViewerQuery {
     async fn viewer(&self, ctx: &Context<'_>) -> Nullable<User> {
         match ctx.identity() {
             Identity::Anonymous => None,
-            Identity::User(_) | Identity::Rejected(_) => {
+            Identity::User(_) | Identity::Invalid(_) => {
                 Some(ctx.viewer().map(|viewer| User(viewer.user)))
             }
         }

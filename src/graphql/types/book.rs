@@ -5,9 +5,9 @@ use async_graphql::{Context, ContextSelectionSet, ID, Object, OutputType, Positi
 
 use super::user::User;
 use crate::auth::identity::Viewer;
-use crate::graphql::context::Doors;
+use crate::graphql::context::ContextExt;
+use crate::graphql::direct_json::{DirectJson, write_json, write_text};
 use crate::graphql::error::Result;
-use crate::graphql::plain::{Plain, write_json, write_text};
 use crate::graphql::scalars::DateTime;
 use crate::id::{BookId, UserId};
 use crate::store::books;
@@ -81,12 +81,12 @@ impl Book {
     }
 }
 
-/// The fields that can be told without [`books::Wanted::details`].
+/// The fields that can be told without [`books::BookProjection::details`].
 pub(in crate::graphql) const OUTSIDE_OF_DETAILS: [&str; 7] =
     ["__typename", "id", "title", "author", "notes", "owner", "createdAt"];
 
 /// A field of a book that is written as it is.
-pub(crate) enum PlainField {
+pub(crate) enum BookField {
     Id,
     Title,
     Author,
@@ -100,10 +100,10 @@ pub(crate) enum PlainField {
     UpdatedAt,
 }
 
-impl Plain for Book {
+impl DirectJson for Book {
     /// The owner.
-    type Common = UserId;
-    type Field = PlainField;
+    type Shared = UserId;
+    type Field = BookField;
 
     fn common(&self) -> UserId {
         self.0.owner_id
@@ -113,40 +113,40 @@ impl Plain for Book {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
         owner: &UserId,
-    ) -> Option<PlainField> {
+    ) -> Option<BookField> {
         Some(match field.node.name.node.as_str() {
-            "id" => PlainField::Id,
-            "title" => PlainField::Title,
-            "author" => PlainField::Author,
-            "isbn" => PlainField::Isbn,
-            "rating" => PlainField::Rating,
-            "notes" => PlainField::Notes,
-            "version" => PlainField::Version,
-            "createdAt" => PlainField::CreatedAt,
-            "updatedAt" => PlainField::UpdatedAt,
+            "id" => BookField::Id,
+            "title" => BookField::Title,
+            "author" => BookField::Author,
+            "isbn" => BookField::Isbn,
+            "rating" => BookField::Rating,
+            "notes" => BookField::Notes,
+            "version" => BookField::Version,
+            "createdAt" => BookField::CreatedAt,
+            "updatedAt" => BookField::UpdatedAt,
             "owner" => {
                 let ctx = ctx.with_field(field);
                 let ctx = ctx.with_selection_set(&field.node.selection_set);
                 // What goes wrong is told where it is resolved for each book.
-                PlainField::Owner(User(*owner).resolve(&ctx, field).await.ok()?)
+                BookField::Owner(User(*owner).resolve(&ctx, field).await.ok()?)
             }
             _ => return None,
         })
     }
 
-    fn write(&self, field: &PlainField, json: &mut Vec<u8>) {
+    fn write(&self, field: &BookField, json: &mut Vec<u8>) {
         let book = &self.0;
         match field {
-            PlainField::Id => write_text(book.id, json),
-            PlainField::Title => write_json(&book.title, json),
-            PlainField::Author => write_json(&book.author, json),
-            PlainField::Isbn => write_json(&book.isbn, json),
-            PlainField::Rating => write_json(&book.rating, json),
-            PlainField::Notes => write_json(&book.notes, json),
-            PlainField::Owner(owner) => write_json(owner, json),
-            PlainField::Version => write_json(&book.version, json),
-            PlainField::CreatedAt => write_text(book.created_at, json),
-            PlainField::UpdatedAt => write_text(book.updated_at, json),
+            BookField::Id => write_text(book.id, json),
+            BookField::Title => write_json(&book.title, json),
+            BookField::Author => write_json(&book.author, json),
+            BookField::Isbn => write_json(&book.isbn, json),
+            BookField::Rating => write_json(&book.rating, json),
+            BookField::Notes => write_json(&book.notes, json),
+            BookField::Owner(owner) => write_json(owner, json),
+            BookField::Version => write_json(&book.version, json),
+            BookField::CreatedAt => write_text(book.created_at, json),
+            BookField::UpdatedAt => write_text(book.updated_at, json),
         }
     }
 }

@@ -3,7 +3,7 @@
 use async_graphql::{Context, Enum, ID, Object};
 
 use super::book::Book;
-use crate::graphql::context::Doors;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Nullable;
 use crate::store::events::{self, ChangeKind};
 

@@ -2,7 +2,7 @@
 
 use async_graphql::{Enum, InputObject};
 
-use crate::graphql::error::{Failure, Result};
+use crate::graphql::error::{ApiError, Result};
 use crate::graphql::scalars::DateTime;
 use crate::input::isbn::Isbn;
 use crate::store::books;
@@ -37,21 +37,21 @@ impl BookFilter {
     pub(in crate::graphql) fn parse(self) -> Result<books::BookFilter> {
         let search = self.search.unwrap_or_default();
         if search.chars().count() > SEARCH_CHARS {
-            return Err(Failure::bad_input(format!(
+            return Err(ApiError::bad_input(format!(
                 "search has at most {SEARCH_CHARS} characters."
             )));
         }
         if search.contains('\0') {
-            return Err(Failure::bad_input("search cannot contain the NUL character."));
+            return Err(ApiError::bad_input("search cannot contain the NUL character."));
         }
         let words: Vec<_> = search.split_whitespace().map(str::to_owned).collect();
         if words.len() > WORDS {
-            return Err(Failure::bad_input(format!("search has at most {WORDS} words.")));
+            return Err(ApiError::bad_input(format!("search has at most {WORDS} words.")));
         }
         let isbn = self.isbn.as_deref().map_or(Ok(None), Isbn::parse);
         Ok(books::BookFilter {
             words,
-            isbn: isbn.map_err(|fault| Failure::bad_input(format!("isbn: {}", fault.message)))?,
+            isbn: isbn.map_err(|fault| ApiError::bad_input(format!("isbn: {}", fault.message)))?,
             min_rating: self.min_rating,
             max_rating: self.max_rating,
             unrated: self.unrated,

@@ -6,7 +6,7 @@ use super::book::Book;
 use super::session::Session;
 use super::user::User;
 use crate::auth::identity::Viewer;
-use crate::graphql::context::Doors;
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::id::{BookId, SessionId, UserId};
 

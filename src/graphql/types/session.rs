@@ -3,7 +3,7 @@
 use async_graphql::{Context, ID, Object};
 
 use crate::auth::identity::Identity;
-use crate::graphql::context::Doors;
+use crate::graphql::context::ContextExt;
 use crate::graphql::scalars::DateTime;
 use crate::store::sessions;
 

@@ -6,8 +6,8 @@ use async_graphql::{Context, ID, Object};
 
 use super::book_filter::{BookFilter, BookOrder};
 use super::session::Session;
-use crate::graphql::connection::{BookConnection, Window};
-use crate::graphql::context::Doors;
+use crate::graphql::connection::{BookConnection, ConnectionArgs};
+use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
 use crate::id::UserId;
@@ -25,7 +25,7 @@ pub(crate) struct User(pub(crate) UserId);
 impl User {
     async fn profile(self, ctx: &Context<'_>) -> Result<Arc<Profile>> {
         let profile = ctx.loaders().user(self.0).await?;
-        profile.ok_or_else(|| StoreError::AccountGone.into())
+        profile.ok_or_else(|| StoreError::UserDeleted.into())
     }
 }
 
@@ -67,7 +67,7 @@ impl User {
         #[graphql(desc = "Which books.")] filter: Option<BookFilter>,
         #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
-        let window = Window { first, after, last, before };
+        let window = ConnectionArgs { first, after, last, before };
         BookConnection::load(ctx, self.0, window, filter, order_by).await
     }
 

@@ -3,7 +3,7 @@
 use async_graphql::{Enum, SimpleObject};
 
 use super::book::Book;
-use crate::input::fault::{Fault, FaultCode};
+use crate::input::validation_error::{ValidationError, ValidationErrorCode};
 
 /// Something the person at the keyboard can put right.
 #[derive(Clone, Debug, SimpleObject)]
@@ -76,16 +76,16 @@ impl UserError {
 
 /// Gathers what is wrong with an input, so that a form gets all of it at once.
 #[derive(Debug, Default)]
-pub(in crate::graphql) struct Form {
+pub(in crate::graphql) struct InputErrors {
     errors: Vec<UserError>,
 }
 
-impl Form {
+impl InputErrors {
     /// The value of a field, or a note of its fault.
     pub(in crate::graphql) fn check<T>(
         &mut self,
         field: &str,
-        value: Result<T, Fault>,
+        value: Result<T, ValidationError>,
     ) -> Option<T> {
         value.map_err(|fault| self.refuse(field, fault.code.into(), fault.message)).ok()
     }
@@ -109,16 +109,16 @@ impl Form {
     }
 }
 
-impl From<FaultCode> for UserErrorCode {
-    fn from(code: FaultCode) -> Self {
+impl From<ValidationErrorCode> for UserErrorCode {
+    fn from(code: ValidationErrorCode) -> Self {
         match code {
-            FaultCode::Required => Self::Required,
-            FaultCode::TooShort => Self::TooShort,
-            FaultCode::TooLong => Self::TooLong,
-            FaultCode::TooCommon => Self::TooCommon,
-            FaultCode::OutOfRange => Self::OutOfRange,
-            FaultCode::InvalidFormat => Self::InvalidFormat,
-            FaultCode::IsbnChecksum => Self::IsbnChecksum,
+            ValidationErrorCode::Required => Self::Required,
+            ValidationErrorCode::TooShort => Self::TooShort,
+            ValidationErrorCode::TooLong => Self::TooLong,
+            ValidationErrorCode::TooCommon => Self::TooCommon,
+            ValidationErrorCode::OutOfRange => Self::OutOfRange,
+            ValidationErrorCode::InvalidFormat => Self::InvalidFormat,
+            ValidationErrorCode::IsbnChecksum => Self::IsbnChecksum,
         }
     }
 }

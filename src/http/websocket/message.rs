@@ -6,12 +6,12 @@ use axum::extract::ws::CloseFrame;
 use serde_json::{Map, Value, json};
 
 use crate::graphql::document::GraphqlRequest;
-use crate::graphql::execute::Executed;
+use crate::graphql::execute::OperationOutcome;
 use crate::http::json;
 use crate::http::request::parameters;
 
 /// What a client says.
-pub(super) enum Incoming {
+pub(super) enum ClientMessage {
     Init(Map<String, Value>),
     Ping(Option<Value>),
     Pong,
@@ -19,31 +19,31 @@ pub(super) enum Incoming {
     Complete(String),
 }
 
-impl Incoming {
-    pub(super) fn parse(text: &[u8]) -> Result<Self, Close> {
+impl ClientMessage {
+    pub(super) fn parse(text: &[u8]) -> Result<Self, CloseReason> {
         let Some(Value::Object(mut message)) = json::parse(text) else {
-            return Err(Close::INVALID);
+            return Err(CloseReason::INVALID);
         };
         let payload = message.remove("payload").filter(|payload| !payload.is_null());
         let id = match message.remove("id") {
             Some(Value::String(id)) if !id.is_empty() => Ok(id),
-            _ => Err(Close::INVALID),
+            _ => Err(CloseReason::INVALID),
         };
         let object = |payload| match payload {
             None => Ok(Map::new()),
             Some(Value::Object(members)) => Ok(members),
-            Some(_) => Err(Close::INVALID),
+            Some(_) => Err(CloseReason::INVALID),
         };
         match message.get("type").and_then(Value::as_str) {
             Some("connection_init") => Ok(Self::Init(object(payload)?)),
             Some("ping") => object(payload.clone()).map(|_| Self::Ping(payload)),
             Some("pong") => object(payload).map(|_| Self::Pong),
             Some("subscribe") => {
-                let request = parameters(object(payload)?).map_err(|_| Close::INVALID)?;
+                let request = parameters(object(payload)?).map_err(|_| CloseReason::INVALID)?;
                 Ok(Self::Subscribe(id?, Box::new(request)))
             }
             Some("complete") => Ok(Self::Complete(id?)),
-            _ => Err(Close::INVALID),
+            _ => Err(CloseReason::INVALID),
         }
     }
 }
@@ -59,13 +59,13 @@ pub(super) fn pong(payload: Option<Value>) -> String {
     }
 }
 
-pub(super) fn next(id: &str, executed: &Executed) -> String {
+pub(super) fn next(id: &str, executed: &OperationOutcome) -> String {
     // The answer is JSON already.
     format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), executed.json())
 }
 
 /// The operation was refused before it ran. Nothing follows, not even `complete`.
-pub(super) fn error(id: &str, executed: &Executed) -> String {
+pub(super) fn error(id: &str, executed: &OperationOutcome) -> String {
     json!({ "id": id, "type": "error", "payload": executed.response.errors }).to_string()
 }
 
@@ -75,12 +75,12 @@ pub(super) fn complete(id: &str) -> String {
 
 /// Why the server ends a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Close {
+pub(super) struct CloseReason {
     code: u16,
     reason: Cow<'static, str>,
 }
 
-impl Close {
+impl CloseReason {
     /// The server stops. Clients come again, to another copy perhaps.
     pub(super) const GOING_AWAY: Self = Self::new(1001, "Going away");
     pub(super) const TOO_BIG: Self = Self::new(1009, "Message too big");

@@ -3,7 +3,7 @@
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{Iden, Order};
 
-use super::{Book, Side};
+use super::{Book, Relative};
 use crate::clock::Timestamp;
 use crate::entity::book::Column;
 use crate::id::BookId;
@@ -44,7 +44,7 @@ pub(crate) enum SortKey {
 
 /// A place in an ordered list: that of a book, which need not be there any more.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Position {
+pub(crate) struct KeysetPosition {
     pub(crate) key: SortKey,
     pub(crate) id: BookId,
 }
@@ -55,7 +55,7 @@ impl BookOrder {
     }
 
     /// Where this book stands in this order.
-    pub(crate) fn position_of(self, book: &Book) -> Position {
+    pub(crate) fn position_of(self, book: &Book) -> KeysetPosition {
         let key = match self.field {
             BookOrderField::CreatedAt => SortKey::Instant(book.created_at),
             BookOrderField::UpdatedAt => SortKey::Instant(book.updated_at),
@@ -65,7 +65,7 @@ impl BookOrder {
                 SortKey::Rating(book.rating.map_or(self.unrated(), i32::from))
             }
         };
-        Position { key, id: book.id }
+        KeysetPosition { key, id: book.id }
     }
 
     /// Whether [`Self::position_of`] needs a book's details.
@@ -108,19 +108,19 @@ impl BookOrder {
     }
 
     /// True of the rows on this side of the position, without the position itself.
-    pub(super) fn beyond(self, side: Side, position: &Position) -> Expr {
+    pub(super) fn beyond(self, side: Relative, position: &KeysetPosition) -> Expr {
         let (row, there) = (self.row(), at(position));
         if self.upwards(side) { row.gt(there) } else { row.lt(there) }
     }
 
     /// True of the position and the rows on this side of it.
-    pub(super) fn from(self, side: Side, position: &Position) -> Expr {
+    pub(super) fn from(self, side: Relative, position: &KeysetPosition) -> Expr {
         let (row, there) = (self.row(), at(position));
         if self.upwards(side) { row.gte(there) } else { row.lte(there) }
     }
 
-    fn upwards(self, side: Side) -> bool {
-        (self.direction == Direction::Ascending) == (side == Side::After)
+    fn upwards(self, side: Relative) -> bool {
+        (self.direction == Direction::Ascending) == (side == Relative::After)
     }
 
     fn row(self) -> Expr {
@@ -128,7 +128,7 @@ impl BookOrder {
     }
 }
 
-fn at(position: &Position) -> Expr {
+fn at(position: &KeysetPosition) -> Expr {
     let key = match &position.key {
         SortKey::Instant(instant) => Expr::value(*instant),
         SortKey::Text(text) => Expr::value(text.as_str()),

@@ -5,38 +5,38 @@ use sea_orm::{
     EntityTrait, IdenStatic, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value,
 };
 
-use super::{BookList, BookOrder, Position, Side, SortKey, Wanted, library_size};
+use super::{BookList, BookOrder, BookProjection, KeysetPosition, Relative, SortKey, library_size};
 use crate::entity::book::{Column, Entity};
 use crate::entity::user;
-use crate::store::direct::{Direct, Known, Sql};
-use crate::store::page::{End, Slice};
+use crate::store::fast_path::{BoundStatement, FastPath, StatementKey};
+use crate::store::page::{End, PageRequest};
 use crate::store::users::SHOWN_BESIDE_THE_ID;
 
 /// What stands in the text of a page's statement. All else are values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::store) struct PageShape {
+pub(in crate::store) struct PageStatementKey {
     order: BookOrder,
     end: End,
     after: bool,
     before: bool,
-    wanted: Wanted,
+    wanted: BookProjection,
 }
 
 /// The statement for a page of a whole library, and for its size in one more column if that is wanted.
 pub(super) fn sql(
-    direct: &Direct,
+    direct: &FastPath,
     list: &BookList,
-    slice: &Slice<Position>,
-    wanted: Wanted,
-) -> Sql {
-    let shape = PageShape {
+    slice: &PageRequest<KeysetPosition>,
+    wanted: BookProjection,
+) -> BoundStatement {
+    let shape = PageStatementKey {
         order: list.order,
         end: slice.end,
         after: slice.after.is_some(),
         before: slice.before.is_some(),
         wanted,
     };
-    direct.known(Known::Page(shape), values(list, slice, wanted), || {
+    direct.known(StatementKey::Page(shape), values(list, slice, wanted), || {
         let books = select(list, slice, wanted);
         let books = if wanted.total {
             books.expr_as(Expr::SubQuery(None, Box::new(library_size(list.owner).into())), "total")
@@ -55,15 +55,19 @@ pub(crate) fn statement_of_first_page(
     use super::{BookFilter, BookOrderField, Direction};
     let order = BookOrder::new(BookOrderField::CreatedAt, Direction::Descending);
     let list = BookList { owner, filter: BookFilter::default(), order };
-    let slice = Slice { limit: 20, end: End::Start, after: None, before: None };
-    select(&list, &slice, Wanted::BOOK).into_query()
+    let slice = PageRequest { limit: 20, end: End::Front, after: None, before: None };
+    select(&list, &slice, BookProjection::BOOK).into_query()
 }
 
 /// The books of a page, in the order of the walk.
-pub(super) fn select(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -> Select<Entity> {
+pub(super) fn select(
+    list: &BookList,
+    slice: &PageRequest<KeysetPosition>,
+    wanted: BookProjection,
+) -> Select<Entity> {
     let order = match slice.end {
-        End::Start => list.order,
-        End::Finish => list.order.reversed(),
+        End::Front => list.order,
+        End::Back => list.order.reversed(),
     };
     let mut books = Entity::find().select_only().columns(wanted.columns());
     for column in SHOWN_BESIDE_THE_ID.into_iter().filter(|_| wanted.owner) {
@@ -73,7 +77,7 @@ pub(super) fn select(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -
         books = books.expr_as(owner, format!("owner_{}", column.as_str()));
     }
     books = books.filter(list.condition());
-    for (side, position) in [(Side::After, &slice.after), (Side::Before, &slice.before)] {
+    for (side, position) in [(Relative::After, &slice.after), (Relative::Before, &slice.before)] {
         if let Some(position) = position {
             books = books.filter(list.order.beyond(side, position));
         }
@@ -85,7 +89,11 @@ pub(super) fn select(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -
 }
 
 /// The values of such a statement, in the order in which its text has their places.
-fn values(list: &BookList, slice: &Slice<Position>, wanted: Wanted) -> Vec<Value> {
+fn values(
+    list: &BookList,
+    slice: &PageRequest<KeysetPosition>,
+    wanted: BookProjection,
+) -> Vec<Value> {
     let mut values = Vec::with_capacity(10);
     let beside = if wanted.owner { SHOWN_BESIDE_THE_ID.len() } else { 0 };
     let beside = beside + usize::from(wanted.total);

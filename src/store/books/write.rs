@@ -17,9 +17,9 @@ use crate::input::notes::Notes;
 use crate::input::rating::Rating;
 use crate::input::text::{fold, fold_for_index};
 use crate::input::title::Title;
-use crate::store::direct::Known;
-use crate::store::error::{Failed, StoreError, Unique};
+use crate::store::error::{QueryError, StoreError, UniqueConstraint};
 use crate::store::events::{BookChange, ChangeKind, Event};
+use crate::store::fast_path::StatementKey;
 
 /// How often a book is added whose idempotency key is taken by one that is gone a moment later.
 const ATTEMPTS: usize = 3;
@@ -65,7 +65,7 @@ impl Books<'_> {
         let values: Vec<Value> = Column::iter().map(|column| row.get(column)).collect();
         let insert = || Entity::insert(row.clone().into_active_model().reset_all()).into_query();
         for _ in 0..ATTEMPTS {
-            let sql = self.0.direct.known(Known::NewBook, values.clone(), insert);
+            let sql = self.0.direct.known(StatementKey::NewBook, values.clone(), insert);
             let Err(failed) = self.0.direct.write::<Book>(sql).await else {
                 self.tell(owner, id, ChangeKind::Created).await;
                 return Ok(Created::New(book));
@@ -77,19 +77,19 @@ impl Books<'_> {
             if let Some(key) = &idempotency_key {
                 let same_key = Column::IdempotencyKey.eq(key.as_str());
                 if let Some(first) = self.one(owned_by(owner).add(same_key)).await? {
-                    return Ok(Created::Repeated(first));
+                    return Ok(Created::Replayed(first));
                 }
             }
             match (broken, &new.isbn) {
-                (Unique::BookIsbn, Some(isbn)) => {
+                (UniqueConstraint::BookIsbn, Some(isbn)) => {
                     return Ok(Created::DuplicateIsbn(self.find_by_isbn(owner, isbn).await?));
                 }
                 // The book with this key has just been removed, and the key is free again.
-                (Unique::BookIdempotencyKey, _) => {}
+                (UniqueConstraint::BookIdempotencyKey, _) => {}
                 _ => return Err(failed.error),
             }
         }
-        Err(Failed::unavailable("the idempotency key comes and goes").into())
+        Err(QueryError::unavailable("the idempotency key comes and goes").into())
     }
 
     /// Changes a book in one statement, and only if something is different and the version, if one
@@ -105,7 +105,7 @@ impl Books<'_> {
         let isbn = changes.isbn.clone().flatten();
         let update = Update { sets: set_by(&changes), id, owner, expected_version, now };
         if update.sets().next().is_some() {
-            let known = Known::Update(update.shape());
+            let known = StatementKey::Update(update.shape());
             let sql = self.0.direct.known(known, update.values(), || update.statement());
             match self.0.direct.write::<Book>(sql).await {
                 Ok(mut updated) => {
@@ -114,9 +114,9 @@ impl Books<'_> {
                         return Ok(Updated::Done(book));
                     }
                 }
-                Err(Failed { broken, error }) => {
+                Err(QueryError { broken, error }) => {
                     return match (broken, isbn) {
-                        (Some(Unique::BookIsbn), Some(isbn)) => {
+                        (Some(UniqueConstraint::BookIsbn), Some(isbn)) => {
                             Ok(Updated::DuplicateIsbn(self.find_by_isbn(owner, &isbn).await?))
                         }
                         _ => Err(error),
@@ -171,7 +171,7 @@ struct Assignment {
 
 /// What stands in the text of an update. All else are values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(in crate::store) struct UpdateShape {
+pub(in crate::store) struct UpdateStatementKey {
     /// Whether each of those that may change does.
     sets: [bool; CHANGEABLE],
     expects_a_version: bool,
@@ -205,9 +205,9 @@ impl Update {
         self.sets.iter().flatten()
     }
 
-    fn shape(&self) -> UpdateShape {
+    fn shape(&self) -> UpdateStatementKey {
         let expects_a_version = self.expected_version.is_some();
-        UpdateShape { sets: self.sets.each_ref().map(Option::is_some), expects_a_version }
+        UpdateStatementKey { sets: self.sets.each_ref().map(Option::is_some), expects_a_version }
     }
 
     /// Makes the changes where they are changes.

@@ -21,14 +21,14 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
-use super::{Event, Hub};
-use crate::store::outage::Outage;
+use super::{Broker, Event};
+use crate::store::last_outage::LastOutage;
 
-mod ear;
-mod voice;
+mod publisher;
+mod subscriber;
 
-use ear::Ear;
-use voice::Voice;
+use publisher::PgPublisher;
+use subscriber::PgSubscriber;
 
 const CHANNEL: &str = "bookshelf_events";
 
@@ -64,23 +64,23 @@ const DEAF_AFTER: Duration = Duration::from_secs(25);
 
 #[derive(Debug)]
 pub(super) struct Postgres {
-    hub: Arc<Hub>,
-    lately: Arc<Lately>,
-    outbox: mpsc::Sender<Waiting>,
+    hub: Arc<Broker>,
+    lately: Arc<ReplayBuffer>,
+    outbox: mpsc::Sender<PendingEvent>,
     /// Sends and listens until this is dropped.
     _tasks: JoinSet<()>,
 }
 
 /// An event, and who waits for it to be told.
 #[derive(Debug)]
-struct Waiting {
+struct PendingEvent {
     event: Event,
     told: oneshot::Sender<()>,
 }
 
 /// What the one who listens has to say to the one who sends.
 #[derive(Debug, Default)]
-struct Signals {
+struct PublisherSignals {
     /// We did not listen for a while.
     missed: Notify,
     /// Somebody did not.
@@ -92,17 +92,18 @@ struct Signals {
 impl Postgres {
     pub(super) async fn connect(
         url: &str,
-        hub: Arc<Hub>,
-        outage: Arc<Outage>,
+        hub: Arc<Broker>,
+        outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("bookshelf events");
-        let listener = ear::connect(&options).await?;
+        let listener = subscriber::connect(&options).await?;
 
         let (outbox, waiting) = mpsc::channel(OUTBOX);
-        let (lately, signals) = (Arc::new(Lately::default()), Arc::new(Signals::default()));
-        let voice = Voice::new(options.clone());
-        let ear = Ear {
+        let (lately, signals) =
+            (Arc::new(ReplayBuffer::default()), Arc::new(PublisherSignals::default()));
+        let voice = PgPublisher::new(options.clone());
+        let ear = PgSubscriber {
             options,
             hub: Arc::clone(&hub),
             outage,
@@ -116,14 +117,14 @@ impl Postgres {
     }
 
     pub(super) async fn tell(&self, events: &[Event]) {
-        if self.lately.keep(events) == Audience::Here {
+        if self.lately.keep(events) == Scope::Local {
             events.iter().for_each(|event| self.hub.deliver(*event));
             return;
         }
         let mut all_told = Vec::with_capacity(events.len());
         for event in events {
             let (told, is_told) = oneshot::channel();
-            match self.outbox.try_send(Waiting { event: *event, told }) {
+            match self.outbox.try_send(PendingEvent { event: *event, told }) {
                 Ok(()) => all_told.push(is_told),
                 Err(_) => tracing::warn!("an event is dropped: the database does not take any"),
             }
@@ -139,31 +140,31 @@ impl Postgres {
 
 /// Where those are who have to hear of an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-enum Audience {
+enum Scope {
     /// In this process only.
-    Here,
+    Local,
     /// In other copies of the server too, as far as this one can tell.
     #[default]
-    Everywhere,
+    AllInstances,
 }
 
 /// What has happened here lately, and who has to hear of what happens.
 #[derive(Debug, Default)]
-struct Lately(Mutex<Told>);
+struct ReplayBuffer(Mutex<ReplayState>);
 
 #[derive(Debug, Default)]
-struct Told {
-    audience: Audience,
+struct ReplayState {
+    audience: Scope,
     /// Oldest first.
     kept: VecDeque<(Instant, Event)>,
 }
 
-impl Lately {
+impl ReplayBuffer {
     /// Keeps what is about to be told, and says whom to tell. What only those here are told is kept before
     /// anybody else is known to listen, and so is among what is told again then.
-    fn keep(&self, events: &[Event]) -> Audience {
+    fn keep(&self, events: &[Event]) -> Scope {
         let now = Instant::now();
-        let Told { audience, kept } = &mut *self.lock();
+        let ReplayState { audience, kept } = &mut *self.lock();
         while kept.front().is_some_and(|(then, _)| now.duration_since(*then) >= KEPT) {
             kept.pop_front();
         }
@@ -181,11 +182,11 @@ impl Lately {
     }
 
     /// Gives whom it was before.
-    fn set_audience(&self, audience: Audience) -> Audience {
+    fn set_audience(&self, audience: Scope) -> Scope {
         std::mem::replace(&mut self.lock().audience, audience)
     }
 
-    fn lock(&self) -> MutexGuard<'_, Told> {
+    fn lock(&self) -> MutexGuard<'_, ReplayState> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

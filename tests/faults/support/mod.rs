@@ -6,7 +6,7 @@ mod server;
 use std::time::{Duration, Instant};
 
 pub use postgres::Postgres;
-pub use server::{Person, Server, code};
+pub use server::{ServerProcess, User, code};
 
 /// How long anything may take that is sure to happen.
 const PATIENCE: Duration = Duration::from_secs(60);

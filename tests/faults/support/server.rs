@@ -9,14 +9,14 @@ use serde_json::{Value, json};
 use tempfile::TempDir;
 
 /// The binary, which can be killed and started again where it was.
-pub struct Server {
+pub struct ServerProcess {
     folder: TempDir,
     settings: Vec<(String, String)>,
     child: Child,
     pub address: String,
 }
 
-impl Server {
+impl ServerProcess {
     /// On an SQLite file, with these settings.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         Self::on(None, settings)
@@ -95,7 +95,7 @@ impl Server {
     }
 }
 
-impl Drop for Server {
+impl Drop for ServerProcess {
     fn drop(&mut self) {
         let _ = self.child.kill();
         let _ = self.child.wait();
@@ -133,14 +133,14 @@ fn spawn(folder: &TempDir, settings: &[(String, String)]) -> (Child, String) {
 
 /// Somebody with an account.
 #[derive(Clone)]
-pub struct Person {
+pub struct User {
     client: Client,
     url: String,
     token: String,
 }
 
-impl Person {
-    pub async fn register(server: &Server, name: &str) -> Self {
+impl User {
+    pub async fn register(server: &ServerProcess, name: &str) -> Self {
         let client = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
         let mut person = Self { client, url: server.url("/graphql"), token: String::new() };
         let query = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";

@@ -1,2 +1,2 @@
+mod audit_log;
 mod tokens;
-mod watch;

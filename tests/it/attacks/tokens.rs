@@ -5,16 +5,16 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use jsonwebtoken::{Algorithm, EncodingKey, Header};
 use serde_json::{Value, json};
 
-use crate::support::{Actor, Answer, JWT_SECRET, PASSWORD, TestApp};
+use crate::support::{Actor, JWT_SECRET, PASSWORD, TestApp, TestResponse};
 
 const WHO: &str = "{ viewer { id } }";
 
-async fn show(app: &TestApp, token: &str) -> Answer {
+async fn show(app: &TestApp, token: &str) -> TestResponse {
     app.anon().with("authorization", &format!("Bearer {token}")).ask(WHO).await
 }
 
 #[track_caller]
-fn is_refused(answer: &Answer, reason: &str, what: &str) {
+fn is_refused(answer: &TestResponse, reason: &str, what: &str) {
     let extensions = &answer.error()["extensions"];
     assert_eq!(*extensions, json!({ "code": "UNAUTHENTICATED", "reason": reason }), "{what}");
 }
@@ -200,7 +200,7 @@ async fn a_thief_and_an_owner_with_one_token_are_both_signed_out() {
     let alice = app.alice().await;
     let elsewhere = alice.again("alice").await;
     // Within the grace both get tokens: it may be two tabs.
-    let tab = |answer: Answer| alice.clone().signed_in(&answer);
+    let tab = |answer: TestResponse| alice.clone().signed_in(&answer);
     let tabs: Vec<Actor> = futures_util::future::join_all(
         (0..5).map(|_| async { tab(alice.refresh(&alice.refresh_token).await) }),
     )

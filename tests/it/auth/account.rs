@@ -3,11 +3,11 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, Answer, PASSWORD, TestApp};
+use crate::support::{Actor, PASSWORD, TestApp, TestResponse};
 
 const NEW_PASSWORD: &str = "another horse, another staple";
 
-async fn update(actor: &Actor, input: Value) -> Answer {
+async fn update(actor: &Actor, input: Value) -> TestResponse {
     let update = "mutation($input: UpdateProfileInput!) {
         updateProfile(input: $input) {
             user { username email } userErrors { code message field }
@@ -16,7 +16,7 @@ async fn update(actor: &Actor, input: Value) -> Answer {
     actor.run(update, json!({ "input": input })).await
 }
 
-async fn change_password(actor: &Actor, current: &str, new: &str) -> Answer {
+async fn change_password(actor: &Actor, current: &str, new: &str) -> TestResponse {
     let change = "mutation($input: ChangePasswordInput!) {
         changePassword(input: $input) {
             accessToken refreshToken user { id } userErrors { code message field }
@@ -26,7 +26,7 @@ async fn change_password(actor: &Actor, current: &str, new: &str) -> Answer {
     actor.run(change, json!({ "input": input })).await
 }
 
-async fn delete(actor: &Actor, password: &str) -> Answer {
+async fn delete(actor: &Actor, password: &str) -> TestResponse {
     let delete = "mutation($input: DeleteAccountInput!) {
         deleteAccount(input: $input) { deletedUserId userErrors { code message field } }
     }";

@@ -1,9 +1,9 @@
 use serde_json::json;
 
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 #[track_caller]
-fn assert_unauthenticated(answer: &Answer, reason: &str) {
+fn assert_unauthenticated(answer: &TestResponse, reason: &str) {
     let error = answer.error();
     assert_eq!(error["extensions"], json!({ "code": "UNAUTHENTICATED", "reason": reason }));
 }

@@ -1,7 +1,7 @@
 use axum::http::header::{COOKIE, SET_COOKIE};
 use serde_json::json;
 
-use crate::support::{Actor, Answer, PASSWORD, TestApp};
+use crate::support::{Actor, PASSWORD, TestApp, TestResponse};
 
 const INVALID: [&str; 1] = ["REFRESH_TOKEN_INVALID input.refreshToken"];
 
@@ -101,7 +101,7 @@ async fn ten_refreshes_at_once_all_work() {
 }
 
 /// What a browser would keep: `name=value` of the cookie that was set.
-fn cookie(answer: &Answer) -> String {
+fn cookie(answer: &TestResponse) -> String {
     let set = answer.headers[SET_COOKIE].to_str().unwrap();
     set.split(';').next().unwrap().to_owned()
 }

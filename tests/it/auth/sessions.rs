@@ -7,7 +7,7 @@ async fn sessions(actor: &Actor) -> Vec<Value> {
     answer.data()["sessions"].as_array().unwrap().clone()
 }
 
-async fn revoke(actor: &Actor, id: &Value) -> crate::support::Answer {
+async fn revoke(actor: &Actor, id: &Value) -> crate::support::TestResponse {
     let revoke = "mutation($id: ID!) {
         revokeSession(id: $id) { revokedSessionId userErrors { code message field } }
     }";

@@ -7,7 +7,7 @@ use crate::support::{Actor, PASSWORD, TestApp};
 
 /// What one of several clients does at the same time as the others.
 #[derive(Clone, Debug)]
-enum Deed {
+enum Action {
     Add,
     /// A book with this number of a few, which the library may have already.
     AddNumbered(usize),
@@ -19,31 +19,31 @@ enum Deed {
 
 const ISBNS: [&str; 3] = ["9780441172719", "9780135957059", "9780140449136"];
 
-fn deed() -> impl Strategy<Value = Deed> {
+fn deed() -> impl Strategy<Value = Action> {
     prop_oneof![
-        3 => Just(Deed::Add),
-        2 => (0..ISBNS.len()).prop_map(Deed::AddNumbered),
-        2 => (0..3u8).prop_map(Deed::Repeat),
-        3 => any::<prop::sample::Index>().prop_map(Deed::Remove),
+        3 => Just(Action::Add),
+        2 => (0..ISBNS.len()).prop_map(Action::AddNumbered),
+        2 => (0..3u8).prop_map(Action::Repeat),
+        3 => any::<prop::sample::Index>().prop_map(Action::Remove),
     ]
 }
 
-async fn act(actor: &Actor, deeds: &[Deed]) {
+async fn act(actor: &Actor, deeds: &[Action]) {
     let mut added: Vec<String> = Vec::new();
     for deed in deeds {
         let answer = match deed {
-            Deed::Add => actor.create(json!({ "title": "T", "author": "A" })).await,
-            Deed::AddNumbered(number) => {
+            Action::Add => actor.create(json!({ "title": "T", "author": "A" })).await,
+            Action::AddNumbered(number) => {
                 actor.create(json!({ "title": "T", "author": "A", "isbn": ISBNS[*number] })).await
             }
-            Deed::Repeat(key) => {
+            Action::Repeat(key) => {
                 let mutation = format!(
                     "mutation {{ createBook(input: {{ title: \"T\", author: \"A\" }}, \
                      idempotencyKey: \"{key}\") {{ book {{ id }} userErrors {{ code }} }} }}"
                 );
                 actor.ask(&mutation).await
             }
-            Deed::Remove(which) => {
+            Action::Remove(which) => {
                 if !added.is_empty() {
                     let id: &String = which.get(&added);
                     actor.delete(id).await.data();

@@ -5,13 +5,13 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Actor, Answer, TestApp};
+use crate::support::{Actor, TestApp, TestResponse};
 
 fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn send(actor: &Actor, request: Value) -> Answer {
+async fn send(actor: &Actor, request: Value) -> TestResponse {
     actor.post("application/json", request.to_string()).await
 }
 

@@ -2,10 +2,10 @@
 //! these tests have a schema of their own.
 
 use async_graphql::{Context, EmptySubscription, Object, Upload};
-use bookshelf::graphql::Executable;
+use bookshelf::graphql::DynSchema;
 use serde_json::{Value, json};
 
-use crate::support::{Answer, TestApp};
+use crate::support::{TestApp, TestResponse};
 
 struct Query;
 
@@ -36,7 +36,7 @@ impl Mutation {
 }
 
 async fn app() -> TestApp {
-    TestApp::with_schema(Executable::new(Query, Mutation, EmptySubscription)).await
+    TestApp::with_schema(DynSchema::new(Query, Mutation, EmptySubscription)).await
 }
 
 const MUTATION: &str = "mutation($files: [Upload!]!) { upload(files: $files) }";
@@ -57,7 +57,7 @@ fn file(name: &'static str, content: &str) -> (&'static str, &'static str, Strin
     (name, "; filename=\"a.txt\"\r\nContent-Type: text/plain", content.to_owned())
 }
 
-async fn send(app: &TestApp, body: String) -> Answer {
+async fn send(app: &TestApp, body: String) -> TestResponse {
     let client = app.anon().with("apollo-require-preflight", "true");
     client.post("multipart/form-data; boundary=x", body).await
 }

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, Answer, TestApp};
+use crate::support::{Actor, TestApp, TestResponse};
 
 fn many(number: usize, each: impl Fn(usize) -> String) -> String {
     (0..number).map(each).collect::<Vec<_>>().join(" ")
@@ -15,7 +15,7 @@ fn nested(depth: usize) -> String {
     format!("{{ viewer {open} {{ __typename }} {}", "}".repeat(depth - 1))
 }
 
-async fn ask(actor: &Actor, query: &str, name: Option<&str>, variables: Value) -> Answer {
+async fn ask(actor: &Actor, query: &str, name: Option<&str>, variables: Value) -> TestResponse {
     let body = json!({ "query": query, "operationName": name, "variables": variables });
     actor
         .clone()
@@ -25,7 +25,7 @@ async fn ask(actor: &Actor, query: &str, name: Option<&str>, variables: Value) -
 }
 
 #[track_caller]
-fn is_refused(answer: &Answer, code: &str) {
+fn is_refused(answer: &TestResponse, code: &str) {
     assert_eq!((answer.code().as_str(), answer.status.as_u16()), (code, 400), "{answer:?}");
     assert!(!answer.text.contains("\"data\""), "{answer:?}");
 }

@@ -1,5 +1,5 @@
-mod accounts;
-mod callers;
 mod cost;
 mod documents;
-mod process;
+mod failed_logins;
+mod overload;
+mod rate_limits;

@@ -6,12 +6,12 @@ use sea_orm::sqlx::postgres::PgListener;
 use serde_json::{Value, json};
 use tokio::time::timeout;
 
-use crate::support::{Actor, Frames, TestApp};
+use crate::support::{Actor, StreamReader, TestApp};
 
 const CHANGES: &str =
     "subscription { bookChanged { kind bookId book { title owner { username } } } }";
 
-async fn listen(actor: &Actor) -> Frames {
+async fn listen(actor: &Actor) -> StreamReader {
     let mut frames = actor.listen("text/event-stream", CHANGES).await;
     assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
     frames
@@ -24,7 +24,7 @@ fn change(kind: &str, id: &str, title: Option<&str>) -> Value {
 }
 
 /// There was nothing more to hear: what comes next is what happens next.
-async fn nothing_more(actor: &Actor, frames: &mut Frames) {
+async fn nothing_more(actor: &Actor, frames: &mut StreamReader) {
     let id = actor.has(json!({ "title": "Next", "author": "Nobody" })).await;
     let next = &frames.next().await["data"]["bookChanged"];
     assert_eq!((&next["kind"], &next["bookId"]), (&json!("CREATED"), &json!(id)));

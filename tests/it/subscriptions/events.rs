@@ -2,14 +2,14 @@
 
 use serde_json::json;
 
-use crate::support::{Actor, Frames, TestApp};
+use crate::support::{Actor, StreamReader, TestApp};
 
 const CHANGES: &str = "subscription { bookChanged { kind } }";
 const PARTS: &str =
     "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json;q=0.9";
 const COMPLETE: &str = "event: complete\ndata:\n\n";
 
-async fn listen(actor: &Actor, accept: &str) -> Frames {
+async fn listen(actor: &Actor, accept: &str) -> StreamReader {
     let mut frames = actor.listen(accept, CHANGES).await;
     assert_eq!(frames.status, 200);
     frames.frame().await.expect("a start");

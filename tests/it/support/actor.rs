@@ -8,7 +8,7 @@ use axum::response::Response;
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
-use super::{Answer, Frames, PASSWORD};
+use super::{PASSWORD, StreamReader, TestResponse};
 
 /// A client, and what it has in its pockets.
 #[derive(Clone)]
@@ -56,7 +56,7 @@ impl Actor {
         self.signed_in(&answer)
     }
 
-    pub async fn register(&self, username: &str, email: &str, password: &str) -> Answer {
+    pub async fn register(&self, username: &str, email: &str, password: &str) -> TestResponse {
         let input = json!({ "username": username, "email": email, "password": password });
         self.run(
             "mutation($input: RegisterInput!) {
@@ -71,7 +71,7 @@ impl Actor {
         .await
     }
 
-    pub async fn login(&self, email: &str, password: &str) -> Answer {
+    pub async fn login(&self, email: &str, password: &str) -> TestResponse {
         self.run(
             "mutation($input: LoginInput!) {
                 login(input: $input) {
@@ -90,7 +90,7 @@ impl Actor {
         self.clone().signed_in(&answer)
     }
 
-    pub async fn refresh(&self, token: &str) -> Answer {
+    pub async fn refresh(&self, token: &str) -> TestResponse {
         self.run(
             "mutation($token: String!) {
                 refreshToken(input: { refreshToken: $token }) {
@@ -103,7 +103,7 @@ impl Actor {
     }
 
     /// The same client with the tokens of an answer.
-    pub fn signed_in(mut self, answer: &Answer) -> Self {
+    pub fn signed_in(mut self, answer: &TestResponse) -> Self {
         let payload = answer.payload();
         self.id = payload["user"]["id"].as_str().unwrap_or_default().to_owned();
         self.access_token = payload["accessToken"].as_str().expect("an access token").to_owned();
@@ -111,7 +111,7 @@ impl Actor {
         self
     }
 
-    pub async fn create(&self, input: Value) -> Answer {
+    pub async fn create(&self, input: Value) -> TestResponse {
         self.run(
             "mutation($input: CreateBookInput!) {
                 createBook(input: $input) {
@@ -130,7 +130,7 @@ impl Actor {
         self.create(input).await.payload()["book"]["id"].as_str().unwrap().to_owned()
     }
 
-    pub async fn update(&self, id: &str, input: Value) -> Answer {
+    pub async fn update(&self, id: &str, input: Value) -> TestResponse {
         self.run(
             "mutation($id: ID!, $input: UpdateBookInput!) {
                 updateBook(id: $id, input: $input) {
@@ -143,7 +143,7 @@ impl Actor {
         .await
     }
 
-    pub async fn delete(&self, id: &str) -> Answer {
+    pub async fn delete(&self, id: &str) -> TestResponse {
         self.run(
             "mutation($id: ID!) {
                 deleteBook(id: $id) { deletedBookId userErrors { code message field } }
@@ -160,36 +160,36 @@ impl Actor {
         self.run(query, json!({ "id": id })).await.data()
     }
 
-    pub async fn ask(&self, query: &str) -> Answer {
+    pub async fn ask(&self, query: &str) -> TestResponse {
         self.run(query, json!({})).await
     }
 
-    pub async fn run(&self, query: &str, variables: Value) -> Answer {
+    pub async fn run(&self, query: &str, variables: Value) -> TestResponse {
         let body = json!({ "query": query, "variables": variables });
         self.post("application/json", body.to_string()).await
     }
 
-    pub async fn post(&self, content_type: &str, body: impl Into<Body>) -> Answer {
+    pub async fn post(&self, content_type: &str, body: impl Into<Body>) -> TestResponse {
         let request = Request::post("/graphql").header("content-type", content_type);
         self.send(request, body.into()).await
     }
 
-    pub async fn get(&self, path: &str) -> Answer {
+    pub async fn get(&self, path: &str) -> TestResponse {
         self.send(Request::get(path), Body::empty()).await
     }
 
     /// Subscribes over plain HTTP.
-    pub async fn listen(&self, accept: &str, query: &str) -> Frames {
+    pub async fn listen(&self, accept: &str, query: &str) -> StreamReader {
         let request = Request::post("/graphql")
             .header("content-type", "application/json")
             .header("accept", accept);
-        Frames::of(self.call(request, json!({ "query": query }).to_string().into()).await)
+        StreamReader::of(self.call(request, json!({ "query": query }).to_string().into()).await)
     }
 
-    pub async fn send(&self, request: axum::http::request::Builder, body: Body) -> Answer {
+    pub async fn send(&self, request: axum::http::request::Builder, body: Body) -> TestResponse {
         let (parts, body) = self.call(request, body).await.into_parts();
         let text = to_bytes(body, usize::MAX).await.expect("a body");
-        Answer {
+        TestResponse {
             status: parts.status,
             headers: parts.headers,
             text: String::from_utf8(text.to_vec()).expect("UTF-8"),

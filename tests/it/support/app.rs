@@ -3,10 +3,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use axum::Router;
-use bookshelf::app::{App, Surroundings};
+use bookshelf::app::{App, Overrides};
 use bookshelf::clock::{Clock, Timestamp};
 use bookshelf::config::{Config, JwtSecrets, Limits, LogFormat};
-use bookshelf::graphql::Executable;
+use bookshelf::graphql::DynSchema;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
@@ -55,12 +55,12 @@ impl TestApp {
     }
 
     /// A server with a schema of the test's own.
-    pub async fn with_schema(schema: Executable) -> Self {
+    pub async fn with_schema(schema: DynSchema) -> Self {
         Self::serving(Some(schema), |_| {}).await
     }
 
     /// A server with another configuration and perhaps with a schema of the test's own.
-    pub async fn serving(schema: Option<Executable>, configure: impl FnOnce(&mut Config)) -> Self {
+    pub async fn serving(schema: Option<DynSchema>, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
         let database = Arc::new(TestDatabase::create().await);
         Self::on(database, clock, schema, configure).await
@@ -79,14 +79,14 @@ impl TestApp {
     async fn on(
         database: Arc<TestDatabase>,
         clock: Clock,
-        schema: Option<Executable>,
+        schema: Option<DynSchema>,
         configure: impl FnOnce(&mut Config),
     ) -> Self {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: database.config(),
             database_pool: None,
-            jwt_secrets: JwtSecrets::Given(vec![JWT_SECRET.into()]),
+            jwt_secrets: JwtSecrets::Configured(vec![JWT_SECRET.into()]),
             access_token_ttl: Duration::from_secs(900),
             refresh_token_ttl: Duration::from_secs(30 * 86_400),
             bcrypt_cost: 10,
@@ -105,7 +105,7 @@ impl TestApp {
         configure(&mut config);
         let statements = Arc::new(Mutex::new(Vec::new()));
         let observed = Arc::clone(&statements);
-        let surroundings = Surroundings {
+        let surroundings = Overrides {
             clock: clock.clone(),
             observer: Some(Arc::new(move |sql: &str| {
                 observed.lock().unwrap().push(sql.to_owned());

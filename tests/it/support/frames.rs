@@ -8,13 +8,13 @@ use serde_json::Value;
 use tokio::time::timeout;
 
 /// An answer that goes on.
-pub struct Frames {
+pub struct StreamReader {
     pub status: StatusCode,
     pub headers: HeaderMap,
     body: BodyDataStream,
 }
 
-impl Frames {
+impl StreamReader {
     pub fn of(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         Self { status: parts.status, headers: parts.headers, body: body.into_data_stream() }

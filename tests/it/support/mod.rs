@@ -5,15 +5,15 @@ mod answer;
 mod app;
 mod database;
 mod frames;
-mod program;
+mod server_process;
 mod socket;
 
 pub use actor::Actor;
-pub use answer::Answer;
+pub use answer::TestResponse;
 pub use app::{JWT_SECRET, TestApp};
 pub use database::TestDatabase;
-pub use frames::Frames;
-pub use program::{Program, bookshelf};
+pub use frames::StreamReader;
+pub use server_process::{ServerProcess, bookshelf};
 pub use socket::Socket;
 
 /// A password that nobody guesses first.

@@ -1,0 +1,168 @@
+//! What each setting may hold: a value, or what is allowed instead.
+
+use std::io::IsTerminal;
+use std::net::{IpAddr, SocketAddr};
+use std::num::NonZeroU32;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use ipnet::IpNet;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use secrecy::SecretString;
+
+use super::{Database, JwtSecrets, LogFormat};
+
+/// The shortest secret that HS256 may be used with, in bytes (RFC 7518, section 3.2).
+pub(super) const JWT_SECRET_BYTES: usize = 32;
+
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    text.parse().map_err(|_| "it takes an address and a port, such as 127.0.0.1:8000".to_owned())
+}
+
+pub(super) fn database(url: &str) -> Result<Database, String> {
+    if url.starts_with("postgres://") || url.starts_with("postgresql://") {
+        return match url.parse::<PgConnectOptions>() {
+            Ok(_) => Ok(Database::Postgres(url.into())),
+            Err(_) => Err(
+                "it is no URL; a character such as # or / in the password is written %23 or %2F"
+                    .into(),
+            ),
+        };
+    }
+    match url.strip_prefix("sqlite:") {
+        Some(path) if path.contains(":memory:") || path.contains('?') => {
+            Err("an SQLite database is a file, without parameters: sqlite://data/bookshelf.db"
+                .into())
+        }
+        Some(path) if !path.trim_start_matches('/').is_empty() => {
+            Ok(Database::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
+        }
+        _ => Err("it takes sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
+    }
+}
+
+pub(super) fn pool_size(text: &str) -> Result<Option<NonZeroU32>, String> {
+    if text.is_empty() {
+        return Ok(None);
+    }
+    whole_number(text).map(NonZeroU32::new)
+}
+
+/// From 1 on.
+pub(super) fn whole_number<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
+    let number = text.parse::<NonZeroU32>().ok().map(NonZeroU32::get);
+    let number = number.and_then(|number| number.try_into().ok());
+    number.ok_or_else(|| format!("it takes a whole number from 1 to {}", u32::MAX))
+}
+
+/// Addresses and networks.
+pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
+    const ALLOWED: &str = "it takes addresses and networks such as 127.0.0.1 or 10.0.0.0/8, \
+                           separated by commas";
+    let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
+    networks
+        .map(|text| {
+            let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
+            network.map_err(|_| ALLOWED.to_owned())
+        })
+        .collect()
+}
+
+pub(super) fn given_secrets(text: &str) -> Result<JwtSecrets, String> {
+    let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
+    if secrets.iter().any(|secret| secret.len() < JWT_SECRET_BYTES) {
+        return Err(format!(
+            "each of its secrets, separated by commas, has at least {JWT_SECRET_BYTES} bytes"
+        ));
+    }
+    Ok(JwtSecrets::Configured(secrets.into_iter().map(SecretString::from).collect()))
+}
+
+/// `data/bookshelf.db` has its secret in `data/bookshelf.jwt-secret`.
+pub(super) fn beside(database: &Path) -> JwtSecrets {
+    JwtSecrets::GeneratedFile(database.with_extension("jwt-secret"))
+}
+
+pub(super) fn duration(text: &str) -> Result<Duration, String> {
+    const ALLOWED: &str =
+        "it takes a whole number and its unit, such as 900s, 15m, 12h or 30d, up to 3650d";
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(ALLOWED)?);
+    let seconds = match unit {
+        "s" => 1,
+        "m" => 60,
+        "h" => 3_600,
+        "d" => 86_400,
+        _ => return Err(ALLOWED.to_owned()),
+    };
+    let number: u64 = number.parse().map_err(|_| ALLOWED)?;
+    match number.checked_mul(seconds) {
+        Some(seconds @ 1..=315_360_000) => Ok(Duration::from_secs(seconds)),
+        _ => Err(ALLOWED.to_owned()),
+    }
+}
+
+pub(super) fn bcrypt_cost(text: &str) -> Result<u32, String> {
+    match text.parse() {
+        Ok(cost @ 10..=16) => Ok(cost),
+        _ => Err("it takes a whole number from 10 to 16".to_owned()),
+    }
+}
+
+pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
+    let origins = text.split(',').map(str::trim).filter(|origin| !origin.is_empty());
+    origins
+        .map(|origin| {
+            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
+            match host {
+                Some(host)
+                    if !host.is_empty() && !host.contains(['/', '*', ' ', '@', '?', '#']) =>
+                {
+                    Ok(origin.to_ascii_lowercase())
+                }
+                _ => Err("it takes origins such as https://books.example.org, separated by commas"
+                    .to_owned()),
+            }
+        })
+        .collect()
+}
+
+pub(super) fn switch(text: &str) -> Result<bool, String> {
+    match text {
+        "on" => Ok(true),
+        "off" => Ok(false),
+        _ => Err("it takes on or off".to_owned()),
+    }
+}
+
+pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
+    match text {
+        "" if std::io::stdout().is_terminal() => Ok(LogFormat::Pretty),
+        "" | "json" => Ok(LogFormat::Json),
+        "pretty" => Ok(LogFormat::Pretty),
+        _ => Err("it takes json or pretty".to_owned()),
+    }
+}
+
+pub(super) fn log_filter(text: &str) -> Result<String, String> {
+    match text.parse::<tracing_subscriber::EnvFilter>() {
+        Ok(_) => Ok(text.to_owned()),
+        Err(_) => {
+            Err("it takes levels and targets such as warn or bookshelf=debug,info".to_owned())
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn durations_have_a_unit_and_an_end() {
+        assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
+        assert_eq!(duration("30d"), Ok(Duration::from_secs(2_592_000)));
+        for wrong in ["", "15", "m", "0s", "-1m", "1.5h", "3651d", "99999999999999999999d", "15m "]
+        {
+            assert!(duration(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,74 @@
+//! What those who watch over accounts want to know: who signed in, who failed to, whose session ended.
+//! Structured events for their eyes, with the address they came from and without any secret (OWASP
+//! ASVS 5.0, chapter 16).
+
+use async_graphql::Context;
+
+use super::context::ContextExt;
+use crate::id::{SessionId, UserId};
+
+/// What happened.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum SecurityEvent {
+    Registered,
+    SignedIn,
+    /// A wrong password, or one for an account that does not exist.
+    SignInFailed,
+    /// A wrong password given by somebody who is signed in.
+    PasswordRefused,
+    /// Too many wrong passwords of late: this one was not looked at.
+    SignInThrottled,
+    /// A refresh token was used again too late: it is taken for stolen, and its session has ended.
+    RefreshTokenReused,
+    PasswordChanged,
+    EmailChanged,
+    SessionEnded,
+    AllSessionsEnded,
+    AccountDeleted,
+}
+
+impl SecurityEvent {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Registered => "registered",
+            Self::SignedIn => "signed_in",
+            Self::SignInFailed => "sign_in_failed",
+            Self::PasswordRefused => "password_refused",
+            Self::SignInThrottled => "sign_in_held_off",
+            Self::RefreshTokenReused => "refresh_token_reused",
+            Self::PasswordChanged => "password_changed",
+            Self::EmailChanged => "email_changed",
+            Self::SessionEnded => "session_ended",
+            Self::AllSessionsEnded => "all_sessions_ended",
+            Self::AccountDeleted => "account_deleted",
+        }
+    }
+
+    const fn is_suspicious(self) -> bool {
+        matches!(
+            self,
+            Self::SignInFailed
+                | Self::PasswordRefused
+                | Self::SignInThrottled
+                | Self::RefreshTokenReused
+        )
+    }
+
+    /// Logs it.
+    pub(super) fn log(self, ctx: &Context<'_>, user: Option<UserId>, session: Option<SessionId>) {
+        macro_rules! event {
+            ($level:ident) => {
+                tracing::$level!(
+                    target: "bookshelf::security",
+                    event = self.as_str(),
+                    user = user.map(tracing::field::display),
+                    session = session.map(tracing::field::display),
+                    address = %ctx.client().address,
+                    request_id = ctx.request_id(),
+                    "security"
+                )
+            };
+        }
+        if self.is_suspicious() { event!(warn) } else { event!(info) }
+    }
+}

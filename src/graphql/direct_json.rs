@@ -1,0 +1,211 @@
+//! Objects, and lists of them, that have all that is asked of them at hand: they are written as JSON in one
+//! loop, where async-graphql would make a future for each field of each, and a tree of values of their answers.
+//!
+//! What is written is a [`Value::Binary`], which has no other use in this schema: [`to_json`] takes it for
+//! the JSON that it is.
+
+use std::borrow::Cow;
+use std::fmt::Display;
+use std::io::{self, Write};
+
+use async_graphql::parser::types::{Field, Selection};
+use async_graphql::registry::Registry;
+use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
+use futures_util::future::try_join_all;
+use serde::Serialize;
+use serde_json::ser::{Formatter, Serializer};
+
+use super::failing_field;
+
+/// An object with fields that are a matter of looking: nothing is asked for, and nothing can fail.
+pub(super) trait DirectJson: OutputType + 'static {
+    /// What all elements of a list have in common.
+    type Shared: Send + Sync;
+
+    /// What it has in common with the others.
+    fn common(&self) -> Self::Shared;
+
+    /// A field that can be written.
+    type Field: Send + Sync;
+
+    /// Looks at a selected field, once for all objects; none if it has to be resolved for each.
+    fn field(
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+        common: &Self::Shared,
+    ) -> impl Future<Output = Option<Self::Field>> + Send;
+
+    /// Writes a field's value as JSON.
+    fn write(&self, field: &Self::Field, json: &mut Vec<u8>);
+}
+
+/// The fields to write of each object.
+pub(super) struct FieldPlan<T: DirectJson>(Vec<PlannedField<T>>);
+
+struct PlannedField<T: DirectJson> {
+    /// The field's name in the answer, as JSON, with what stands between it and its neighbours.
+    name: Vec<u8>,
+    field: FieldSource<T>,
+}
+
+enum FieldSource<T: DirectJson> {
+    PerObject(T::Field),
+    /// The same for each element.
+    Constant(Vec<u8>),
+}
+
+impl<T: DirectJson> FieldPlan<T> {
+    /// None if some of the selected fields have to be resolved.
+    pub(super) async fn of(ctx: &ContextSelectionSet<'_>, common: &T::Shared) -> Option<Self> {
+        // A field that fails does so for each object, with the path of each.
+        if failing_field::any_in(&ctx.item.node) {
+            return None;
+        }
+        // An object type selects fields only, each response key once (`document::convert`).
+        let mut fields = Vec::with_capacity(ctx.item.node.items.len());
+        for selection in &ctx.item.node.items {
+            let Selection::Field(field) = &selection.node else { return None };
+            fields.push(field);
+        }
+        let mut plan = Vec::with_capacity(fields.len());
+        for field in fields {
+            let mut name = if plan.is_empty() { Vec::new() } else { b",".to_vec() };
+            write_json(field.node.response_key().node.as_str(), &mut name);
+            name.push(b':');
+            let field = if field.node.name.node == "__typename" {
+                let mut json = Vec::new();
+                write_json(&T::type_name(), &mut json);
+                FieldSource::Constant(json)
+            } else {
+                FieldSource::PerObject(T::field(ctx, field, common).await?)
+            };
+            plan.push(PlannedField { name, field });
+        }
+        Some(Self(plan))
+    }
+
+    /// Writes an object as JSON.
+    pub(super) fn write(&self, object: &T, json: &mut Vec<u8>) {
+        json.push(b'{');
+        for PlannedField { name, field } in &self.0 {
+            json.extend_from_slice(name);
+            match field {
+                FieldSource::PerObject(field) => object.write(field, json),
+                FieldSource::Constant(fixed) => json.extend_from_slice(fixed),
+            }
+        }
+        json.push(b'}');
+    }
+}
+
+/// A list of objects, each of which is part of a row.
+pub(super) struct JsonList<'a, R, T: DirectJson> {
+    pub(super) rows: &'a [R],
+    pub(super) object: fn(&R) -> &T,
+}
+
+impl<R: Sync, T: DirectJson> OutputType for JsonList<'_, R, T> {
+    fn type_name() -> Cow<'static, str> {
+        Vec::<T>::type_name()
+    }
+
+    fn qualified_type_name() -> String {
+        Vec::<T>::qualified_type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        Vec::<T>::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let Some(first) = self.rows.first() else { return Ok(Value::List(Vec::new())) };
+        if let Some(plan) = FieldPlan::of(ctx, &(self.object)(first).common()).await {
+            let mut json = Vec::with_capacity(BYTES * self.rows.len() + 2);
+            for (index, row) in self.rows.iter().enumerate() {
+                json.push(if index == 0 { b'[' } else { b',' });
+                plan.write((self.object)(row), &mut json);
+            }
+            json.push(b']');
+            return Ok(Value::Binary(json.into()));
+        }
+        // As async-graphql resolves a list, but that puts the path of the element in the place of the path
+        // of the field within it that an error has (8.0.0-rc.5, `resolve_list`).
+        let elements = self.rows.iter().map(self.object).enumerate().map(|(index, element)| {
+            let ctx = ctx.with_index(index);
+            async move {
+                element.resolve(&ctx, field).await.map_err(|error| match error.path.is_empty() {
+                    true => ctx.set_error_path(error),
+                    false => error,
+                })
+            }
+        });
+        Ok(Value::List(try_join_all(elements).await?))
+    }
+}
+
+/// An object by itself.
+#[derive(Debug)]
+pub(super) struct JsonObject<T>(pub(super) T);
+
+impl<T: DirectJson> OutputType for JsonObject<T> {
+    fn type_name() -> Cow<'static, str> {
+        T::type_name()
+    }
+
+    fn create_type_info(registry: &mut Registry) -> String {
+        T::create_type_info(registry)
+    }
+
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
+        let Some(plan) = FieldPlan::of(ctx, &self.0.common()).await else {
+            return self.0.resolve(ctx, field).await;
+        };
+        let mut json = Vec::with_capacity(BYTES);
+        plan.write(&self.0, &mut json);
+        Ok(Value::Binary(json.into()))
+    }
+}
+
+/// How much an object usually takes, in bytes.
+const BYTES: usize = 512;
+
+/// An answer as JSON.
+pub(super) fn to_json(answer: &impl Serialize) -> String {
+    let mut json = Vec::with_capacity(1_024);
+    write_json(answer, &mut json);
+    #[expect(clippy::expect_used, reason = "all that is written comes out of strings")]
+    String::from_utf8(json).expect("JSON is UTF-8")
+}
+
+/// Adds a value as JSON.
+pub(super) fn write_json(value: &(impl Serialize + ?Sized), json: &mut Vec<u8>) {
+    let written = value.serialize(&mut Serializer::with_formatter(json, RawBytesFormatter));
+    #[expect(
+        clippy::expect_used,
+        reason = "a value of GraphQL is one of JSON, and memory takes it"
+    )]
+    written.expect("an answer is JSON");
+}
+
+/// Adds, as a JSON string, a text that has nothing to escape: an id or a time.
+pub(super) fn write_text(text: impl Display, json: &mut Vec<u8>) {
+    // Memory takes it.
+    let _ = write!(json, "\"{text}\"");
+}
+
+/// Writes JSON without white space, and bytes as the JSON that they are.
+struct RawBytesFormatter;
+
+impl Formatter for RawBytesFormatter {
+    fn write_byte_array<W: Write + ?Sized>(&mut self, to: &mut W, json: &[u8]) -> io::Result<()> {
+        to.write_all(json)
+    }
+}

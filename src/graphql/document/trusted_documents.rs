@@ -1,0 +1,50 @@
+//! Trusted documents: with a list of them, nothing else is run.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::Context;
+use async_graphql::ServerError;
+
+use super::{Document, DocumentHash, Documents, bare};
+
+/// The documents of a list, by the id that the list gives them and by the hash of their text.
+#[derive(Debug, Default)]
+pub(super) struct TrustedDocuments {
+    by_id: HashMap<String, Arc<Document>>,
+    by_hash: HashMap<DocumentHash, Arc<Document>>,
+}
+
+impl TrustedDocuments {
+    /// Reads a JSON object from ids to texts, as GraphQL Code Generator and Relay's compiler write
+    /// it.
+    ///
+    /// # Errors
+    /// If the file cannot be read, is of another form, or has a document that the schema refuses.
+    pub(super) fn read(path: &Path, documents: &Documents) -> anyhow::Result<Self> {
+        let text = std::fs::read(path).context("cannot read it")?;
+        let texts: HashMap<String, String> =
+            serde_json::from_slice(&text).context("it is no JSON object from ids to documents")?;
+        let mut trusted = Self::default();
+        for (id, text) in texts {
+            let document = documents.prepare(&text, |_| Ok(())).map_err(|errors| {
+                let errors: Vec<_> =
+                    errors.into_iter().map(|ServerError { message, .. }| message).collect();
+                anyhow::anyhow!("the document {id} is not valid: {}", errors.join(" "))
+            })?;
+            let document = Arc::new(document);
+            trusted.by_hash.insert(document.hash, Arc::clone(&document));
+            trusted.by_id.insert(bare(&id).to_owned(), document);
+        }
+        Ok(trusted)
+    }
+
+    pub(super) fn by_id(&self, id: &str) -> Option<Arc<Document>> {
+        self.by_id.get(bare(id)).cloned()
+    }
+
+    pub(super) fn by_hash(&self, hash: DocumentHash) -> Option<Arc<Document>> {
+        self.by_hash.get(&hash).cloned()
+    }
+}

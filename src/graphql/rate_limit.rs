@@ -1,0 +1,261 @@
+//! What a caller may do in a minute. Counted in memory, by each copy of the server for itself: a bucket
+//! that is full at first and fills again evenly (GCRA).
+
+use std::fmt;
+use std::hash::Hash;
+use std::num::NonZeroU32;
+use std::sync::Arc;
+use std::time::Duration;
+
+use governor::clock::Clock as GovernorClock;
+use governor::middleware::StateInformationMiddleware;
+use governor::state::{InMemoryState, NotKeyed};
+use governor::{Quota, RateLimiter};
+use quick_cache::sync::Cache;
+
+use super::document::AuthAttempts;
+use super::error::ApiError;
+use crate::auth::identity::Identity;
+use crate::client_ip::{ClientIp, ClientPrefix};
+use crate::clock::Clock;
+use crate::config::Limits;
+use crate::id::UserId;
+
+/// How many callers are remembered by each limiter. Beyond that those are forgotten, and begin anew,
+/// who were not seen for longest: 15 MB, when full.
+const CALLERS: usize = 50_000;
+
+/// Counts what callers do; nothing, where rate limits are off.
+#[derive(Debug)]
+pub(crate) struct RateLimits(Option<Limiters>);
+
+#[derive(Debug)]
+struct Limiters {
+    cost: Limiter<RateLimitKey>,
+    sign_ins: Limiter<ClientPrefix>,
+    registrations: Limiter<ClientPrefix>,
+}
+
+/// Whose budget an operation is taken from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum RateLimitKey {
+    Viewer(UserId),
+    /// While nobody is signed in.
+    ClientPrefix(ClientPrefix),
+}
+
+impl RateLimitKey {
+    pub(super) fn of(identity: Identity, address: ClientIp) -> Self {
+        match identity {
+            Identity::User(viewer) => Self::Viewer(viewer.user),
+            Identity::Anonymous | Identity::Invalid(_) => Self::ClientPrefix(address.network()),
+        }
+    }
+}
+
+/// What is left to a caller, as the header `RateLimit` tells it
+/// (draft-ietf-httpapi-ratelimit-headers-10).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct QuotaStatus {
+    policy: &'static str,
+    quota: u32,
+    remaining: u32,
+    /// Seconds until all of the quota is there again; until anything is, if nothing remains.
+    reset: u64,
+}
+
+impl QuotaStatus {
+    /// An item of `RateLimit-Policy`.
+    pub(crate) fn policy(self) -> impl fmt::Display {
+        fmt::from_fn(move |f| write!(f, "\"{}\";q={};w=60", self.policy, self.quota))
+    }
+
+    /// An item of `RateLimit`.
+    pub(crate) fn state(self) -> impl fmt::Display {
+        fmt::from_fn(move |f| {
+            write!(f, "\"{}\";r={};t={}", self.policy, self.remaining, self.reset)
+        })
+    }
+}
+
+/// A caller has done too much.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Exceeded {
+    pub(crate) standing: QuotaStatus,
+    /// When to try again.
+    pub(crate) wait: Duration,
+}
+
+impl From<Exceeded> for ApiError {
+    fn from(exceeded: Exceeded) -> Self {
+        Self::RateLimited { wait: exceeded.wait }
+    }
+}
+
+impl RateLimits {
+    pub(crate) fn new(limits: &Limits, clock: &Clock) -> Self {
+        let policy = |name, per_minute| (name, per_minute, clock.clone());
+        Self(Some(Limiters {
+            cost: Limiter::new(policy("cost", limits.cost_per_minute)),
+            sign_ins: Limiter::new(policy("sign-in", limits.sign_ins_per_minute)),
+            registrations: Limiter::new(policy("register", limits.registrations_per_minute)),
+        }))
+    }
+
+    pub(crate) fn off() -> Self {
+        Self(None)
+    }
+
+    /// Charges for the reading of a document that was not known.
+    pub(super) fn charge_reading(&self, from: ClientPrefix, tokens: usize) -> Result<(), Exceeded> {
+        let Some(limiters) = &self.0 else { return Ok(()) };
+        limiters.cost.charge(RateLimitKey::ClientPrefix(from), tokens as u64).map(drop)
+    }
+
+    /// Charges for an operation before it runs, and tells what is left.
+    pub(super) fn charge(
+        &self,
+        attempts: AuthAttempts,
+        from: ClientPrefix,
+        cost: u64,
+        payer: RateLimitKey,
+    ) -> Result<Vec<QuotaStatus>, Exceeded> {
+        let Some(limiters) = &self.0 else { return Ok(Vec::new()) };
+        let mut standings = Vec::with_capacity(2);
+        if attempts.sign_ins > 0 {
+            standings.push(limiters.sign_ins.charge(from, attempts.sign_ins.into())?);
+        }
+        if attempts.registrations > 0 {
+            standings.push(limiters.registrations.charge(from, attempts.registrations.into())?);
+        }
+        standings.push(limiters.cost.charge(payer, cost)?);
+        Ok(standings)
+    }
+
+    /// Charges for another event of a subscription.
+    pub(super) fn charge_event(&self, cost: u64, payer: RateLimitKey) -> Result<(), Exceeded> {
+        let Some(limiters) = &self.0 else { return Ok(()) };
+        limiters.cost.charge(payer, cost).map(drop)
+    }
+}
+
+type Bucket = RateLimiter<NotKeyed, InMemoryState, Clock, StateInformationMiddleware>;
+
+struct Limiter<Key> {
+    policy: &'static str,
+    per_minute: u32,
+    clock: Clock,
+    buckets: Cache<Key, Arc<Bucket>>,
+}
+
+impl<Key: Copy + Eq + Hash> Limiter<Key> {
+    fn new((policy, per_minute, clock): (&'static str, u32, Clock)) -> Self {
+        Self { policy, per_minute, clock, buckets: Cache::new(CALLERS) }
+    }
+
+    fn charge(&self, key: Key, units: u64) -> Result<QuotaStatus, Exceeded> {
+        let standing = |remaining, reset| QuotaStatus {
+            policy: self.policy,
+            quota: self.per_minute,
+            remaining,
+            reset,
+        };
+        let exceeded = |wait: Duration| Exceeded {
+            standing: standing(0, whole_seconds(wait)),
+            wait: Duration::from_secs(whole_seconds(wait)),
+        };
+        let units = u32::try_from(units).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
+        // Never does an error come of a bucket that was not there.
+        let bucket = self.buckets.get_or_insert_with(&key, || Ok::<_, ()>(Arc::new(self.bucket())));
+        let Ok(bucket) = bucket else { return Ok(standing(0, 0)) };
+        match bucket.check_n(units) {
+            Ok(Ok(snapshot)) => {
+                let remaining = snapshot.remaining_burst_capacity();
+                let gone = u64::from(self.per_minute.saturating_sub(remaining));
+                Ok(standing(remaining, (60 * gone).div_ceil(self.per_minute.into())))
+            }
+            Ok(Err(not_until)) => {
+                Err(exceeded(not_until.wait_time_from(GovernorClock::now(&self.clock))))
+            }
+            // It costs more than anybody ever has.
+            Err(_) => Err(exceeded(Duration::from_secs(60))),
+        }
+    }
+
+    fn bucket(&self) -> Bucket {
+        let per_minute = NonZeroU32::new(self.per_minute).unwrap_or(NonZeroU32::MIN);
+        RateLimiter::direct_with_clock(Quota::per_minute(per_minute), self.clock.clone())
+            .with_middleware()
+    }
+}
+
+impl<Key> fmt::Debug for Limiter<Key> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Limiter").field("policy", &self.policy).finish_non_exhaustive()
+    }
+}
+
+impl GovernorClock for Clock {
+    type Instant = Duration;
+
+    fn now(&self) -> Duration {
+        self.elapsed()
+    }
+}
+
+/// Rounded up, so that whoever waits as long as it says does not come too early.
+fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Timestamp;
+
+    fn limiter(per_minute: u32) -> (Limiter<u64>, Clock) {
+        let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
+        (Limiter::new(("test", per_minute, clock.clone())), clock)
+    }
+
+    #[test]
+    fn a_bucket_is_full_at_first_and_fills_evenly() {
+        let (limiter, clock) = limiter(20);
+        for left in (0..20).rev() {
+            let standing = limiter.charge(1, 1).expect("one more");
+            assert_eq!((standing.remaining, standing.reset), (left, u64::from(20 - left) * 3));
+        }
+        let exceeded = limiter.charge(1, 1).expect_err("too many");
+        assert_eq!(exceeded.wait, Duration::from_secs(3));
+        assert_eq!(limiter.charge(2, 1).expect("somebody else").remaining, 19);
+        clock.advance(Duration::from_secs(2));
+        assert_eq!(limiter.charge(1, 1).expect_err("too early").wait, Duration::from_secs(1));
+        clock.advance(Duration::from_secs(1));
+        assert_eq!(limiter.charge(1, 1).expect("as it said").remaining, 0);
+    }
+
+    #[test]
+    fn what_is_refused_is_not_charged() {
+        let (limiter, _) = limiter(20);
+        limiter.charge(1, 15).expect("enough");
+        limiter.charge(1, 6).expect_err("too many");
+        limiter.charge(1, 21).expect_err("more than anybody has");
+        assert_eq!(limiter.charge(1, 5).expect("the rest").remaining, 0);
+    }
+
+    #[test]
+    fn no_more_callers_are_remembered_than_there_is_room_for() {
+        let (limiter, _) = limiter(20);
+        for key in 0..3 * CALLERS as u64 {
+            limiter.charge(key, 1).expect("a caller's first");
+        }
+        assert!(limiter.buckets.len() <= CALLERS, "{}", limiter.buckets.len());
+    }
+
+    #[test]
+    fn the_headers_are_structured_fields() {
+        let standing = QuotaStatus { policy: "sign-in", quota: 20, remaining: 7, reset: 39 };
+        assert_eq!(standing.policy().to_string(), "\"sign-in\";q=20;w=60");
+        assert_eq!(standing.state().to_string(), "\"sign-in\";r=7;t=39");
+    }
+}

@@ -1,0 +1,69 @@
+//! Requests that do not get as far as GraphQL are answered in its form all the same.
+
+use std::borrow::Cow;
+
+use axum::http::{HeaderValue, StatusCode, header};
+use axum::response::{IntoResponse, Response};
+use serde_json::json;
+
+use super::media_type::MediaType;
+use crate::graphql::error::ErrorCode;
+
+/// Why a request was refused.
+#[derive(Clone, Debug)]
+pub(super) struct HttpError {
+    pub(super) code: ErrorCode,
+    message: Cow<'static, str>,
+    /// The number of the request, where the fault is ours.
+    request_id: Option<String>,
+    media_type: MediaType,
+}
+
+impl HttpError {
+    pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into(), request_id: None, media_type: MediaType::Json }
+    }
+
+    /// The same, in the media type that the client likes best.
+    pub(super) fn in_type(self, media_type: MediaType) -> Self {
+        Self { media_type, ..self }
+    }
+
+    /// All of an answer, to a request that was not read.
+    pub(super) fn without_a_request(&self) -> String {
+        let (status, body) = (status(self.code), self.body());
+        format!(
+            "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 1\r\n\
+             Cache-Control: private, no-store\r\nConnection: close\r\n\r\n{body}",
+            self.media_type.text(),
+            body.len()
+        )
+    }
+
+    fn body(&self) -> String {
+        let mut extensions = json!({ "code": self.code.as_str() });
+        if let Some(id) = &self.request_id {
+            extensions["requestId"] = id.as_str().into();
+        }
+        json!({ "errors": [{ "message": self.message, "extensions": extensions }] }).to_string()
+    }
+
+    pub(super) fn of_request(self, id: &str) -> Self {
+        Self { request_id: Some(id.to_owned()), ..self }
+    }
+}
+
+impl IntoResponse for HttpError {
+    fn into_response(self) -> Response {
+        let headers = [(header::CONTENT_TYPE, self.media_type.header())];
+        let mut response = (status(self.code), headers, self.body()).into_response();
+        if matches!(self.code, ErrorCode::RateLimited | ErrorCode::ServiceUnavailable) {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+        }
+        response
+    }
+}
+
+pub(super) fn status(code: ErrorCode) -> StatusCode {
+    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
+}

@@ -1,0 +1,182 @@
+//! `/graphql`: GraphQL over HTTP, and the door to subscriptions.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use async_graphql::parser::types::OperationType;
+use axum::Extension;
+use axum::body::Body;
+use axum::extract::{Request, State};
+use axum::http::request::Parts;
+use axum::http::{HeaderValue, header};
+use axum::response::{IntoResponse, Response};
+
+use super::error_response::HttpError;
+use super::media_type::{Accept, MediaType};
+use super::request::read;
+use super::request_id::RequestId;
+use super::response::{respond, respond_in_events, tell_standings};
+use super::{AppState, cookie, csrf, forwarded, subscription_stream, websocket};
+use crate::auth::identity::Viewer;
+use crate::config::Config;
+use crate::graphql::context::ClientInfo;
+use crate::graphql::error::ErrorCode;
+use crate::graphql::execute::{OperationInfo, OperationOutcome, RequestMeta, SubscriptionStream};
+
+/// Answers an operation, and logs a line about it: no variable, no token, no address.
+pub(super) async fn serve(
+    State(server): State<Arc<AppState>>,
+    Extension(id): Extension<RequestId>,
+    request: Request,
+) -> Response {
+    let started = Instant::now();
+    let (parts, body) = request.into_parts();
+    if websocket::is_wanted(&parts.headers) {
+        return websocket::upgrade(server, parts).await.unwrap_or_else(|refusal| {
+            let line =
+                OperationLogEntry { code: Some(refusal.code), ..OperationLogEntry::default() };
+            let response = refusal.into_response();
+            line.log(&id, "http", Some(response.status().as_u16()), started);
+            response
+        });
+    }
+    let accepted = Accept::by(&parts.headers);
+    let (mut response, line) = match answer(&server, &id, &parts, body, accepted).await {
+        Ok(answered) => answered,
+        Err(refusal) => {
+            let line =
+                OperationLogEntry { code: Some(refusal.code), ..OperationLogEntry::default() };
+            let media_type = accepted.one.unwrap_or(MediaType::Json);
+            (refusal.in_type(media_type).into_response(), line)
+        }
+    };
+    response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
+    line.log(&id, "http", Some(response.status().as_u16()), started);
+    response
+}
+
+pub(super) async fn method_not_allowed() -> Response {
+    let message = "Send operations by POST, or queries by GET.";
+    let mut response = HttpError::new(ErrorCode::MethodNotAllowed, message).into_response();
+    response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
+    response
+}
+
+/// What the log says of an operation.
+#[derive(Debug, Default)]
+pub(super) struct OperationLogEntry {
+    operation: Option<OperationInfo>,
+    viewer: Option<Viewer>,
+    code: Option<ErrorCode>,
+}
+
+impl OperationLogEntry {
+    pub(super) fn of(executed: &OperationOutcome) -> Self {
+        Self { operation: executed.operation.clone(), viewer: executed.viewer, code: executed.code }
+    }
+
+    pub(super) fn begun(subscribed: &SubscriptionStream) -> Self {
+        Self {
+            operation: Some(subscribed.operation.clone()),
+            viewer: subscribed.viewer,
+            code: None,
+        }
+    }
+
+    pub(super) fn log(
+        &self,
+        id: &RequestId,
+        transport: &'static str,
+        status: Option<u16>,
+        started: Instant,
+    ) {
+        let operation = self.operation.as_ref();
+        tracing::info!(
+            target: "bookshelf::operation",
+            request_id = %id.0,
+            transport,
+            operation = operation.and_then(|it| it.name.as_deref()),
+            kind = operation.map(|it| it.kind.to_string()),
+            viewer = self.viewer.map(|viewer| viewer.user.to_string()),
+            code = self.code.map(ErrorCode::as_str),
+            status,
+            duration_ms = started.elapsed().as_secs_f64() * 1_000.0,
+            "operation"
+        );
+    }
+}
+
+async fn answer(
+    server: &Arc<AppState>,
+    id: &RequestId,
+    parts: &Parts,
+    body: Body,
+    accepted: Accept,
+) -> Result<(Response, OperationLogEntry), HttpError> {
+    if accepted.one.is_none() && accepted.many.is_none() {
+        return Err(not_acceptable());
+    }
+    csrf::check(&parts.method, &parts.headers)?;
+    let limits = &server.config.limits;
+    let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
+    let mut client = client(parts, &server.config);
+    client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
+    client.cookie = cookie::shown(&parts.headers);
+    let client = Arc::new(client);
+    let caller = RequestMeta {
+        authorization: parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec()),
+        client: Arc::clone(&client),
+        request_id: Arc::clone(&id.0),
+    };
+    let in_events = accepted.many == Some(MediaType::EventStream);
+    let executed = match server.api.prepare(request, &caller) {
+        Err(refused) => *refused,
+        Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
+            let media_type = accepted.many.ok_or_else(not_acceptable)?;
+            match server.api.subscribe(prepared, &caller).await {
+                Err(refused) => *refused,
+                Ok(subscribed) => {
+                    let line = OperationLogEntry::begun(&subscribed);
+                    let standings = subscribed.standings.clone();
+                    let id = Arc::clone(&id.0);
+                    let mut response =
+                        subscription_stream::respond(server, subscribed, media_type, id);
+                    tell_standings(response.headers_mut(), &standings);
+                    return Ok((response, line));
+                }
+            }
+        }
+        // Nothing is run whose answer nobody takes.
+        Ok(_) if accepted.one.is_none() && !in_events => return Err(not_acceptable()),
+        Ok(prepared) => server.api.execute(prepared, &caller).await,
+    };
+    let line = OperationLogEntry::of(&executed);
+    let mut response = match accepted.one {
+        None if in_events => respond_in_events(executed),
+        media_type => {
+            let media_type = media_type.unwrap_or(MediaType::Json);
+            respond(executed, media_type, server.config.strict_status)
+        }
+    };
+    if let Some(change) = client.cookie_change()
+        && let Some(set) = cookie::set(&parts.headers, &change)
+    {
+        response.headers_mut().insert(header::SET_COOKIE, set);
+    }
+    Ok((response, line))
+}
+
+fn not_acceptable() -> HttpError {
+    let message = "Accept application/graphql-response+json or application/json; for a \
+                   subscription text/event-stream or multipart/mixed, or use WebSocket.";
+    HttpError::new(ErrorCode::NotAcceptable, message)
+}
+
+/// The program that sent a request, on any transport.
+pub(super) fn client(parts: &Parts, config: &Config) -> ClientInfo {
+    let mut client = ClientInfo::at(forwarded::of(parts, &config.trusted_proxies));
+    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
+    client.user_agent = user_agent.map(str::to_owned);
+    client.counts_cost = parts.headers.get("graphql-cost").is_some_and(|mode| mode == "report");
+    client
+}

@@ -1,0 +1,83 @@
+//! SIGKILL, again and again, while eight write.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use crate::support::{Postgres, ServerProcess, User, until};
+
+const WRITERS: usize = 8;
+const KILLS: usize = 10;
+
+/// Writes until it is told to stop, each book until it is acknowledged. Gives the titles that were.
+async fn write(
+    person: User,
+    number: usize,
+    stop: Arc<AtomicBool>,
+    done: Arc<AtomicUsize>,
+) -> Vec<String> {
+    let mut acknowledged = Vec::new();
+    let mut next = 0;
+    while !stop.load(Ordering::Relaxed) {
+        let title = format!("{number}-{next}");
+        // An answer that was lost is asked for again, with the same idempotency key.
+        let answer = person.add(&title, "").await.unwrap_or_default();
+        if answer["data"]["createBook"]["book"]["title"] == title.as_str() {
+            acknowledged.push(title);
+            done.fetch_add(1, Ordering::Relaxed);
+            next += 1;
+        } else {
+            tokio::time::sleep(std::time::Duration::from_millis(5)).await;
+        }
+    }
+    acknowledged
+}
+
+async fn is_killed(mut server: ServerProcess) {
+    let alice = User::register(&server, "alice").await;
+    let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
+    let writers: Vec<_> = (0..WRITERS)
+        .map(|number| {
+            tokio::spawn(write(alice.clone(), number, Arc::clone(&stop), Arc::clone(&done)))
+        })
+        .collect();
+    for kill in 0..KILLS {
+        let before = done.load(Ordering::Relaxed);
+        until("writing", async || done.load(Ordering::Relaxed) > before + 20 + 7 * kill).await;
+        server.kill_and_start_again();
+    }
+    let before = done.load(Ordering::Relaxed);
+    until("writing", async || done.load(Ordering::Relaxed) > before + 20).await;
+    stop.store(true, Ordering::Relaxed);
+
+    let mut found: HashMap<String, usize> = HashMap::new();
+    let mut acknowledged = Vec::new();
+    for writer in writers {
+        acknowledged.extend(writer.await.expect("a writer"));
+    }
+    for title in alice.titles().await {
+        *found.entry(title).or_default() += 1;
+    }
+    eprintln!(
+        "{KILLS} kills, {} books acknowledged, {} of them found",
+        acknowledged.len(),
+        acknowledged.iter().filter(|title| found.contains_key(*title)).count()
+    );
+    assert!(acknowledged.len() > KILLS * 20, "{}", acknowledged.len());
+    for title in &acknowledged {
+        assert_eq!(found.remove(title), Some(1), "{title}");
+    }
+    // At most one of each writer was on its way when it stopped.
+    assert!(found.len() <= WRITERS && found.values().all(|times| *times == 1), "{found:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_there_once_on_sqlite() {
+    is_killed(ServerProcess::start(&[])).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_acknowledged_is_there_once_on_postgres() {
+    let Some(postgres) = Postgres::start() else { return };
+    is_killed(ServerProcess::on(Some(&postgres.url()), &[])).await;
+}

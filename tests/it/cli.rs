@@ -1,0 +1,338 @@
+//! The real binary, as people run it.
+
+use std::process::Command;
+
+use regex::Regex;
+use serde_json::json;
+
+use crate::support::{PASSWORD, ServerProcess, TestDatabase, bookshelf};
+
+/// The session of the README: each block of commands, and the output that is shown below it.
+fn session() -> Vec<(String, String)> {
+    let readme = include_str!("../../README.md");
+    let (_, chapter) = readme.split_once("## A session").expect("the chapter");
+    let (chapter, _) = chapter.split_once("\n## ").expect("its end");
+    let mut session: Vec<(String, String)> = Vec::new();
+    for block in chapter.split("```").skip(1).step_by(2) {
+        match (block.split_once('\n').expect("a block"), session.last_mut()) {
+            (("sh", commands), _) => session.push((commands.to_owned(), String::new())),
+            (("json", output), Some((_, shown))) => output.clone_into(shown),
+            (other, _) => panic!("what is this? {other:?}"),
+        }
+    }
+    session
+}
+
+/// Runs the session in one shell against this address. Gives what each block printed.
+fn run_session(folder: &std::path::Path, address: &str) -> Vec<String> {
+    let blocks = session().into_iter().map(|(commands, _)| format!("{commands}printf '\\036'\n"));
+    let script = blocks.collect::<String>().replace("localhost:8000", address);
+    let shell =
+        Command::new("bash").current_dir(folder).arg("-euc").arg(script).output().expect("bash");
+    assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stderr));
+    let output = String::from_utf8(shell.stdout).expect("UTF-8");
+    output.trim_end_matches('\u{1e}').split('\u{1e}').map(str::to_owned).collect()
+}
+
+/// The text without what differs from run to run.
+fn settled(text: &str) -> String {
+    let mut text = text.to_owned();
+    for (pattern, name) in [
+        (r"eyJ[\w.…-]+", "TOKEN"),
+        (r"(user|book|session)_[0-9a-z]{26}", "${1}_ID"),
+        (r#""(\w+Cursor)":"[\w-]+""#, "$1"),
+        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "TIME"),
+    ] {
+        text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
+    }
+    text
+}
+
+#[tokio::test]
+async fn the_session_of_the_readme_runs_word_for_word() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let program = ServerProcess::start(folder.path(), &database);
+    let printed = run_session(folder.path(), &program.address);
+    let session = session();
+    assert!(session.iter().filter(|(_, shown)| !shown.is_empty()).count() >= 4, "{session:?}");
+    assert_eq!(printed.len(), session.len());
+    for ((commands, shown), printed) in session.iter().zip(printed) {
+        assert_eq!(settled(shown), settled(&printed), "{commands}");
+    }
+}
+
+#[tokio::test]
+async fn logs_tell_what_happened_but_no_secret_and_no_name() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let program = ServerProcess::start(folder.path(), &database);
+    let register = "mutation SignUp($input: RegisterInput!) {
+        register(input: $input) { accessToken refreshToken user { id } }
+    }";
+    let input = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
+    let answer = program.ask("", register, json!({ "input": input })).await;
+    let payload = &answer["data"]["register"];
+    let token = payload["accessToken"].as_str().expect("a token");
+    let create = "mutation { createBook(input: { title: \"Secret Diary\", author: \"A\" }) { book { id } } }";
+    program.ask(token, create, json!({})).await;
+    program.ask("garbage-token", "query Late { books { totalCount } }", json!({})).await;
+    let (_, log) = program.stop("TERM");
+    for secret in [
+        PASSWORD,
+        "ada@example.org",
+        "Secret Diary",
+        "garbage-token",
+        token,
+        payload["refreshToken"].as_str().unwrap(),
+    ] {
+        assert!(!log.contains(secret), "{secret} in {log}");
+    }
+    let lines: Vec<serde_json::Value> = log
+        .lines()
+        .filter_map(|line| serde_json::from_str(line).ok())
+        .filter(|line: &serde_json::Value| line["target"] == "bookshelf::operation")
+        .collect();
+    assert_eq!(lines.len(), 3, "one line per operation: {log}");
+    assert_eq!((&lines[0]["operation"], &lines[0]["kind"]), (&json!("SignUp"), &json!("mutation")));
+    assert_eq!(lines[1]["viewer"], payload["user"]["id"]);
+    assert_eq!(
+        (&lines[2]["operation"], &lines[2]["code"]),
+        (&json!("Late"), &json!("UNAUTHENTICATED"))
+    );
+    for line in lines {
+        assert!(line["request_id"].as_str().is_some_and(|id| id.len() == 32), "{line}");
+        assert!(line["duration_ms"].as_f64().is_some_and(|duration| duration > 0.0), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn what_was_acknowledged_survives_a_kill() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let program = ServerProcess::start(folder.path(), &database);
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
+    let input = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
+    let answer = program.ask("", register, json!({ "input": input })).await;
+    let token = answer["data"]["register"]["accessToken"].as_str().expect("a token").to_owned();
+    let create = "mutation($title: String!) {
+        createBook(input: { title: $title, author: \"A\" }) { book { id } }
+    }";
+    let mut acknowledged = Vec::new();
+    for number in 0..30 {
+        let answer =
+            program.ask(&token, create, json!({ "title": format!("Book {number}") })).await;
+        acknowledged.push(answer["data"]["createBook"]["book"]["id"].clone());
+    }
+    let update =
+        "mutation($id: ID!) { updateBook(id: $id, input: { rating: 5 }) { book { version } } }";
+    for id in &acknowledged[..10] {
+        let answer = program.ask(&token, update, json!({ "id": id })).await;
+        assert_eq!(answer["data"]["updateBook"]["book"]["version"], 2);
+    }
+    let delete = "mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }";
+    for id in acknowledged.drain(20..) {
+        let answer = program.ask(&token, delete, json!({ "id": id })).await;
+        assert_eq!(answer["data"]["deleteBook"]["deletedBookId"], id);
+    }
+    program.kill();
+
+    let program = ServerProcess::start(folder.path(), &database);
+    let list = "{ books(first: 100, orderBy: { direction: ASC }) { nodes { id rating } } }";
+    let answer = program.ask(&token, list, json!({})).await;
+    let nodes = answer["data"]["books"]["nodes"].as_array().expect("books");
+    let found: Vec<_> = nodes.iter().map(|node| node["id"].clone()).collect();
+    assert_eq!(found, acknowledged);
+    let rated = nodes.iter().filter(|node| node["rating"] == 5).count();
+    assert_eq!(rated, 10);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn signals_stop_it_once_what_has_begun_is_done() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    for signal in ["TERM", "INT"] {
+        // A password that takes a second, so that the signal comes while it is hashed.
+        let slow = [("BCRYPT_COST", "14")];
+        let program = ServerProcess::start_with(folder.path(), &database, &slow);
+        let register = "mutation($input: RegisterInput!) {
+            register(input: $input) { user { username } userErrors { code } }
+        }";
+        let input = json!({ "username": signal, "email": format!("{signal}@example.org"), "password": PASSWORD });
+        let before = program.time_spent_hashing();
+        let request = program.request("", register, &json!({ "input": input }));
+        let answer = tokio::spawn(request);
+        program.wait_until_hashing(before).await;
+        let (status, log) =
+            tokio::task::spawn_blocking(move || program.stop(signal)).await.unwrap();
+        assert_eq!(status.code(), Some(0), "{log}");
+        let answer = answer.await.expect("no panic").expect("an answer");
+        assert_eq!(answer["data"]["register"]["user"]["username"], *signal);
+        let stopping = log.find("stopping").expect("a line");
+        assert!(stopping < log.find("\"kind\":\"mutation\"").expect("its line"), "{log}");
+    }
+}
+
+#[tokio::test]
+async fn what_has_expired_is_removed_at_start() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let program = ServerProcess::start(folder.path(), &database);
+    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
+    for name in ["ada", "grace"] {
+        let email = format!("{name}@example.org");
+        let input = json!({ "username": name, "email": email, "password": PASSWORD });
+        program.ask("", register, json!({ "input": input })).await;
+    }
+    program.kill();
+    let of_ada = "(SELECT id FROM users WHERE username = 'ada')";
+    database.execute(&format!("UPDATE sessions SET expires_at = 1 WHERE user_id = {of_ada}")).await;
+    let _program = ServerProcess::start(folder.path(), &database);
+    let started = std::time::Instant::now();
+    while database.number("SELECT count(*) FROM sessions").await != 1 {
+        assert!(started.elapsed() < std::time::Duration::from_secs(30), "it is still there");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM refresh_tokens").await, 1);
+}
+
+#[tokio::test]
+async fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let run = bookshelf(folder.path(), &database)
+        .args(["serve", "--bcrypt-cost", "17"])
+        .env("JWT_SECRETS", "too-short-a-secret")
+        .output()
+        .expect("a process");
+    assert_eq!(run.status.code(), Some(2));
+    let said = String::from_utf8(run.stderr).expect("UTF-8");
+    assert!(
+        said.contains("BCRYPT_COST=17 is not allowed: it takes a whole number from 10 to 16"),
+        "{said}"
+    );
+    assert!(said.contains("JWT_SECRETS is not allowed") && !said.contains("too-short"), "{said}");
+
+    std::fs::write(folder.path().join(".env"), "GRAPHIQL=maybe\n").unwrap();
+    let run = bookshelf(folder.path(), &database).output().expect("a process");
+    assert_eq!(run.status.code(), Some(2));
+    let below = folder.path().join("below");
+    std::fs::create_dir(&below).unwrap();
+    let below = bookshelf(&below, &database).arg("config").status().expect("a process");
+    assert!(below.success(), "the .env of another folder is none of its business");
+    assert!(String::from_utf8_lossy(&run.stderr).contains("GRAPHIQL=maybe"));
+}
+
+#[tokio::test]
+async fn a_list_of_documents_that_cannot_be_trusted_stops_it() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let list = folder.path().join("documents.json");
+    for (content, complaint) in [
+        (r#"{"books":"{ nothing }"}"#, "the document books is not valid: Type `Query` does not"),
+        (r#"["{ __typename }"]"#, "it is no JSON object from ids to documents"),
+    ] {
+        std::fs::write(&list, content).expect("a file");
+        let mut command = bookshelf(folder.path(), &database);
+        let run = command.env("TRUSTED_DOCUMENTS", &list).output().expect("a process");
+        assert_eq!(run.status.code(), Some(1));
+        let said = String::from_utf8(run.stderr).unwrap();
+        assert!(said.contains("TRUSTED_DOCUMENTS=") && said.contains(complaint), "{said}");
+    }
+}
+
+#[tokio::test]
+async fn the_configuration_is_shown_without_its_secrets() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let run = bookshelf(folder.path(), &database)
+        .arg("config")
+        .env(
+            "JWT_SECRETS",
+            "first-secret-first-secret-first-secret,other-secret-other-secret-other-secret",
+        )
+        .env("DATABASE_URL", "postgres://books:s3cr3t@db.example.org/shelf?password=s3cr3t")
+        .output()
+        .expect("a process");
+    assert!(run.status.success());
+    let shown = String::from_utf8(run.stdout).expect("UTF-8");
+    assert!(shown.contains("DATABASE_URL=postgres://…@db.example.org:5432/shelf\n"), "{shown}");
+    assert!(
+        shown.contains("BCRYPT_COST=10\n") && shown.contains("ACCESS_TOKEN_TTL=15m\n"),
+        "{shown}"
+    );
+    assert!(!shown.contains("secret-") && !shown.contains("s3cr3t"), "{shown}");
+}
+
+#[tokio::test]
+async fn migrations_go_up_and_down() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let migrate = |arguments: &[&str]| {
+        let run = bookshelf(folder.path(), &database).arg("migrate").args(arguments).output();
+        let run = run.expect("a process");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).expect("UTF-8")
+    };
+    let all = |state: &str| {
+        let names = ["users", "sessions", "books", "failed_logins", "libraries"];
+        let lines =
+            names.iter().zip(1..).map(|(name, number)| format!("{state} m{number:04}_{name}\n"));
+        lines.collect::<String>()
+    };
+    assert_eq!(migrate(&["status"]), all("pending"));
+    assert_eq!(migrate(&["up"]), all("applied"));
+    assert_eq!(migrate(&["up"]), all("applied"));
+    assert_eq!(database.number("SELECT count(*) FROM books").await, 0);
+    assert!(migrate(&["down"]).ends_with("pending m0005_libraries\n"));
+    assert_eq!(migrate(&["down", "4"]), all("pending"));
+    assert_eq!(migrate(&["up"]), all("applied"));
+}
+
+#[cfg(unix)]
+#[tokio::test]
+async fn the_secret_beside_an_sqlite_file_is_for_its_owner_and_stays() {
+    use std::os::unix::fs::PermissionsExt;
+
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let in_folder = |command: &mut Command| {
+        command.env_remove("JWT_SECRETS").env("DATABASE_URL", "sqlite://data/books.db").status()
+    };
+    let path = folder.path().join("data/books.jwt-secret");
+    let mut secrets = Vec::new();
+    for _ in 0..2 {
+        // A port that is nobody's to bind: everything before that has been done.
+        let status = in_folder(bookshelf(folder.path(), &database).env("LISTEN", "192.0.2.1:80"));
+        assert_eq!(status.expect("a process").code(), Some(1));
+        assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        secrets.push(std::fs::read_to_string(&path).unwrap());
+    }
+    assert_eq!(secrets[0], secrets[1]);
+    assert_eq!(secrets[0].trim().len(), 64);
+    let mode = std::fs::metadata(folder.path().join("data")).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o700);
+    let database = std::fs::metadata(folder.path().join("data/books.db")).unwrap();
+    assert_eq!(database.permissions().mode() & 0o777, 0o600);
+}
+
+#[test]
+fn help_tells_every_variable() {
+    let run = Command::new(env!("CARGO_BIN_EXE_bookshelf")).arg("--help").env_clear().output();
+    let help = String::from_utf8(run.expect("a process").stdout).expect("UTF-8");
+    let example = include_str!("../../.env.example");
+    let readme = include_str!("../../README.md");
+    let variables = Regex::new(r"\[env: (\w+)").unwrap();
+    let variables: Vec<_> = variables.captures_iter(&help).map(|it| it[1].to_owned()).collect();
+    assert!(variables.len() >= 12, "{help}");
+    // Those have a page of their own.
+    for variable in variables.into_iter().filter(|it| !it.starts_with("LIMIT_")) {
+        assert!(example.contains(&format!("{variable}=")), "{variable} in .env.example");
+        assert!(readme.contains(&format!("`{variable}`")), "{variable} in README.md");
+    }
+}
+
+#[tokio::test]
+async fn every_limit_is_documented_with_its_default() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let run = bookshelf(folder.path(), &database).arg("config").output().expect("a process");
+    let shown = String::from_utf8(run.stdout).expect("UTF-8");
+    let documented = include_str!("../../docs/limits.md");
+    let in_force: Vec<_> = shown.lines().filter(|line| line.starts_with("LIMIT_")).collect();
+    assert!(in_force.len() > 30, "{shown}");
+    for line in &in_force {
+        let (variable, default) = line.split_once('=').expect("a value");
+        let row = format!("| `{variable}` | {default} | ");
+        assert!(documented.contains(&row), "{row}");
+    }
+    assert_eq!(documented.matches("\n| `LIMIT_").count(), in_force.len());
+}

@@ -1,0 +1,290 @@
+//! What one caller may do in a minute.
+
+use serde_json::json;
+use tokio_tungstenite::tungstenite::Error;
+
+use crate::support::{Actor, Socket, TestApp, TestResponse};
+
+async fn limited() -> TestApp {
+    TestApp::with(|config| config.rate_limits = true).await
+}
+
+/// Signs in with a wrong password, as somebody else each time.
+async fn guess(actor: &Actor, number: usize) -> TestResponse {
+    actor.login(&format!("nobody{number}@example.org"), "wrong password").await
+}
+
+/// Tells for how many seconds to wait.
+#[track_caller]
+fn wait(answer: &TestResponse) -> u64 {
+    assert_eq!(answer.code(), "RATE_LIMITED", "{answer:?}");
+    let wait = answer.error()["extensions"]["retryAfter"].as_u64().expect("seconds");
+    assert_eq!(answer.header("retry-after"), Some(wait.to_string().as_str()));
+    wait
+}
+
+#[tokio::test]
+async fn an_address_signs_in_20_times_a_minute() {
+    let app = limited().await;
+    let (here, there) = (app.anon().from("192.0.2.1"), app.anon().from("192.0.2.2"));
+    let token = app.alice().await.refresh_token;
+    for number in 0..19 {
+        assert_eq!(guess(&here, number).await.refusals(), ["INVALID_CREDENTIALS -"]);
+    }
+    let last = here.refresh(&token).await;
+    last.payload();
+    assert_eq!(
+        last.header("ratelimit-policy"),
+        Some("\"sign-in\";q=20;w=60, \"cost\";q=100000;w=60")
+    );
+    assert!(last.header("ratelimit").unwrap().starts_with("\"sign-in\";r=0;t=60, \"cost\";r=99"));
+    let refused = guess(&here, 19).await;
+    assert_eq!(wait(&refused), 3);
+    assert_eq!(refused.header("ratelimit"), Some("\"sign-in\";r=0;t=3"));
+    assert_eq!(guess(&there, 20).await.refusals(), ["INVALID_CREDENTIALS -"]);
+
+    app.pass(2);
+    assert_eq!(wait(&guess(&here, 21).await), 1);
+    app.pass(1);
+    assert_eq!(guess(&here, 22).await.refusals(), ["INVALID_CREDENTIALS -"]);
+    assert_eq!(wait(&here.refresh(&token).await), 3);
+    // Nothing else waits.
+    assert_eq!(here.ask("{ __typename }").await.data(), "Query");
+}
+
+#[tokio::test]
+async fn a_refusal_has_its_status_and_nothing_happens() {
+    let app = limited().await;
+    for number in 0..10 {
+        app.anon().registered(&format!("reader{number}")).await;
+    }
+    let anon = app.anon().with("accept", "application/graphql-response+json");
+    let refused = anon.register("late", "late@example.org", "correct horse battery staple").await;
+    assert_eq!(refused.status, 429);
+    assert_eq!(wait(&refused), 6);
+    assert_eq!(app.db_count("users").await, 10);
+}
+
+#[tokio::test]
+async fn aliases_count_as_often_as_they_try() {
+    let app = TestApp::with(|config| {
+        config.rate_limits = true;
+        config.limits.sign_in_fields = 5;
+    })
+    .await;
+    let login = |alias: usize, account: usize| {
+        format!(
+            "a{alias}: login(input: {{ email: \"nobody{account}@example.org\", password: \"wrong\" }})
+                {{ userErrors {{ code }} }} "
+        )
+    };
+    let logins = |number: usize| (0..number).map(|it| login(it, it)).collect::<String>();
+    for _ in 0..3 {
+        let answer = app.anon().ask(&format!("mutation {{ {} }}", logins(5))).await.json();
+        assert_eq!(
+            answer["data"]["a4"]["userErrors"][0]["code"], "INVALID_CREDENTIALS",
+            "{answer}"
+        );
+    }
+    // 5 are left, and would be gone.
+    app.anon().ask(&format!("mutation {{ {} }}", logins(4))).await.json();
+    assert_eq!(wait(&app.anon().ask(&format!("mutation {{ {} }}", logins(2))).await), 3);
+    let by_get = "/graphql?query=mutation%7Blogout%7BrevokedSessions%7D%7D";
+    assert_eq!(app.anon().get(by_get).await.status, 405, "no attempts come by GET");
+}
+
+#[tokio::test]
+async fn a_websocket_is_no_way_around() {
+    let app = limited().await;
+    let listening = app.listen();
+    let mut socket = Socket::open(listening.address).await;
+    socket.say(json!({ "type": "connection_init" })).await;
+    socket.hear().await;
+    let query =
+        "mutation($email: String!) { login(input: { email: $email, password: \"wrong-password\" })
+        { userErrors { code } } }";
+    for number in 0..=20 {
+        let variables = json!({ "email": format!("nobody{number}@example.org") });
+        let payload = json!({ "query": query, "variables": variables });
+        socket.say(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        let next = socket.hear().await;
+        assert_eq!(socket.hear().await["type"], "complete");
+        let errors = &next["payload"]["errors"];
+        match number {
+            20 => assert_eq!(
+                errors[0]["extensions"],
+                json!({ "code": "RATE_LIMITED", "retryAfter": 3 })
+            ),
+            _ => assert_eq!(*errors, json!(null), "{next}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn only_a_trusted_proxy_says_who_is_calling() {
+    let app = TestApp::with(|config| {
+        config.rate_limits = true;
+        config.limits.sign_ins_per_minute = 1;
+        config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let through = |proxy: &str, told: &str| app.anon().from(proxy).with("x-forwarded-for", told);
+    guess(&through("192.0.2.1", "198.51.100.1"), 1).await.refusals();
+    wait(&guess(&through("192.0.2.1", "198.51.100.2"), 2).await);
+    guess(&through("10.0.0.1", "198.51.100.1"), 3).await.refusals();
+    guess(&through("10.0.0.1", "198.51.100.2"), 4).await.refusals();
+    wait(&guess(&through("10.0.0.2", "203.0.113.1, 198.51.100.2"), 5).await);
+    // The neighbours in a /64 are one caller.
+    guess(&through("10.0.0.1", "2001:db8:0:1::1"), 6).await.refusals();
+    wait(&guess(&through("10.0.0.1", "2001:db8:0:1::2"), 7).await);
+    guess(&through("10.0.0.1", "2001:db8:0:2::1"), 8).await.refusals();
+}
+
+#[tokio::test]
+async fn a_viewer_has_a_budget_and_so_has_an_address() {
+    let app = TestApp::with(|config| {
+        config.rate_limits = true;
+        config.limits.cost_per_minute = 600;
+    })
+    .await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    // 302, 301 times 2 is more than there is.
+    let books = "{ books(first: 100) { nodes { id title author } } }";
+    let first = alice.ask(books).await;
+    assert_eq!(first.header("ratelimit-policy"), Some("\"cost\";q=600;w=60"));
+    assert_eq!(first.header("ratelimit"), Some("\"cost\";r=298;t=31"));
+    first.data();
+    // Wherever she calls from.
+    let refused = alice.clone().from("192.0.2.9").ask(books).await;
+    assert_eq!(wait(&refused), 1);
+    assert_eq!(refused.status, 200, "plain JSON");
+    bob.ask(books).await.data();
+    app.pass(1);
+    alice.ask(books).await.data();
+    // Nobody in particular has the budget of the address.
+    let anon = |address: &str| app.anon().from(address);
+    let fields = format!("{{ {} }}", "__typename ".repeat(290));
+    anon("198.51.100.3").ask(&fields).await.data();
+    for _ in 0..2 {
+        anon("198.51.100.1").ask(&fields).await.data();
+    }
+    wait(&anon("198.51.100.1").ask(&fields).await);
+    anon("198.51.100.2").ask("{ __typename }").await.data();
+}
+
+#[tokio::test]
+async fn a_document_that_is_not_known_costs_its_tokens() {
+    let app = TestApp::with(|config| {
+        config.rate_limits = true;
+        config.limits.cost_per_minute = 100;
+    })
+    .await;
+    let anon = app.anon().from("192.0.2.1");
+    // 42 tokens and 40 fields, of which none is there.
+    let wrong = |name: &str| format!("{{ {} }}", format!("{name} ").repeat(40));
+    for name in ["a", "b"] {
+        let answer = anon.ask(&wrong(name)).await.json();
+        assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    }
+    let refused = anon.ask(&wrong("c")).await;
+    assert!(wait(&refused) > 0);
+    assert_eq!(refused.header("ratelimit").map(|it| it.starts_with("\"cost\";r=0;")), Some(true));
+    // One that is known costs nothing to read.
+    app.anon().ask("{ __typename }").await.data();
+    anon.ask("{ __typename }").await.data();
+}
+
+#[tokio::test]
+async fn events_wait_for_the_budget_and_none_is_lost() {
+    let app = TestApp::start().await;
+    let limited = app
+        .copy_with(|config| {
+            config.rate_limits = true;
+            config.limits.cost_per_minute = 60;
+        })
+        .await;
+    let alice = app.alice().await.at(&limited.router);
+    // 20 now, and 20 for each event.
+    let fields = "id title author notes version rating isbn createdAt updatedAt ";
+    let query = format!("subscription {{ bookChanged {{ book {{ {fields}{fields} }} }} }}");
+    let mut frames = alice.listen("text/event-stream", &query).await;
+    assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
+    assert_eq!(frames.headers["ratelimit"], "\"cost\";r=40;t=20");
+    let bare = "mutation { createBook(input: { title: \"Emma\", author: \"Jane Austen\" }) { __typename } }";
+    for _ in 0..5 {
+        alice.ask(bare).await.data();
+    }
+    // What she had is 60 less 20, and 10 for the books: one event, and the next one waits.
+    frames.next().await;
+    let waiting = tokio::spawn(async move {
+        for _ in 0..4 {
+            frames.next().await;
+        }
+    });
+    for _ in 0..100 {
+        tokio::task::yield_now().await;
+    }
+    assert!(!waiting.is_finished());
+    for _ in 0..1_000 {
+        app.pass(1);
+        for _ in 0..20 {
+            tokio::task::yield_now().await;
+        }
+        if waiting.is_finished() {
+            return waiting.await.expect("all five");
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+    }
+    panic!("an event was lost");
+}
+
+#[tokio::test]
+async fn for_measurements_nothing_is_counted() {
+    let app = TestApp::start().await;
+    for number in 0..25 {
+        let answer = guess(&app.anon(), number).await;
+        assert_eq!(answer.refusals(), ["INVALID_CREDENTIALS -"]);
+        assert_eq!(answer.header("ratelimit"), None);
+        assert_eq!(answer.header("ratelimit-policy"), None);
+    }
+    for _ in 0..12 {
+        assert_eq!(
+            app.anon().login("same@example.org", "wrong").await.refusals(),
+            ["INVALID_CREDENTIALS -"]
+        );
+    }
+    assert_eq!(app.db_count("failed_logins").await, 0);
+}
+
+#[tokio::test]
+async fn an_address_has_so_many_websockets() {
+    let app = TestApp::with(|config| {
+        config.limits.address_websockets = 2;
+        config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
+    })
+    .await;
+    let listening = app.listen();
+    let open = async |client: &'static str| {
+        let headers =
+            [("sec-websocket-protocol", "graphql-transport-ws"), ("x-forwarded-for", client)];
+        Socket::connect(listening.address, &headers).await
+    };
+    let first = open("192.0.2.1").await.expect("a WebSocket");
+    let _second = open("192.0.2.1").await.expect("a WebSocket");
+    match open("192.0.2.1").await {
+        Err(Error::Http(answer)) => {
+            assert_eq!(answer.status(), 429);
+            assert_eq!(answer.headers()["retry-after"], "1");
+        }
+        other => panic!("a third: {}", other.is_ok()),
+    }
+    let _another = open("192.0.2.2").await.expect("somebody else's");
+    drop(first);
+    for _ in 0..500 {
+        if open("192.0.2.1").await.is_ok() {
+            return;
+        }
+        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
+    }
+    panic!("its place is still taken");
+}
