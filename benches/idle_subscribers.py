@@ -1,6 +1,6 @@
 """Opens subscriptions that hear nothing, so that requests can be measured beside them.
 
-    LIMIT_ADDRESS_CONNECTIONS=4096 bookshelf serve
+    LIMIT_CONNECTIONS_PER_CLIENT=4096 bookshelf serve
     python3 benches/idle_subscribers.py http://127.0.0.1:8000 ACCESS_TOKEN 1000
 """
 import socket

@@ -106,7 +106,7 @@ fn config(path: PathBuf) -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         database: Database::Sqlite(path),
-        database_pool: None,
+        database_pool_size: None,
         jwt_secrets: JwtSecrets::Configured(vec!["0123456789abcdef0123456789abcdef".into()]),
         access_token_ttl: Duration::from_secs(900),
         refresh_token_ttl: Duration::from_secs(86_400),

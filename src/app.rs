@@ -24,7 +24,7 @@ use crate::id::IdGenerator;
 use crate::store::{StatementObserver, Store};
 
 /// How often expired sessions and tokens are removed.
-const PURGE_EVERY: Duration = Duration::from_secs(3_600);
+const PURGE_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// A server that is ready: its tables are there and its port is bound.
 pub struct App {
@@ -32,7 +32,7 @@ pub struct App {
     door: HttpServer,
     listener: TcpListener,
     services: Arc<Services>,
-    drain_timeout: Duration,
+    shutdown_timeout: Duration,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -55,7 +55,7 @@ impl App {
     /// If any of that fails.
     pub async fn build(config: Config, surroundings: Overrides) -> anyhow::Result<Self> {
         let Overrides { clock, observer, schema } = surroundings;
-        let store = Store::connect(&config.database, config.database_pool, observer)
+        let store = Store::connect(&config.database, config.database_pool_size, observer)
             .await
             .with_context(|| format!("cannot open the database {}", config.database))?;
         store.migrate().await.context("cannot bring the tables up to date")?;
@@ -84,14 +84,14 @@ impl App {
             .with_context(|| format!("cannot listen on {}", config.listen))?;
         let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
         let (proxies, limits) = (config.trusted_proxies.clone(), config.limits.clone());
-        let drain_timeout = limits.drain_timeout;
+        let shutdown_timeout = limits.shutdown_timeout;
         let services_of_server = Arc::clone(&services);
         let server =
             AppState::new(services_of_server, api, config, stopping.clone(), tasks.clone());
         let router = http::router(server);
         let door =
             HttpServer::new(router.clone(), &proxies, &limits, stopping.clone(), tasks.clone());
-        Ok(Self { router, door, listener, services, drain_timeout, stopping, tasks })
+        Ok(Self { router, door, listener, services, shutdown_timeout, stopping, tasks })
     }
 
     /// The routes, for whoever calls them without a socket.
@@ -109,7 +109,7 @@ impl App {
 
     /// Serves until `stop` is done, then finishes what has begun.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { router: _, door, listener, services, drain_timeout, stopping, tasks } = self;
+        let Self { router: _, door, listener, services, shutdown_timeout, stopping, tasks } = self;
         let purge = tokio::spawn(purge(services));
         tokio::select! {
             () = door.serve(listener) => {}
@@ -118,7 +118,7 @@ impl App {
         tracing::info!("stopping");
         stopping.cancel();
         tasks.close();
-        if timeout(drain_timeout, tasks.wait()).await.is_err() {
+        if timeout(shutdown_timeout, tasks.wait()).await.is_err() {
             tracing::warn!("some requests did not end in time");
         }
         purge.abort();
@@ -128,7 +128,7 @@ impl App {
 
 /// Removes what has expired, now and from then on.
 async fn purge(services: Arc<Services>) {
-    let mut ticks = interval(PURGE_EVERY);
+    let mut ticks = interval(PURGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;

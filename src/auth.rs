@@ -30,7 +30,7 @@ use session_cache::SessionCache;
 const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
 /// How long to wait for the database to come back before it is asked again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The longest name of a client that is kept, in characters.
 const USER_AGENT_CHARS: usize = 255;
@@ -88,8 +88,8 @@ impl Auth {
             access_tokens: AccessTokens::new(&secrets, config.access_token_ttl)?,
             live_sessions: SessionCache::default(),
             refresh_token_ttl: config.refresh_token_ttl,
-            failed_logins: config.rate_limits.then_some(config.limits.failed_logins),
-            passwords: HashingPool::new(config.bcrypt_cost, config.limits.waiting_passwords)?,
+            failed_logins: config.rate_limits.then_some(config.limits.failed_login_burst),
+            passwords: HashingPool::new(config.bcrypt_cost, config.limits.password_queue)?,
         })
     }
 
@@ -117,11 +117,11 @@ impl Auth {
     }
 
     /// Waits until this viewer's token is good for nothing any more, and tells why.
-    pub(crate) async fn rejection(&self, viewer: Viewer) -> AuthFailure {
+    pub(crate) async fn wait_until_revoked(&self, viewer: Viewer) -> AuthFailure {
         let mut ending = self.store.events().session(viewer.session);
         // It may have ended, on any copy of the server, just before we listened.
         self.live_sessions.forget(viewer.session);
-        if !self.is_live_in_the_end(viewer).await {
+        if !self.is_live_with_retry(viewer).await {
             return AuthFailure::SessionEnded;
         }
         tokio::select! {
@@ -131,11 +131,11 @@ impl Auth {
     }
 
     /// The same as [`Auth::is_live`], however long the database is away.
-    pub(crate) async fn is_live_in_the_end(&self, viewer: Viewer) -> bool {
+    pub(crate) async fn is_live_with_retry(&self, viewer: Viewer) -> bool {
         loop {
             match self.is_live(viewer).await {
                 Ok(live) => return live,
-                Err(_) => tokio::time::sleep(ASK_AGAIN).await,
+                Err(_) => tokio::time::sleep(RETRY_INTERVAL).await,
             }
         }
     }

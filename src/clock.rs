@@ -144,7 +144,7 @@ impl Clock {
                     return;
                 }
                 let left = u64::try_from(instant.0.saturating_sub(now.0)).unwrap_or(0);
-                tokio::time::sleep(Duration::from_millis(left).min(LOOK_AGAIN)).await;
+                tokio::time::sleep(Duration::from_millis(left).min(CLOCK_RECHECK)).await;
             },
             Source::Manual(now) => {
                 // The sender lives in `self`.
@@ -160,7 +160,7 @@ impl Clock {
 }
 
 /// How long a wait trusts that the system's clock goes evenly.
-const LOOK_AGAIN: Duration = Duration::from_secs(60);
+const CLOCK_RECHECK: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
 mod tests {

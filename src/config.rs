@@ -28,7 +28,7 @@ pub struct Config {
     pub database: Database,
     /// Connections to PostgreSQL for single statements, and the most, beside those, for what takes several;
     /// with SQLite, readers for searches. Sized to the machine when absent.
-    pub database_pool: Option<NonZeroU32>,
+    pub database_pool_size: Option<NonZeroU32>,
     /// Signs and verifies access tokens: the first signs, all verify.
     pub jwt_secrets: JwtSecrets,
     /// How long an access token is good for.

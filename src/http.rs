@@ -63,7 +63,7 @@ impl AppState {
         stopping: CancellationToken,
         tasks: TaskTracker,
     ) -> Self {
-        let websockets = ConnectionLimiter::new(usize::MAX, config.limits.address_websockets);
+        let websockets = ConnectionLimiter::new(usize::MAX, config.limits.websockets_per_client);
         Self { services, api, config, stopping, websockets, tasks }
     }
 }

@@ -60,10 +60,10 @@ const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
 /// A connection that was idle for longer is asked whether it still lives before it is used. A server
 /// with much to do has none that idle so long, and one with little has the time.
-const TRUSTED_IDLE: Duration = Duration::from_millis(20);
+const PING_AFTER_IDLE: Duration = Duration::from_millis(20);
 
 /// How many rows are purged with one statement, so that nobody waits for long.
-const PURGED_AT_ONCE: u64 = 1_000;
+const PURGE_BATCH_SIZE: u64 = 1_000;
 
 /// The number by which servers on one PostgreSQL agree who migrates ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
@@ -88,7 +88,7 @@ impl Store {
         pool: Option<NonZeroU32>,
         observer: Option<StatementObserver>,
     ) -> anyhow::Result<Self> {
-        let connections = pool.map_or_else(connections_for_this_machine, NonZeroU32::get);
+        let connections = pool.map_or_else(default_pool_size, NonZeroU32::get);
         let outage = Arc::new(LastOutage::default());
         let observed = |mut connection: DatabaseConnection| {
             if let Some(observer) = observer.clone() {
@@ -98,7 +98,7 @@ impl Store {
         };
         let (way, reader, writer, gate) = match database {
             Database::Sqlite(path) => {
-                make_file(path)?;
+                create_database_file(path)?;
                 // The writer comes first: it makes the file and sets its journal.
                 let writer = observed(Connector::connect(sqlite(path, 1, false)).await?);
                 let reader = observed(Connector::connect(sqlite(path, connections, true)).await?);
@@ -152,9 +152,9 @@ impl Store {
     }
 
     /// Tells that sessions have ended.
-    async fn tell_ended(&self, sessions: &[SessionId]) {
+    async fn publish_sessions_ended(&self, sessions: &[SessionId]) {
         let ended: Vec<_> = sessions.iter().map(|session| Event::SessionEnded(*session)).collect();
-        self.events.tell(&ended).await;
+        self.events.publish(&ended).await;
     }
 
     /// Removes what has expired.
@@ -208,7 +208,7 @@ impl Store {
 }
 
 /// Four per core: fewer slow writes down, more are not quicker.
-fn connections_for_this_machine() -> u32 {
+fn default_pool_size() -> u32 {
     let cores = available_parallelism().map_or(1, NonZero::get);
     4 * u32::try_from(cores).unwrap_or(1)
 }
@@ -238,9 +238,9 @@ fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
 fn postgres(url: &str, connections: u32, outage: Arc<LastOutage>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     common(&mut options, connections)
-        .test_before_acquire_if_idle_for(TRUSTED_IDLE)
+        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
         .map_sqlx_postgres_before_acquire(move |_, connection| {
-            let trusted = outage.is_over_for(connection.age);
+            let trusted = outage.predates(connection.age);
             Box::pin(async move { Ok(trusted) })
         })
         .statement_timeout(STATEMENT_TIMEOUT)
@@ -254,7 +254,7 @@ fn common(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions
 
 /// Makes the file of a database, and its folder, where they are missing: for their owner only, since
 /// password hashes will be in there. SQLite gives the files beside it the same mode.
-fn make_file(path: &Path) -> std::io::Result<()> {
+fn create_database_file(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let mut builder = DirBuilder::new();
         builder.recursive(true);

@@ -13,20 +13,20 @@ CREATE FUNCTION pg_temp.millis(t timestamptz) RETURNS bigint LANGUAGE sql IMMUTA
   SELECT floor(extract(epoch FROM t) * 1000)::bigint
 $$;
 
-INSERT INTO users (id, username, username_key, email, email_key, password_hash, created_at)
+INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, created_at)
 SELECT pg_temp.key(id), username, lower(username), email, lower(email), password_hash,
        pg_temp.millis(created_at)
 FROM reference.users ORDER BY id;
 
 -- Within one statement the trigger would leave a version of a library's row behind for each of its books.
-ALTER TABLE books DISABLE TRIGGER library_grows;
+ALTER TABLE books DISABLE TRIGGER book_counts_increment;
 
-INSERT INTO books (id, owner_id, title, title_key, author, author_key, isbn, rating, notes, notes_key,
+INSERT INTO books (id, owner_id, title, title_folded, author, author_folded, isbn, rating, notes, notes_folded,
                    version, created_at, updated_at)
 SELECT pg_temp.key(id), pg_temp.key(user_id), title, lower(title), author, lower(author), isbn, rating,
        notes, lower(notes), 1, pg_temp.millis(created_at), pg_temp.millis(created_at)
 FROM reference.books ORDER BY id;
 
-ALTER TABLE books ENABLE TRIGGER library_grows;
+ALTER TABLE books ENABLE TRIGGER book_counts_increment;
 
-INSERT INTO libraries (owner_id, books) SELECT owner_id, count(*) FROM books GROUP BY owner_id;
+INSERT INTO book_counts (owner_id, count) SELECT owner_id, count(*) FROM books GROUP BY owner_id;

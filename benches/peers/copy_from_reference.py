@@ -30,15 +30,15 @@ def main(reference, bookshelf):
     db = sqlite3.connect(bookshelf)
     users = source.execute("SELECT id, username, email, password_hash, created_at FROM users ORDER BY id")
     db.executemany(
-        "INSERT INTO users (id, username, username_key, email, email_key, password_hash, created_at)"
+        "INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
         ((key(n), name, fold(name), email, fold(email), password_hash, millis(at))
          for n, name, email, password_hash, at in users))
     books = source.execute(
         "SELECT id, user_id, title, author, isbn, rating, notes, created_at FROM books ORDER BY id")
     db.executemany(
-        "INSERT INTO books (id, owner_id, title, title_key, author, author_key, isbn, rating, notes,"
-        " notes_key, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
+        "INSERT INTO books (id, owner_id, title, title_folded, author, author_folded, isbn, rating, notes,"
+        " notes_folded, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
         ((key(n), key(owner), title, fold(title), author, fold(author), isbn, rating, notes, fold(notes),
           millis(at), millis(at))
          for n, owner, title, author, isbn, rating, notes, at in books))

@@ -7,7 +7,7 @@
 --
 --     CREATE TABLE o AS SELECT array_agg(id) AS own FROM (SELECT id FROM users ORDER BY id LIMIT 50) u;
 \set n random(1, 50)
-INSERT INTO books (id, owner_id, title, title_key, author, author_key, rating, notes, notes_key, idempotency_key,
+INSERT INTO books (id, owner_id, title, title_folded, author, author_folded, rating, notes, notes_folded, idempotency_key,
                    version, created_at, updated_at)
 VALUES (gen_random_uuid(), (SELECT own[:n] FROM o), 'Bench word title here', 'bench word title here' || random(),
         'Ada Whitfield', 'ada whitfield', 3, repeat('word ', 40), repeat('word ', 40), gen_random_uuid()::text,

@@ -16,13 +16,13 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("id").uuid().not_null().primary_key())
             .col(ColumnDef::new("owner_id").uuid().not_null())
             .col(ColumnDef::new("title").text().not_null())
-            .col(folded(manager, "title_key").not_null())
+            .col(folded(manager, "title_folded").not_null())
             .col(ColumnDef::new("author").text().not_null())
-            .col(folded(manager, "author_key").not_null())
+            .col(folded(manager, "author_folded").not_null())
             .col(ColumnDef::new("isbn").text())
             .col(ColumnDef::new("rating").small_integer())
             .col(ColumnDef::new("notes").text())
-            .col(folded(manager, "notes_key"))
+            .col(folded(manager, "notes_folded"))
             .col(ColumnDef::new("idempotency_key").text())
             .col(ColumnDef::new("version").integer().not_null())
             .col(ColumnDef::new("created_at").big_integer().not_null())
@@ -51,8 +51,8 @@ impl MigrationTrait for Migration {
         for (name, column) in [
             ("books_by_created_at", "created_at"),
             ("books_by_updated_at", "updated_at"),
-            ("books_by_title", "title_key"),
-            ("books_by_author", "author_key"),
+            ("books_by_title", "title_folded"),
+            ("books_by_author", "author_folded"),
         ] {
             manager.create_index(on_books(name).col(column).col("id").take()).await?;
         }

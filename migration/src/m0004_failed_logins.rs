@@ -11,13 +11,13 @@ impl MigrationTrait for Migration {
         let failed_logins = Table::create()
             .table("failed_logins")
             .col(ColumnDef::new("account_hash").binary_len(32).not_null().primary_key())
-            .col(ColumnDef::new("forgotten_at").big_integer().not_null())
+            .col(ColumnDef::new("resets_at").big_integer().not_null())
             .take();
         manager.create_table(failed_logins).await?;
         let index = Index::create()
             .name("failed_logins_forgotten")
             .table("failed_logins")
-            .col("forgotten_at")
+            .col("resets_at")
             .take();
         manager.create_index(index).await
     }

@@ -55,7 +55,7 @@ pub(crate) struct VerifiedClaims {
 }
 
 /// How many tokens are remembered: some megabytes, when full.
-const REMEMBERED: usize = 10_000;
+const TOKEN_CACHE_SIZE: usize = 10_000;
 
 impl AccessTokens {
     pub(crate) fn new(secrets: &[SecretString], ttl: Duration) -> anyhow::Result<Self> {
@@ -79,7 +79,7 @@ impl AccessTokens {
             verifying: secrets.iter().map(verifying).collect(),
             validation,
             ttl,
-            signed: Cache::new(REMEMBERED),
+            signed: Cache::new(TOKEN_CACHE_SIZE),
         })
     }
 

@@ -13,7 +13,7 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tokio::sync::oneshot;
 
 use crate::client_ip::ClientPrefix;
-use crate::input::password::{LONGEST_BYTES, Password};
+use crate::input::password::{MAX_BYTES, Password};
 use crate::input::validation_error::ValidationError;
 use crate::store::users::User;
 
@@ -59,7 +59,7 @@ impl HashingPool {
         for number in 0..cores {
             let queue = Arc::clone(&queue);
             thread::Builder::new().name(format!("password-{number}")).spawn(move || {
-                give_way();
+                lower_thread_priority();
                 while let Some(job) = queue.take() {
                     job();
                 }
@@ -68,7 +68,7 @@ impl HashingPool {
         Ok(Self { queue, cost })
     }
 
-    pub(crate) fn asked_by(&self, caller: ClientPrefix) -> PasswordHasher<'_> {
+    pub(crate) fn for_client(&self, caller: ClientPrefix) -> PasswordHasher<'_> {
         PasswordHasher { passwords: self, caller }
     }
 }
@@ -108,17 +108,17 @@ impl PasswordHasher<'_> {
         user: Option<&User>,
         password: &str,
     ) -> Result<bool, HashError> {
-        let possible = password.len() <= LONGEST_BYTES && !password.contains('\0');
+        let possible = password.len() <= MAX_BYTES && !password.contains('\0');
         let known = user.filter(|_| possible).map(|user| user.password_hash.clone());
         let (password, right_if_equal) =
             if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
         let cost = self.passwords.cost;
-        let hash = known.unwrap_or_else(|| nobodys_hash(cost));
+        let hash = known.unwrap_or_else(|| dummy_hash(cost));
         let verify = move || {
             let equal = bcrypt::verify(password, &hash)?;
             if !equal && hash.parse::<HashParts>()?.get_cost() < cost {
                 // A hash from before the cost was raised: no answer is quicker than nobody's.
-                bcrypt::verify("", &nobodys_hash(cost))?;
+                bcrypt::verify("", &dummy_hash(cost))?;
             }
             Ok::<_, BcryptError>(equal)
         };
@@ -128,7 +128,7 @@ impl PasswordHasher<'_> {
 
     /// Another hash to keep of a password that was verified just now, if the one that is kept was
     /// made at another cost.
-    pub(crate) async fn renewed(
+    pub(crate) async fn rehash_if_outdated(
         &self,
         user: &User,
         password: SecretString,
@@ -161,7 +161,7 @@ impl PasswordHasher<'_> {
 
 /// Lowers the priority of this thread, to nice 9 on Linux: an eighth of a busy core is left for
 /// signing in, and the rest for everything else.
-fn give_way() {
+fn lower_thread_priority() {
     let priority = ThreadPriorityValue::try_from(25).map(ThreadPriority::Crossplatform);
     if priority.is_err() || priority.is_ok_and(|priority| priority.set_for_current().is_err()) {
         tracing::debug!("hashing threads keep the usual priority");
@@ -169,7 +169,7 @@ fn give_way() {
 }
 
 /// A hash of this cost that no password has: verifying it takes the time and says no.
-fn nobodys_hash(cost: u32) -> String {
+fn dummy_hash(cost: u32) -> String {
     format!("$2b${cost:02}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 }
 
@@ -180,16 +180,16 @@ mod tests {
     #[test]
     fn verifying_nobodys_hash_is_real_work() {
         assert_eq!(
-            nobodys_hash(12).parse::<HashParts>().map(|parts| parts.get_cost()).ok(),
+            dummy_hash(12).parse::<HashParts>().map(|parts| parts.get_cost()).ok(),
             Some(12)
         );
-        assert!(!bcrypt::verify("", &nobodys_hash(10)).expect("a well-formed hash"));
+        assert!(!bcrypt::verify("", &dummy_hash(10)).expect("a well-formed hash"));
     }
 
     #[tokio::test]
     async fn what_bcrypt_would_cut_or_end_early_is_never_the_password() {
         let threads = HashingPool::new(10, 4).expect("threads");
-        let passwords = threads.asked_by(caller());
+        let passwords = threads.for_client(caller());
         let password = Password::parse("correct horse battery staple", &[]).expect("a password");
         let password_hash = passwords.hash(password).await.expect("a hash");
         let user = user_with(password_hash);
@@ -206,7 +206,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_says_so_at_once() {
         let threads = HashingPool::new(10, 1).expect("threads");
-        let passwords = threads.asked_by(caller());
+        let passwords = threads.for_client(caller());
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let release = Arc::new(std::sync::Barrier::new(cores + 1));
         let (start, mut started) = tokio::sync::mpsc::channel(cores);
@@ -241,9 +241,9 @@ mod tests {
         User {
             id: ids.next(),
             username: "ada".into(),
-            username_key: "ada".into(),
+            username_folded: "ada".into(),
             email: "ada@example.org".into(),
-            email_key: "ada@example.org".into(),
+            email_folded: "ada@example.org".into(),
             password_hash,
             created_at: crate::clock::Timestamp::from_millis(0),
         }

@@ -11,7 +11,7 @@ use crate::id::{SessionId, UserId};
 
 /// How long a session counts as alive without being looked at again. A session that ended on one
 /// copy of the server is refused by the others after this, and a statement's time.
-const TRUSTED: Duration = Duration::from_secs(4);
+const TTL: Duration = Duration::from_secs(4);
 
 /// How many sessions are remembered: some megabytes, when full.
 const CAPACITY: usize = 50_000;
@@ -43,7 +43,7 @@ impl SessionCache {
     /// Whose session this is, if it was alive a moment ago.
     pub(super) fn find(&self, session: SessionId, now: Timestamp) -> Option<UserId> {
         let seen = self.seen.get(&session)?;
-        (seen.at <= now && now < seen.at + TRUSTED).then_some(seen.user)
+        (seen.at <= now && now < seen.at + TTL).then_some(seen.user)
     }
 
     /// To be called before the database is asked.
@@ -96,8 +96,8 @@ mod tests {
         let asked = sessions.ask();
         sessions.remember(asked, session, user, now);
         assert_eq!(sessions.find(session, now), Some(user));
-        assert_eq!(sessions.find(session, now + TRUSTED), None);
-        assert_eq!(sessions.find(session, now - TRUSTED), None, "a clock that was set back");
+        assert_eq!(sessions.find(session, now + TTL), None);
+        assert_eq!(sessions.find(session, now - TTL), None, "a clock that was set back");
 
         let asked = sessions.ask();
         sessions.end(&[session]);

@@ -24,24 +24,24 @@ pub(crate) enum VerifyError {
 impl Auth {
     /// Whether this is the password of an account. An account that there is none of, by its
     /// address, takes as long and fails as often.
-    pub(crate) async fn prove(
+    pub(crate) async fn verify_password(
         &self,
         caller: ClientPrefix,
-        email_key: &str,
+        email_folded: &str,
         user: Option<&User>,
         password: &str,
     ) -> Result<bool, VerifyError> {
-        let hashing = self.passwords.asked_by(caller);
+        let hashing = self.passwords.for_client(caller);
         let Some(most) = self.failed_logins else {
             return Ok(hashing.verify(user, password).await?);
         };
-        let (failed, account) = (self.store.failed_logins(), AccountHash::of(email_key));
-        if let Err(wait) = failed.count(account, most, self.clock.now()).await? {
+        let (failed, account) = (self.store.failed_logins(), AccountHash::of(email_folded));
+        if let Err(wait) = failed.try_acquire(account, most, self.clock.now()).await? {
             return Err(VerifyError::Throttled { wait });
         }
         let right = hashing.verify(user, password).await;
         if !matches!(right, Ok(false)) {
-            failed.take_back(account).await?;
+            failed.refund(account).await?;
         }
         Ok(right?)
     }

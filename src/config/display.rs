@@ -13,13 +13,13 @@ impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "LISTEN={}", self.listen)?;
         writeln!(f, "DATABASE_URL={}", self.database)?;
-        match self.database_pool {
-            Some(size) => writeln!(f, "DATABASE_POOL={size}")?,
-            None => writeln!(f, "DATABASE_POOL=   # sized to the machine")?,
+        match self.database_pool_size {
+            Some(size) => writeln!(f, "DATABASE_POOL_SIZE={size}")?,
+            None => writeln!(f, "DATABASE_POOL_SIZE=   # sized to the machine")?,
         }
         match &self.jwt_secrets {
             JwtSecrets::Configured(secrets) => {
-                writeln!(f, "JWT_SECRETS=…   # {} given", secrets.len())?
+                writeln!(f, "JWT_SECRETS=…   # {} given", secrets.len())?;
             }
             JwtSecrets::GeneratedFile(path) => {
                 writeln!(f, "JWT_SECRETS=   # in {}", path.display())?;
@@ -31,15 +31,15 @@ impl fmt::Display for Config {
         writeln!(f, "CORS_ORIGINS={}", self.cors_origins.join(","))?;
         let proxies: Vec<_> = self.trusted_proxies.iter().map(ToString::to_string).collect();
         writeln!(f, "TRUSTED_PROXIES={}", proxies.join(","))?;
-        writeln!(f, "RATE_LIMITS={}", switch(self.rate_limits))?;
-        writeln!(f, "GRAPHIQL={}", switch(self.graphiql))?;
-        writeln!(f, "INTROSPECTION={}", switch(self.introspection))?;
+        writeln!(f, "RATE_LIMITS={}", parse_on_off(self.rate_limits))?;
+        writeln!(f, "GRAPHIQL={}", parse_on_off(self.graphiql))?;
+        writeln!(f, "INTROSPECTION={}", parse_on_off(self.introspection))?;
         let trusted = self.trusted_documents.as_deref().unwrap_or(Path::new(""));
         writeln!(f, "TRUSTED_DOCUMENTS={}", trusted.display())?;
-        writeln!(f, "STRICT_STATUS={}", switch(self.strict_status))?;
+        writeln!(f, "STRICT_STATUS={}", parse_on_off(self.strict_status))?;
         writeln!(f, "LOG_FORMAT={}", self.log_format)?;
         writeln!(f, "RUST_LOG={}", self.log_filter)?;
-        for limit in self.limits.clone().each() {
+        for limit in self.limits.clone().fields_mut() {
             writeln!(f, "{}={}", limit.variable(), limit.value.shown())?;
         }
         Ok(())
@@ -62,7 +62,7 @@ impl fmt::Display for Database {
     }
 }
 
-fn switch(on: bool) -> &'static str {
+fn parse_on_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::builder::Str;
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
-use super::parse::{duration, whole_number};
+use super::parse::{duration, parse_positive_integer};
 
 /// Makes the struct, its defaults, and the list of its fields that the command line, the environment
 /// and `bookshelf config` go by.
@@ -26,7 +26,7 @@ macro_rules! limits {
 
         impl Limits {
             /// Every limit, to be read or set by its name.
-            pub(super) fn each(&mut self) -> Vec<LimitField<'_>> {
+            pub(super) fn fields_mut(&mut self) -> Vec<LimitField<'_>> {
                 vec![$(LimitField {
                     field: stringify!($name),
                     help: concat!($($doc),+).trim(),
@@ -71,15 +71,15 @@ limits! {
     /// Root fields of an operation.
     root_fields: usize = 20,
     /// Root fields of a mutation.
-    mutation_fields: usize = 5,
+    mutation_root_fields: usize = 5,
     /// Root fields of a mutation that take a password or a refresh token: `register`, `login`,
     /// `refreshToken` and `changePassword` together.
-    sign_in_fields: usize = 1,
+    auth_mutations: usize = 1,
     /// Cost of an operation: 1 for a field, and a list costs its page size times its children.
     cost: u64 = 5_000,
     /// Bytes of memory, about, for all the documents that are remembered, so that they need no
     /// validation the second time.
-    known_documents_bytes: usize = 16 << 20,
+    document_cache_bytes: usize = 16 << 20,
     /// Errors in one answer.
     errors: usize = 20,
     /// Characters in the message of one error.
@@ -87,27 +87,27 @@ limits! {
 
     /// Time for the head of a request to arrive, from its first byte or from the connection's
     /// beginning.
-    header_timeout: Duration = Duration::from_secs(10),
+    header_read_timeout: Duration = Duration::from_secs(10),
     /// Time for a body to arrive.
     body_timeout: Duration = Duration::from_secs(30),
     /// Time for one operation.
     operation_timeout: Duration = Duration::from_secs(10),
     /// Time for a connection to be idle between two requests.
-    idle_timeout: Duration = Duration::from_secs(60),
+    keep_alive_timeout: Duration = Duration::from_secs(60),
     /// Time for every 64 KiB of an answer to be taken.
     write_timeout: Duration = Duration::from_secs(30),
     /// Time for open requests to end after SIGTERM or SIGINT.
-    drain_timeout: Duration = Duration::from_secs(20),
+    shutdown_timeout: Duration = Duration::from_secs(20),
 
     /// Connections at once. More are answered with 503 and closed.
-    connections: usize = 4_096,
+    max_connections: usize = 4_096,
     /// Connections at once of one address, or one /64 of IPv6. More are answered with 429 and
     /// closed. Trusted proxies have no such limit.
-    address_connections: usize = 256,
+    connections_per_client: usize = 256,
     /// Queries and mutations that run at once. More are answered with `SERVICE_UNAVAILABLE`.
-    running_operations: usize = 512,
+    concurrent_operations: usize = 512,
     /// Passwords that may wait for a free core before the answer is `SERVICE_UNAVAILABLE`.
-    waiting_passwords: usize = 64,
+    password_queue: usize = 64,
 
     /// Time from the handshake of a WebSocket to its `connection_init`.
     websocket_init_timeout: Duration = Duration::from_secs(5),
@@ -116,7 +116,7 @@ limits! {
     /// Operations at once on one WebSocket.
     websocket_operations: usize = 50,
     /// Connections by `WebSocket` at once of one address, or one /64 of IPv6.
-    address_websockets: usize = 50,
+    websockets_per_client: usize = 50,
 
     /// `login` and `refreshToken` of one address in a minute, all of them at once if need be.
     sign_ins_per_minute: u32 = 20,
@@ -124,7 +124,7 @@ limits! {
     registrations_per_minute: u32 = 10,
     /// Wrong passwords for one account, over all copies of the server, until only one a minute may
     /// be tried.
-    failed_logins: u32 = 10,
+    failed_login_burst: u32 = 10,
     /// Cost of all operations in a minute, of a viewer, or of an address while nobody is signed in.
     /// An address also pays for the tokens of each document that the server does not know yet.
     cost_per_minute: u32 = 100_000,
@@ -159,7 +159,7 @@ macro_rules! numbers {
     ($($type:ty)+) => {$(
         impl LimitValue for $type {
             fn set(&mut self, text: &str) -> Result<(), String> {
-                *self = whole_number(text)?;
+                *self = parse_positive_integer(text)?;
                 Ok(())
             }
 
@@ -191,7 +191,7 @@ impl LimitArgs {
     /// Sets what was typed, and tells `wrong` of what is not allowed.
     pub(super) fn resolve(self, mut wrong: impl FnMut(String, String, String)) -> Limits {
         let mut limits = Limits::default();
-        let mut each = limits.each();
+        let mut each = limits.fields_mut();
         for (index, text) in self.0 {
             let limit = &mut each[index];
             if let Err(allowed) = limit.value.set(&text) {
@@ -205,7 +205,7 @@ impl LimitArgs {
 impl FromArgMatches for LimitArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
         let mut limits = Limits::default();
-        let given = limits.each().into_iter().enumerate().filter_map(|(index, limit)| {
+        let given = limits.fields_mut().into_iter().enumerate().filter_map(|(index, limit)| {
             Some((index, matches.get_one::<String>(&limit.option())?.clone()))
         });
         Ok(Self(given.collect()))
@@ -219,7 +219,7 @@ impl FromArgMatches for LimitArgs {
 
 impl Args for LimitArgs {
     fn augment_args(command: Command) -> Command {
-        Limits::default().each().into_iter().fold(command, |command, limit| {
+        Limits::default().fields_mut().into_iter().fold(command, |command, limit| {
             let option = Str::from(limit.option());
             let help = format!("{} [default: {}]", limit.help, limit.value.shown());
             command.arg(

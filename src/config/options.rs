@@ -7,8 +7,8 @@ use secrecy::{ExposeSecret, SecretString};
 
 use super::limits::LimitArgs;
 use super::parse::{
-    JWT_SECRET_BYTES, address, bcrypt_cost, beside, database, duration, given_secrets, log_filter,
-    log_format, networks, origins, pool_size, switch,
+    JWT_SECRET_BYTES, address, bcrypt_cost, database, duration, generated_secret_path, log_filter,
+    log_format, origins, parse_jwt_secrets, parse_on_off, parse_trusted_proxies, pool_size,
 };
 use super::{Config, ConfigError, Database};
 
@@ -49,8 +49,8 @@ pub struct Options {
 
     /// Connections to PostgreSQL for single statements, and the most, beside those, for what takes several;
     /// with SQLite, readers for searches [default: sized to the machine]
-    #[arg(long, env = "DATABASE_POOL", value_name = "NUMBER", global = true)]
-    database_pool: Option<String>,
+    #[arg(long, env = "DATABASE_POOL_SIZE", value_name = "NUMBER", global = true)]
+    database_pool_size: Option<String>,
 
     /// Secrets of access tokens, separated by commas, each at least 32 bytes; the first signs, all
     /// verify [default with SQLite: made at first start and kept beside the database]
@@ -141,43 +141,56 @@ impl Options {
     /// All that is wrong, together.
     pub fn resolve(self) -> Result<Config, Vec<ConfigError>> {
         let mut wrong = ConfigErrors(Vec::new());
-        let listen = wrong.note("LISTEN", &self.listen, address);
-        let database =
-            wrong.note_secret("DATABASE_URL", self.database_url.expose_secret(), database);
-        let database_pool = self.database_pool.as_deref().unwrap_or_default();
-        let database_pool = wrong.note("DATABASE_POOL", database_pool, pool_size);
+        let listen = wrong.parse_or_record("LISTEN", &self.listen, address);
+        let database = wrong.parse_or_record_secret(
+            "DATABASE_URL",
+            self.database_url.expose_secret(),
+            database,
+        );
+        let database_pool_size = self.database_pool_size.as_deref().unwrap_or_default();
+        let database_pool_size =
+            wrong.parse_or_record("DATABASE_POOL_SIZE", database_pool_size, pool_size);
         let given = self.jwt_secrets.as_ref().map(|secrets| secrets.expose_secret().trim());
         let given = given.filter(|secrets| !secrets.is_empty());
         let jwt_secrets = match (given, &database) {
-            (Some(secrets), _) => wrong.note_secret("JWT_SECRETS", secrets, given_secrets),
-            (None, Some(Database::Sqlite(path))) => Some(beside(path)),
-            (None, Some(Database::Postgres(_))) => wrong.note_secret("JWT_SECRETS", "", |_| {
-                Err(format!("with PostgreSQL it must hold at least {JWT_SECRET_BYTES} bytes"))
-            }),
+            (Some(secrets), _) => {
+                wrong.parse_or_record_secret("JWT_SECRETS", secrets, parse_jwt_secrets)
+            }
+            (None, Some(Database::Sqlite(path))) => Some(generated_secret_path(path)),
+            (None, Some(Database::Postgres(_))) => {
+                wrong.parse_or_record_secret("JWT_SECRETS", "", |_| {
+                    Err(format!("with PostgreSQL it must hold at least {JWT_SECRET_BYTES} bytes"))
+                })
+            }
             (None, None) => None,
         };
-        let access_token_ttl = wrong.note("ACCESS_TOKEN_TTL", &self.access_token_ttl, duration);
-        let refresh_token_ttl = wrong.note("REFRESH_TOKEN_TTL", &self.refresh_token_ttl, |text| {
-            duration(text).and_then(|ttl| match access_token_ttl {
-                Some(access) if ttl < access => {
-                    Err("it must be at least as long as ACCESS_TOKEN_TTL".to_owned())
-                }
-                _ => Ok(ttl),
-            })
-        });
-        let bcrypt_cost = wrong.note("BCRYPT_COST", &self.bcrypt_cost, bcrypt_cost);
+        let access_token_ttl =
+            wrong.parse_or_record("ACCESS_TOKEN_TTL", &self.access_token_ttl, duration);
+        let refresh_token_ttl =
+            wrong.parse_or_record("REFRESH_TOKEN_TTL", &self.refresh_token_ttl, |text| {
+                duration(text).and_then(|ttl| match access_token_ttl {
+                    Some(access) if ttl < access => {
+                        Err("it must be at least as long as ACCESS_TOKEN_TTL".to_owned())
+                    }
+                    _ => Ok(ttl),
+                })
+            });
+        let bcrypt_cost = wrong.parse_or_record("BCRYPT_COST", &self.bcrypt_cost, bcrypt_cost);
         let cors_origins = self.cors_origins.as_deref().unwrap_or_default();
-        let cors_origins = wrong.note("CORS_ORIGINS", cors_origins, origins);
+        let cors_origins = wrong.parse_or_record("CORS_ORIGINS", cors_origins, origins);
         let proxies = self.trusted_proxies.as_deref().unwrap_or_default();
-        let trusted_proxies = wrong.note("TRUSTED_PROXIES", proxies, networks);
-        let rate_limits = wrong.note("RATE_LIMITS", &self.rate_limits, switch);
-        let graphiql = wrong.note("GRAPHIQL", &self.graphiql, switch);
-        let introspection = wrong.note("INTROSPECTION", &self.introspection, switch);
+        let trusted_proxies =
+            wrong.parse_or_record("TRUSTED_PROXIES", proxies, parse_trusted_proxies);
+        let rate_limits = wrong.parse_or_record("RATE_LIMITS", &self.rate_limits, parse_on_off);
+        let graphiql = wrong.parse_or_record("GRAPHIQL", &self.graphiql, parse_on_off);
+        let introspection =
+            wrong.parse_or_record("INTROSPECTION", &self.introspection, parse_on_off);
         let trusted_documents = self.trusted_documents.filter(|path| !path.is_empty());
-        let strict_status = wrong.note("STRICT_STATUS", &self.strict_status, switch);
+        let strict_status =
+            wrong.parse_or_record("STRICT_STATUS", &self.strict_status, parse_on_off);
         let log_format_text = self.log_format.as_deref().unwrap_or_default();
-        let log_format = wrong.note("LOG_FORMAT", log_format_text, log_format);
-        let log_filter = wrong.note("RUST_LOG", &self.rust_log, log_filter);
+        let log_format = wrong.parse_or_record("LOG_FORMAT", log_format_text, log_format);
+        let log_filter = wrong.parse_or_record("RUST_LOG", &self.rust_log, log_filter);
 
         let limits = self.limits.resolve(|variable, value, allowed| {
             wrong.0.push(ConfigError { variable: variable.into(), value: Some(value), allowed });
@@ -186,7 +199,7 @@ impl Options {
             Some(Config {
                 listen: listen?,
                 database: database?,
-                database_pool: database_pool?,
+                database_pool_size: database_pool_size?,
                 jwt_secrets: jwt_secrets?,
                 access_token_ttl: access_token_ttl?,
                 refresh_token_ttl: refresh_token_ttl?,
@@ -211,7 +224,7 @@ impl Options {
 struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
-    fn note<T>(
+    fn parse_or_record<T>(
         &mut self,
         variable: &'static str,
         value: &str,
@@ -225,7 +238,7 @@ impl ConfigErrors {
         parse(value).map_err(|allowed| self.0.push(error(allowed))).ok()
     }
 
-    fn note_secret<T>(
+    fn parse_or_record_secret<T>(
         &mut self,
         variable: &'static str,
         value: &str,
@@ -258,7 +271,7 @@ mod tests {
     }
 
     #[test]
-    fn an_sqlite_file_keeps_its_secret_beside_it() {
+    fn sqlite_generates_a_secret_file_next_to_the_database() {
         let config =
             resolved(&["--database-url", "sqlite:///srv/books.db"]).expect("a configuration");
         assert!(
@@ -323,10 +336,10 @@ mod tests {
 
     #[test]
     fn every_limit_has_an_option() {
-        let config = resolved(&["--limit-body-bytes", "5", "--limit-idle-timeout", "2m"]);
+        let config = resolved(&["--limit-body-bytes", "5", "--limit-keep-alive-timeout", "2m"]);
         let limits = config.expect("a configuration").limits;
         assert_eq!(limits.body_bytes, 5);
-        assert_eq!(limits.idle_timeout, std::time::Duration::from_secs(120));
+        assert_eq!(limits.keep_alive_timeout, std::time::Duration::from_secs(120));
         assert_eq!(limits.depth, 15);
     }
 

@@ -45,30 +45,30 @@ pub(super) fn pool_size(text: &str) -> Result<Option<NonZeroU32>, String> {
     if text.is_empty() {
         return Ok(None);
     }
-    whole_number(text).map(NonZeroU32::new)
+    parse_positive_integer(text).map(NonZeroU32::new)
 }
 
 /// From 1 on.
-pub(super) fn whole_number<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
+pub(super) fn parse_positive_integer<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
     let number = text.parse::<NonZeroU32>().ok().map(NonZeroU32::get);
     let number = number.and_then(|number| number.try_into().ok());
     number.ok_or_else(|| format!("it takes a whole number from 1 to {}", u32::MAX))
 }
 
 /// Addresses and networks.
-pub(super) fn networks(text: &str) -> Result<Vec<IpNet>, String> {
-    const ALLOWED: &str = "it takes addresses and networks such as 127.0.0.1 or 10.0.0.0/8, \
+pub(super) fn parse_trusted_proxies(text: &str) -> Result<Vec<IpNet>, String> {
+    const EXPECTED: &str = "it takes addresses and networks such as 127.0.0.1 or 10.0.0.0/8, \
                            separated by commas";
     let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
     networks
         .map(|text| {
             let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-            network.map_err(|_| ALLOWED.to_owned())
+            network.map_err(|_| EXPECTED.to_owned())
         })
         .collect()
 }
 
-pub(super) fn given_secrets(text: &str) -> Result<JwtSecrets, String> {
+pub(super) fn parse_jwt_secrets(text: &str) -> Result<JwtSecrets, String> {
     let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
     if secrets.iter().any(|secret| secret.len() < JWT_SECRET_BYTES) {
         return Err(format!(
@@ -79,25 +79,25 @@ pub(super) fn given_secrets(text: &str) -> Result<JwtSecrets, String> {
 }
 
 /// `data/bookshelf.db` has its secret in `data/bookshelf.jwt-secret`.
-pub(super) fn beside(database: &Path) -> JwtSecrets {
+pub(super) fn generated_secret_path(database: &Path) -> JwtSecrets {
     JwtSecrets::GeneratedFile(database.with_extension("jwt-secret"))
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
-    const ALLOWED: &str =
+    const EXPECTED: &str =
         "it takes a whole number and its unit, such as 900s, 15m, 12h or 30d, up to 3650d";
-    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(ALLOWED)?);
+    let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?);
     let seconds = match unit {
         "s" => 1,
         "m" => 60,
         "h" => 3_600,
         "d" => 86_400,
-        _ => return Err(ALLOWED.to_owned()),
+        _ => return Err(EXPECTED.to_owned()),
     };
-    let number: u64 = number.parse().map_err(|_| ALLOWED)?;
+    let number: u64 = number.parse().map_err(|_| EXPECTED)?;
     match number.checked_mul(seconds) {
         Some(seconds @ 1..=315_360_000) => Ok(Duration::from_secs(seconds)),
-        _ => Err(ALLOWED.to_owned()),
+        _ => Err(EXPECTED.to_owned()),
     }
 }
 
@@ -126,7 +126,7 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
         .collect()
 }
 
-pub(super) fn switch(text: &str) -> Result<bool, String> {
+pub(super) fn parse_on_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),

@@ -13,17 +13,17 @@ pub struct Model {
     pub(crate) owner_id: UserId,
     pub(crate) title: String,
     /// Folded, for order and search.
-    pub(crate) title_key: String,
+    pub(crate) title_folded: String,
     pub(crate) author: String,
     /// Folded, for order and search.
-    pub(crate) author_key: String,
+    pub(crate) author_folded: String,
     /// ISBN-13, 13 digits; unique per owner.
     pub(crate) isbn: Option<String>,
     /// 1 to 5.
     pub(crate) rating: Option<i16>,
     pub(crate) notes: Option<String>,
     /// Folded, for search.
-    pub(crate) notes_key: Option<String>,
+    pub(crate) notes_folded: Option<String>,
     /// Chosen by the client that created it; unique per owner.
     pub(crate) idempotency_key: Option<String>,
     /// Starts at 1 and grows by one with every change.

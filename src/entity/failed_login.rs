@@ -12,7 +12,7 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) account_hash: Vec<u8>,
     /// When the last of them is forgotten, if no more come: each takes a minute.
-    pub(crate) forgotten_at: Timestamp,
+    pub(crate) resets_at: Timestamp,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

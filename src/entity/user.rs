@@ -13,11 +13,11 @@ pub struct Model {
     /// As typed.
     pub(crate) username: String,
     /// Folded; unique.
-    pub(crate) username_key: String,
+    pub(crate) username_folded: String,
     /// As typed.
     pub(crate) email: String,
     /// Folded; unique.
-    pub(crate) email_key: String,
+    pub(crate) email_folded: String,
     /// bcrypt, in its usual `$2b$…` form.
     pub(crate) password_hash: String,
     pub(crate) created_at: Timestamp,

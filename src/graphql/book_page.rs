@@ -3,7 +3,7 @@
 use async_graphql::{Context, Object};
 use futures_util::try_join;
 
-use super::connection::{as_int, list, size_of_page};
+use super::connection::{book_list, parse_page_size, saturating_i32};
 use super::context::ContextExt;
 use super::direct_json::JsonList;
 use super::error::{ApiError, Result};
@@ -31,8 +31,8 @@ impl BookPage {
         filter: Option<BookFilter>,
         order: Option<BookOrder>,
     ) -> Result<Self> {
-        let list = list(owner, filter, order)?;
-        let limit = size_of_page(per_page, "perPage")? as u64;
+        let list = book_list(owner, filter, order)?;
+        let limit = parse_page_size(per_page, "perPage")? as u64;
         let Some(pages_before) = u64::try_from(page).ok().and_then(|page| page.checked_sub(1))
         else {
             return Err(ApiError::bad_input("page starts at 1."));
@@ -51,8 +51,8 @@ impl BookPage {
 
     async fn count(&self, ctx: &Context<'_>) -> Result<i32> {
         match self.total {
-            Some(total) => Ok(as_int(total)),
-            None => Ok(as_int(ctx.store().books().count(&self.list).await?)),
+            Some(total) => Ok(saturating_i32(total)),
+            None => Ok(saturating_i32(ctx.store().books().count(&self.list).await?)),
         }
     }
 }

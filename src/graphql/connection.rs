@@ -9,7 +9,7 @@ use super::context::ContextExt;
 use super::cursor;
 use super::direct_json::{DirectJson, FieldPlan, JsonList, write_text};
 use super::error::{ApiError, Result};
-use super::types::book::{Book, OUTSIDE_OF_DETAILS};
+use super::types::book::{BASE_FIELDS, Book};
 use super::types::book_filter::{BookFilter, BookOrder};
 use crate::id::UserId;
 use crate::store::books;
@@ -17,10 +17,10 @@ use crate::store::books::{BookList, BookProjection, KeysetPosition, Relative};
 use crate::store::page::{End, HasMore, Page, PageRequest};
 
 /// How many elements a list gives when nobody says.
-pub(super) const DEFAULT_SIZE: i32 = 20;
+pub(super) const DEFAULT_PAGE_SIZE: i32 = 20;
 
 /// How many elements a list gives at most.
-pub(super) const LARGEST_SIZE: usize = 100;
+pub(super) const MAX_PAGE_SIZE: usize = 100;
 
 /// The arguments of a connection.
 #[derive(Debug, Default)]
@@ -38,7 +38,7 @@ impl ConnectionArgs {
                 return Err(ApiError::bad_input("Give first or last, not both."));
             }
             (None, Some(last)) => (End::Back, last, "last"),
-            (first, None) => (End::Front, first.unwrap_or(DEFAULT_SIZE), "first"),
+            (first, None) => (End::Front, first.unwrap_or(DEFAULT_PAGE_SIZE), "first"),
         };
         let position = |cursor: &Option<String>, name: &str| match cursor {
             None => Ok(None),
@@ -47,7 +47,7 @@ impl ConnectionArgs {
             }),
         };
         Ok(PageRequest {
-            limit: size_of_page(size, name)?,
+            limit: parse_page_size(size, name)?,
             end,
             after: position(&self.after, "after")?,
             before: position(&self.before, "before")?,
@@ -55,14 +55,14 @@ impl ConnectionArgs {
     }
 }
 
-pub(super) fn size_of_page(size: i32, name: &str) -> Result<usize> {
+pub(super) fn parse_page_size(size: i32, name: &str) -> Result<usize> {
     match usize::try_from(size) {
-        Ok(size @ 1..=LARGEST_SIZE) => Ok(size),
-        _ => Err(ApiError::bad_input(format!("{name} goes from 1 to {LARGEST_SIZE}."))),
+        Ok(size @ 1..=MAX_PAGE_SIZE) => Ok(size),
+        _ => Err(ApiError::bad_input(format!("{name} goes from 1 to {MAX_PAGE_SIZE}."))),
     }
 }
 
-pub(super) fn list(
+pub(super) fn book_list(
     owner: UserId,
     filter: Option<BookFilter>,
     order: Option<BookOrder>,
@@ -91,14 +91,15 @@ impl BookConnection {
         filter: Option<BookFilter>,
         order: Option<BookOrder>,
     ) -> Result<Self> {
-        let list = list(owner, filter, order)?;
+        let list = book_list(owner, filter, order)?;
         let slice = window.slice(list.order)?;
         let selected = ctx.look_ahead();
         let nodes = [selected.field("nodes"), selected.field("edges").field("node")];
         let wanted = BookProjection {
-            details: nodes.iter().flat_map(Lookahead::selection_fields).any(|node| {
-                node.selection_set().any(|field| !OUTSIDE_OF_DETAILS.contains(&field.name()))
-            }),
+            details: nodes
+                .iter()
+                .flat_map(Lookahead::selection_fields)
+                .any(|node| node.selection_set().any(|field| !BASE_FIELDS.contains(&field.name()))),
             notes: nodes.iter().any(|node| node.field("notes").exists()),
             owner: nodes.iter().any(|node| {
                 let owner = node.field("owner");
@@ -108,20 +109,24 @@ impl BookConnection {
         };
         let part = ctx.store().books().slice(&list, &slice, wanted).await?;
         if let Some(owner) = part.owner {
-            ctx.loaders().know_user(owner).await;
+            ctx.loaders().prime_user(owner).await;
         }
         let Page { rows, more } = part.books;
         let edges = rows.into_iter().map(|row| BookEdge::new(list.order, row)).collect();
         Ok(Self { list, slice, edges, more, total: part.total })
     }
 
-    async fn holds(&self, ctx: &Context<'_>, beyond: HasMore<KeysetPosition>) -> Result<bool> {
+    async fn resolve_has_more(
+        &self,
+        ctx: &Context<'_>,
+        beyond: HasMore<KeysetPosition>,
+    ) -> Result<bool> {
         let (side, position) = match beyond {
             HasMore::Known(known) => return Ok(known),
             HasMore::AnyFrom(position) => (Relative::After, position),
             HasMore::AnyUpTo(position) => (Relative::Before, position),
         };
-        Ok(ctx.store().books().any_from(&self.list, side, &position).await?)
+        Ok(ctx.store().books().exists_from(&self.list, side, &position).await?)
     }
 }
 
@@ -150,14 +155,14 @@ impl BookConnection {
     /// Books that match the filter, in all parts of the list; counted only when asked for.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         match self.total {
-            Some(total) => Ok(as_int(total)),
-            None => Ok(as_int(ctx.store().books().count(&self.list).await?)),
+            Some(total) => Ok(saturating_i32(total)),
+            None => Ok(saturating_i32(ctx.store().books().count(&self.list).await?)),
         }
     }
 }
 
 /// A number of books, as GraphQL has numbers.
-pub(super) fn as_int(count: u64) -> i32 {
+pub(super) fn saturating_i32(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
@@ -248,12 +253,12 @@ impl PageInfo<'_> {
     /// Whether the list goes on after this part.
     async fn has_next_page(&self, ctx: &Context<'_>) -> Result<bool> {
         let BookConnection { slice, more, .. } = self.connection;
-        self.connection.holds(ctx, slice.next(*more)).await
+        self.connection.resolve_has_more(ctx, slice.next(*more)).await
     }
 
     /// Whether the list has something before this part.
     async fn has_previous_page(&self, ctx: &Context<'_>) -> Result<bool> {
         let BookConnection { slice, more, .. } = self.connection;
-        self.connection.holds(ctx, slice.previous(*more)).await
+        self.connection.resolve_has_more(ctx, slice.previous(*more)).await
     }
 }

@@ -40,7 +40,7 @@ pub(crate) struct ClientInfo {
     /// The refresh token in its cookie.
     pub(crate) cookie: Option<RefreshToken>,
     /// Whether it wants to know what its operations cost.
-    pub(crate) counts_cost: bool,
+    pub(crate) wants_cost_report: bool,
     /// What the answer does to its cookie.
     change: Mutex<Option<CookieUpdate>>,
 }
@@ -60,7 +60,7 @@ impl ClientInfo {
             user_agent: None,
             cookie_mode: false,
             cookie: None,
-            counts_cost: false,
+            wants_cost_report: false,
             change: Mutex::default(),
         }
     }
@@ -102,7 +102,7 @@ pub(super) trait ContextExt<'a> {
     /// Names the request in log lines.
     fn request_id(&self) -> &'a str;
     /// Waits until the caller may have one more answer to this operation, and charges for it.
-    async fn pay_again(&self);
+    async fn charge_event(&self);
     /// The present instant.
     fn now(&self) -> Timestamp;
     /// An identifier that nobody has yet.
@@ -139,14 +139,14 @@ impl<'a> ContextExt<'a> for Context<'a> {
     }
 
     fn passwords(&self) -> PasswordHasher<'a> {
-        self.auth().passwords.asked_by(self.client().address.network())
+        self.auth().passwords.for_client(self.client().address.network())
     }
 
     fn request_id(&self) -> &'a str {
         &request(self).request_id
     }
 
-    async fn pay_again(&self) {
+    async fn charge_event(&self) {
         let RequestContext { services, identity, client, cost, .. } = request(self);
         let payer = RateLimitKey::of(*identity, client.address);
         while let Err(exceeded) = services.rates.charge_event(*cost, payer) {

@@ -11,7 +11,7 @@ use crate::clock::Timestamp;
 use crate::store::books::{BookOrder, BookOrderField, Direction, KeysetPosition, SortKey};
 
 /// The longest cursor that is looked at: a folded title of full length and its id.
-const LONGEST: usize = 2_048;
+const MAX_CURSOR_BYTES: usize = 2_048;
 
 pub(super) fn encode(order: BookOrder, position: &KeysetPosition) -> String {
     let mut bytes = Vec::with_capacity(32);
@@ -28,7 +28,7 @@ pub(super) fn encode(order: BookOrder, position: &KeysetPosition) -> String {
 /// The place that a cursor of this order stands for; none for a cursor of another order, and for
 /// what is no cursor.
 pub(super) fn decode(order: BookOrder, cursor: &str) -> Option<KeysetPosition> {
-    if cursor.len() > LONGEST {
+    if cursor.len() > MAX_CURSOR_BYTES {
         return None;
     }
     let bytes = BASE64_URL_SAFE_NO_PAD.decode(cursor).ok()?;

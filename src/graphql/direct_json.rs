@@ -124,7 +124,7 @@ impl<R: Sync, T: DirectJson> OutputType for JsonList<'_, R, T> {
     ) -> ServerResult<Value> {
         let Some(first) = self.rows.first() else { return Ok(Value::List(Vec::new())) };
         if let Some(plan) = FieldPlan::of(ctx, &(self.object)(first).common()).await {
-            let mut json = Vec::with_capacity(BYTES * self.rows.len() + 2);
+            let mut json = Vec::with_capacity(ESTIMATED_OBJECT_BYTES * self.rows.len() + 2);
             for (index, row) in self.rows.iter().enumerate() {
                 json.push(if index == 0 { b'[' } else { b',' });
                 plan.write((self.object)(row), &mut json);
@@ -168,14 +168,14 @@ impl<T: DirectJson> OutputType for JsonObject<T> {
         let Some(plan) = FieldPlan::of(ctx, &self.0.common()).await else {
             return self.0.resolve(ctx, field).await;
         };
-        let mut json = Vec::with_capacity(BYTES);
+        let mut json = Vec::with_capacity(ESTIMATED_OBJECT_BYTES);
         plan.write(&self.0, &mut json);
         Ok(Value::Binary(json.into()))
     }
 }
 
 /// How much an object usually takes, in bytes.
-const BYTES: usize = 512;
+const ESTIMATED_OBJECT_BYTES: usize = 512;
 
 /// An answer as JSON.
 pub(super) fn to_json(answer: &impl Serialize) -> String {

@@ -133,7 +133,7 @@ impl Documents {
             schema: validate::schema(sdl)?,
             introspection,
             limits: limits.clone(),
-            known: DocumentCache::new(limits.known_documents_bytes),
+            known: DocumentCache::new(limits.document_cache_bytes),
             trusted: None,
         };
         if let Some(path) = trusted {
@@ -160,8 +160,8 @@ impl Documents {
             let message = "Send mutations by POST.";
             return Err(only(server_error(ErrorCode::MethodNotAllowed, message)));
         }
-        let mut values = with_whole_numbers(request.variables);
-        let files = uploads::place(&mut values, request.uploads).map_err(only)?;
+        let mut values = normalize_integers(request.variables);
+        let files = uploads::insert_uploads(&mut values, request.uploads).map_err(only)?;
         let variables = variables.coerce(&self.schema, values, &document.text).map_err(only)?;
         let cost = cost.with(&variables);
         if cost > self.limits.cost {
@@ -239,7 +239,7 @@ impl Documents {
         let parsed = syntax::parse(text).map_err(only)?;
         limits::check(text, &parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
-        if !self.introspection && asks_for_the_schema(&valid) {
+        if !self.introspection && uses_introspection(&valid) {
             let message = "This server does not tell its schema.";
             return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
         }
@@ -354,7 +354,7 @@ impl PreparedOperation {
     }
 }
 
-fn asks_for_the_schema(document: &apollo_compiler::ExecutableDocument) -> bool {
+fn uses_introspection(document: &apollo_compiler::ExecutableDocument) -> bool {
     document.operations.iter().any(|operation| {
         operation.root_fields(document).any(|field| matches!(&*field.name, "__schema" | "__type"))
     })
@@ -369,13 +369,13 @@ fn hash(text: &str) -> DocumentHash {
 }
 
 /// An id without the prefix that names how it was made.
-fn bare(id: &str) -> &str {
+fn strip_sha256_prefix(id: &str) -> &str {
     id.strip_prefix("sha256:").unwrap_or(id)
 }
 
 /// 64 hexadecimal digits.
 fn parse_hash(id: &str) -> Option<DocumentHash> {
-    let digits = bare(id).as_bytes();
+    let digits = strip_sha256_prefix(id).as_bytes();
     let mut hash = DocumentHash::default();
     if digits.len() != 2 * hash.len() {
         return None;
@@ -388,8 +388,8 @@ fn parse_hash(id: &str) -> Option<DocumentHash> {
 }
 
 /// JSON knows one kind of number: `1.0` is 1, wherever it stands.
-fn with_whole_numbers(variables: Map<String, Value>) -> Map<String, Value> {
-    fn whole(value: Value) -> Value {
+fn normalize_integers(variables: Map<String, Value>) -> Map<String, Value> {
+    fn normalize(value: Value) -> Value {
         match value {
             Value::Number(number) if number.is_f64() => match number.as_f64() {
                 #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
@@ -398,10 +398,10 @@ fn with_whole_numbers(variables: Map<String, Value>) -> Map<String, Value> {
                 }
                 _ => Value::Number(number),
             },
-            Value::Array(items) => Value::Array(items.into_iter().map(whole).collect()),
-            Value::Object(fields) => Value::Object(with_whole_numbers(fields)),
+            Value::Array(items) => Value::Array(items.into_iter().map(normalize).collect()),
+            Value::Object(fields) => Value::Object(normalize_integers(fields)),
             other => other,
         }
     }
-    variables.into_iter().map(|(name, value)| (name, whole(value))).collect()
+    variables.into_iter().map(|(name, value)| (name, normalize(value))).collect()
 }

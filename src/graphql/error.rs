@@ -6,7 +6,6 @@ use std::time::Duration;
 
 use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError};
 
-use super::failing_field::only_propagates;
 use crate::auth::identity::AuthFailure;
 use crate::auth::passwords::HashError;
 use crate::auth::verify_password::VerifyError;
@@ -223,17 +222,21 @@ pub(super) struct ErrorSummary {
 
 /// The door: gives every error of an answer its code, logs what is ours to mend once, and lets no
 /// internal text out.
-pub(super) fn let_out(response: &mut Response, request_id: &str, limits: &Limits) -> ErrorSummary {
+pub(super) fn finalize_errors(
+    response: &mut Response,
+    request_id: &str,
+    limits: &Limits,
+) -> ErrorSummary {
     response.errors.retain(|error| !only_propagates(error));
     response.errors.truncate(limits.errors);
     let waits = response.errors.iter().filter_map(|error| error.source::<ApiError>()?.wait());
     let retry_after = waits.max();
     let codes: Vec<_> =
-        response.errors.iter_mut().map(|error| dress(error, request_id, limits)).collect();
+        response.errors.iter_mut().map(|error| finalize_error(error, request_id, limits)).collect();
     ErrorSummary { code: codes.first().copied(), retry_after }
 }
 
-fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
+fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
     let failure = error.source::<ApiError>().cloned();
     let code = match (&failure, error.source::<ErrorCode>()) {
         (Some(failure), _) => failure.code(),
@@ -254,14 +257,14 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
         }
         Some(ApiError::Internal(cause)) => {
             extensions.set("requestId", request_id);
-            tracing::error!(request_id, cause = %chain(&**cause), "internal error");
+            tracing::error!(request_id, cause = %error_chain(&**cause), "internal error");
         }
         Some(ApiError::Panicked) => {
             extensions.set("requestId", request_id);
             tracing::error!(request_id, "a resolver panicked");
         }
         Some(ApiError::Unavailable(cause)) => {
-            tracing::warn!(request_id, cause = %chain(&**cause), "unavailable");
+            tracing::warn!(request_id, cause = %error_chain(&**cause), "unavailable");
         }
         Some(
             ApiError::BadUserInput(_)
@@ -274,7 +277,7 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
         | None => {}
     }
     if failure.is_none() {
-        cut_echo(&mut error.message);
+        strip_echoed_value(&mut error.message);
     }
     if error.message.chars().count() > limits.error_message_chars {
         error.message = error.message.chars().take(limits.error_message_chars - 1).collect();
@@ -284,7 +287,7 @@ fn dress(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCod
 }
 
 /// Cuts off what async-graphql repeats of a value that it refuses, which may be a secret.
-fn cut_echo(message: &mut String) {
+fn strip_echoed_value(message: &mut String) {
     let echo = [", found ", ", enumeration type "].iter().filter_map(|it| message.find(it)).min();
     if let Some(echo) = echo {
         message.truncate(echo);
@@ -299,6 +302,23 @@ pub(super) fn server_error(code: ErrorCode, message: impl Into<String>) -> Serve
     error
 }
 
+/// Marks an error that only propagates null (GraphQL specification, section 6.4.4): the error that the
+/// client reads is in the response already.
+#[derive(Debug)]
+struct Propagation;
+
+/// An error that fails the parent of a field without a further entry in the response.
+pub(super) fn propagation() -> ServerError {
+    let mut error = ServerError::new("", None);
+    error.source = Some(Arc::new(Propagation));
+    error
+}
+
+/// Whether an error only propagates null.
+pub(super) fn only_propagates(error: &ServerError) -> bool {
+    error.source::<Propagation>().is_some()
+}
+
 fn reason(rejection: AuthFailure) -> &'static str {
     match rejection {
         AuthFailure::TokenMissing => "TOKEN_MISSING",
@@ -309,7 +329,7 @@ fn reason(rejection: AuthFailure) -> &'static str {
 }
 
 /// An error and what caused it, in one line of a log.
-fn chain(error: &(dyn std::error::Error + 'static)) -> String {
+fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();
     while let Some(error) = cause {

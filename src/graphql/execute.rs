@@ -18,8 +18,7 @@ use super::context::{ClientInfo, RequestContext};
 use super::direct_json::to_json;
 use super::document::{Documents, GraphqlRequest, PreparedOperation};
 use super::dyn_schema::DynSchema;
-use super::error::{ApiError, ErrorCode, let_out};
-use super::failing_field::only_propagates;
+use super::error::{ApiError, ErrorCode, finalize_errors, only_propagates};
 use super::rate_limit::{QuotaStatus, RateLimitKey};
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
@@ -86,7 +85,7 @@ impl GraphqlService {
         services: Arc<Services>,
         limits: Limits,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(limits.running_operations));
+        let places = Arc::new(Semaphore::new(limits.concurrent_operations));
         Self { schema, documents, services, limits, places }
     }
 
@@ -109,7 +108,7 @@ impl GraphqlService {
         let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
             let refused = OperationOutcome { standings, ..OperationOutcome::refused(errors) };
-            Box::new(refused.let_out(&caller.request_id, &self.limits))
+            Box::new(refused.finalize_errors(&caller.request_id, &self.limits))
         })
     }
 
@@ -124,7 +123,7 @@ impl GraphqlService {
         let operation = prepared.operation();
         let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
             let refused = OperationOutcome::of(failed(ApiError::Overloaded), operation, None);
-            return refused.let_out(&caller.request_id, &self.limits);
+            return refused.finalize_errors(&caller.request_id, &self.limits);
         };
         // Boxed, since it is large and handed on several times.
         let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), place));
@@ -140,7 +139,7 @@ impl GraphqlService {
             Ok(Err(_)) => OperationOutcome::of(failed(ApiError::Panicked), operation, None),
             Err(_) => OperationOutcome::of(failed(ApiError::TimedOut), operation, None),
         };
-        executed.let_out(&caller.request_id, &self.limits)
+        executed.finalize_errors(&caller.request_id, &self.limits)
     }
 
     async fn run(
@@ -150,9 +149,9 @@ impl GraphqlService {
         _place: OwnedSemaphorePermit,
     ) -> OperationOutcome {
         let operation = prepared.operation();
-        let cost = caller.client.counts_cost.then(|| self.cost_of(&prepared));
+        let cost = caller.client.wants_cost_report.then(|| self.cost_extension(&prepared));
         let mut admitted = Authorized::default();
-        let mut response = match self.admit(prepared, &caller, &mut admitted).await {
+        let mut response = match self.authorize_and_charge(prepared, &caller, &mut admitted).await {
             Ok(request) => self.schema.execute(request).await,
             Err(failure) => failed(failure),
         };
@@ -162,7 +161,7 @@ impl GraphqlService {
     }
 
     /// What `extensions.cost` tells whoever asks.
-    fn cost_of(&self, prepared: &PreparedOperation) -> async_graphql::Value {
+    fn cost_extension(&self, prepared: &PreparedOperation) -> async_graphql::Value {
         async_graphql::value!({ "requested": prepared.cost(), "limit": self.limits.cost })
     }
 
@@ -175,7 +174,7 @@ impl GraphqlService {
     ) -> Result<SubscriptionStream, Box<OperationOutcome>> {
         let operation = prepared.operation();
         let mut admitted = Authorized::default();
-        let responses = match self.admit(prepared, caller, &mut admitted).await {
+        let responses = match self.authorize_and_charge(prepared, caller, &mut admitted).await {
             Ok(request) => self.schema.subscribe(request),
             Err(failure) => stream::once(ready(failed(failure))).boxed(),
         };
@@ -187,41 +186,41 @@ impl GraphqlService {
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
                 let executed = OperationOutcome::of(response, its.clone(), viewer);
-                executed.let_out(&request_id, &limits)
+                executed.finalize_errors(&request_id, &limits)
             })
             .boxed();
         // The first look makes async-graphql call the resolver, which listens or refuses at once.
         match responses.next().now_or_never() {
             None => {
-                let responses = driven(responses);
+                let responses = spawn_buffered(responses);
                 Ok(SubscriptionStream { responses, operation, viewer, standings })
             }
             // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
             // and no `data`.
-            Some(Some(refused)) if refused.came_to_nothing() => {
+            Some(Some(refused)) if refused.has_no_data() => {
                 Err(Box::new(OperationOutcome { ran: false, standings, ..refused }))
             }
             Some(first) => {
-                let responses = stream::iter(first).chain(driven(responses)).boxed();
+                let responses = stream::iter(first).chain(spawn_buffered(responses)).boxed();
                 Ok(SubscriptionStream { responses, operation, viewer, standings })
             }
         }
     }
 
     /// Waits until somebody may do nothing more, and tells why. Nobody in particular may go on.
-    pub(crate) async fn rejection(&self, viewer: Option<Viewer>) -> ApiError {
+    pub(crate) async fn wait_until_revoked(&self, viewer: Option<Viewer>) -> ApiError {
         let Some(viewer) = viewer else { return std::future::pending().await };
-        ApiError::Unauthenticated(self.services.auth.rejection(viewer).await)
+        ApiError::Unauthenticated(self.services.auth.wait_until_revoked(viewer).await)
     }
 
     /// The answer to an operation that is not run, or no longer.
     pub(crate) fn refuse(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
         let executed = OperationOutcome::refused(vec![failure.into_server_error()]);
-        executed.let_out(request_id, &self.limits)
+        executed.finalize_errors(request_id, &self.limits)
     }
 
     /// Recognises the caller, and charges for the operation before it runs.
-    async fn admit(
+    async fn authorize_and_charge(
         &self,
         prepared: PreparedOperation,
         caller: &RequestMeta,
@@ -249,7 +248,7 @@ impl GraphqlService {
 
 /// The same answers, worked on also while nobody takes any: statements of others wait behind one that is
 /// asked and whose rows nobody takes.
-pub(crate) fn driven(
+pub(crate) fn spawn_buffered(
     mut answers: BoxStream<'static, OperationOutcome>,
 ) -> BoxStream<'static, OperationOutcome> {
     let (sender, receiver) = mpsc::channel(1);
@@ -296,13 +295,13 @@ impl OperationOutcome {
         }
     }
 
-    fn let_out(mut self, request_id: &str, limits: &Limits) -> Self {
-        let told = let_out(&mut self.response, request_id, limits);
+    fn finalize_errors(mut self, request_id: &str, limits: &Limits) -> Self {
+        let told = finalize_errors(&mut self.response, request_id, limits);
         (self.code, self.retry_after) = (told.code, told.retry_after);
         self
     }
 
-    fn came_to_nothing(&self) -> bool {
+    fn has_no_data(&self) -> bool {
         self.response.is_err() && self.response.data == async_graphql::Value::Null
     }
 

@@ -7,18 +7,17 @@
 //! field a directive that is not part of the schema and that no client can send.
 
 use std::borrow::Cow;
-use std::sync::Arc;
 
 use async_graphql::async_trait::async_trait;
 use async_graphql::parser::types::{Directive, Field, Selection, SelectionSet};
 use async_graphql::registry::Registry;
 use async_graphql::{
     Context, ContextDirective, CustomDirective, CustomDirectiveFactory, Name, Pos, Positioned,
-    ResolveFut, ServerError, ServerResult, Value,
+    ResolveFut, ServerResult, Value,
 };
 use async_graphql_value::Value as InputValue;
 
-use super::error::{ErrorCode, server_error};
+use super::error::{ErrorCode, propagation, server_error};
 
 const DIRECTIVE: &str = "fail";
 const REASON: &str = "reason";
@@ -127,19 +126,4 @@ impl CustomDirective for Fail {
             Target::NonNullField | Target::Object => Err(propagation()),
         }
     }
-}
-
-/// Marks an error that only propagates null: the error that the client reads has been added already.
-#[derive(Debug)]
-struct Propagation;
-
-fn propagation() -> ServerError {
-    let mut error = ServerError::new("", None);
-    error.source = Some(Arc::new(Propagation));
-    error
-}
-
-/// Whether an error only propagates null and is to be removed from the response.
-pub(super) fn only_propagates(error: &ServerError) -> bool {
-    error.source::<Propagation>().is_some()
 }

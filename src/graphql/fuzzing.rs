@@ -24,7 +24,7 @@ pub(crate) fn cursor(text: &str) {
 pub(crate) fn request(request: GraphqlRequest) {
     static DOCUMENTS: LazyLock<(Documents, Limits)> = LazyLock::new(|| {
         // Each is looked at anew.
-        let limits = Limits { known_documents_bytes: 1, ..Limits::default() };
+        let limits = Limits { document_cache_bytes: 1, ..Limits::default() };
         let documents = Documents::new(&super::sdl(), true, None, &limits);
         (documents.unwrap_or_else(|error| panic!("the schema: {error}")), limits)
     });

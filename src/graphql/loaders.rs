@@ -101,7 +101,7 @@ pub(crate) struct Loaders {
 
 /// How often a loader lets others go first, for them to ask too. All who are asked for at once have asked
 /// when that is over.
-const YIELDS: usize = 1;
+const YIELD_COUNT: usize = 1;
 
 impl Loaders {
     pub(super) fn new(services: Arc<Services>) -> Self {
@@ -115,7 +115,7 @@ impl Loaders {
     ) -> &'a Loader<R::Id, LoadResult<R>, BatchLoader<R>> {
         lazy.get_or_init(|| {
             let batch = BatchLoader(Arc::clone(&self.services), std::marker::PhantomData);
-            Loader::new(batch).with_yield_count(YIELDS)
+            Loader::new(batch).with_yield_count(YIELD_COUNT)
         })
     }
 
@@ -124,14 +124,14 @@ impl Loaders {
     }
 
     /// Forgets all rows: what was read for one event is old when the next one comes.
-    pub(super) async fn forget(&self) {
+    pub(super) async fn clear(&self) {
         self.of(&self.users).clear_all().await;
         self.of(&self.books).clear_all().await;
         self.of(&self.sessions).clear_all().await;
     }
 
     /// Remembers an account that is known already, so that nobody asks for it.
-    pub(super) async fn know_user(&self, user: Profile) {
+    pub(super) async fn prime_user(&self, user: Profile) {
         self.of(&self.users).clear(user.id).await;
         self.of(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
     }

@@ -23,7 +23,7 @@ use crate::id::UserId;
 
 /// How many callers are remembered by each limiter. Beyond that those are forgotten, and begin anew,
 /// who were not seen for longest: 15 MB, when full.
-const CALLERS: usize = 50_000;
+const MAX_KEYS: usize = 50_000;
 
 /// Counts what callers do; nothing, where rate limits are off.
 #[derive(Debug)]
@@ -150,7 +150,7 @@ struct Limiter<Key> {
 
 impl<Key: Copy + Eq + Hash> Limiter<Key> {
     fn new((policy, per_minute, clock): (&'static str, u32, Clock)) -> Self {
-        Self { policy, per_minute, clock, buckets: Cache::new(CALLERS) }
+        Self { policy, per_minute, clock, buckets: Cache::new(MAX_KEYS) }
     }
 
     fn charge(&self, key: Key, units: u64) -> Result<QuotaStatus, Exceeded> {
@@ -246,10 +246,10 @@ mod tests {
     #[test]
     fn no_more_callers_are_remembered_than_there_is_room_for() {
         let (limiter, _) = limiter(20);
-        for key in 0..3 * CALLERS as u64 {
+        for key in 0..3 * MAX_KEYS as u64 {
             limiter.charge(key, 1).expect("a caller's first");
         }
-        assert!(limiter.buckets.len() <= CALLERS, "{}", limiter.buckets.len());
+        assert!(limiter.buckets.len() <= MAX_KEYS, "{}", limiter.buckets.len());
     }
 
     #[test]

@@ -47,11 +47,11 @@ async fn next_book_change(
     loop {
         let event = listener.next().await.map_err(|_| ApiError::SubscriberTooSlow)?;
         let Event::BookChanged(change) = event else { continue };
-        if ctx.auth().is_live_in_the_end(viewer).await {
-            ctx.loaders().forget().await;
-            ctx.pay_again().await;
+        if ctx.auth().is_live_with_retry(viewer).await {
+            ctx.loaders().clear().await;
+            ctx.charge_event().await;
             return Ok(BookChange(change));
         }
-        ctx.store().events().has_ended(viewer.session);
+        ctx.store().events().redeliver_session_ended(viewer.session);
     }
 }

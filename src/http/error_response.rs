@@ -30,7 +30,7 @@ impl HttpError {
     }
 
     /// All of an answer, to a request that was not read.
-    pub(super) fn without_a_request(&self) -> String {
+    pub(super) fn raw_http1(&self) -> String {
         let (status, body) = (status(self.code), self.body());
         format!(
             "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 1\r\n\

@@ -8,7 +8,7 @@ use crate::graphql::document::GraphqlRequest;
 
 /// The request in a body of JSON.
 pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {
-    request::parameters(request::members(body).ok()?).ok()
+    request::parameters(request::json_object(body).ok()?).ok()
 }
 
 /// What a client accepts.

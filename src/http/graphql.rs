@@ -15,7 +15,7 @@ use super::error_response::HttpError;
 use super::media_type::{Accept, MediaType};
 use super::request::read;
 use super::request_id::RequestId;
-use super::response::{respond, respond_in_events, tell_standings};
+use super::response::{respond, respond_as_sse, set_rate_limit_headers};
 use super::{AppState, cookie, csrf, forwarded, subscription_stream, websocket};
 use crate::auth::identity::Viewer;
 use crate::config::Config;
@@ -31,7 +31,7 @@ pub(super) async fn serve(
 ) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
-    if websocket::is_wanted(&parts.headers) {
+    if websocket::is_upgrade_request(&parts.headers) {
         return websocket::upgrade(server, parts).await.unwrap_or_else(|refusal| {
             let line =
                 OperationLogEntry { code: Some(refusal.code), ..OperationLogEntry::default() };
@@ -141,7 +141,7 @@ async fn answer(
                     let id = Arc::clone(&id.0);
                     let mut response =
                         subscription_stream::respond(server, subscribed, media_type, id);
-                    tell_standings(response.headers_mut(), &standings);
+                    set_rate_limit_headers(response.headers_mut(), &standings);
                     return Ok((response, line));
                 }
             }
@@ -152,7 +152,7 @@ async fn answer(
     };
     let line = OperationLogEntry::of(&executed);
     let mut response = match accepted.one {
-        None if in_events => respond_in_events(executed),
+        None if in_events => respond_as_sse(executed),
         media_type => {
             let media_type = media_type.unwrap_or(MediaType::Json);
             respond(executed, media_type, server.config.strict_status)
@@ -177,6 +177,7 @@ pub(super) fn client(parts: &Parts, config: &Config) -> ClientInfo {
     let mut client = ClientInfo::at(forwarded::of(parts, &config.trusted_proxies));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
     client.user_agent = user_agent.map(str::to_owned);
-    client.counts_cost = parts.headers.get("graphql-cost").is_some_and(|mode| mode == "report");
+    client.wants_cost_report =
+        parts.headers.get("graphql-cost").is_some_and(|mode| mode == "report");
     client
 }

@@ -11,7 +11,7 @@ use tokio::time::timeout;
 use super::AppState;
 
 /// How long the database may take to say that it is there.
-const PATIENCE: Duration = Duration::from_secs(2);
+const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The process answers.
 pub(super) async fn live() -> Response {
@@ -20,7 +20,7 @@ pub(super) async fn live() -> Response {
 
 /// The database answers too, so requests may be sent here.
 pub(super) async fn ready(State(server): State<Arc<AppState>>) -> Response {
-    match timeout(PATIENCE, server.services.store.ping()).await {
+    match timeout(READINESS_TIMEOUT, server.services.store.ping()).await {
         Ok(Ok(())) => report(StatusCode::OK, r#"{"status":"ok"}"#),
         Ok(Err(_)) | Err(_) => {
             report(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unavailable"}"#)

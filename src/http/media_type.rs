@@ -34,8 +34,8 @@ impl Accept {
             .filter_map(MediaRange::parse)
             .collect();
         Self {
-            one: better(&ranges, MediaType::Json, MediaType::GraphqlResponse),
-            many: better(&ranges, MediaType::EventStream, MediaType::Multipart),
+            one: preferred(&ranges, MediaType::Json, MediaType::GraphqlResponse),
+            many: preferred(&ranges, MediaType::EventStream, MediaType::Multipart),
         }
     }
 }
@@ -43,7 +43,7 @@ impl Accept {
 /// The one of two types that a client likes better; none where it takes neither. Of two that are
 /// liked alike it is the usual one, unless only the other was named, or, of JSON, the other was
 /// named at all: who names that knows it.
-fn better(ranges: &[MediaRange], usual: MediaType, other: MediaType) -> Option<MediaType> {
+fn preferred(ranges: &[MediaRange], usual: MediaType, other: MediaType) -> Option<MediaType> {
     if ranges.is_empty() {
         return Some(usual);
     }
@@ -107,7 +107,7 @@ impl MediaRange {
         for parameter in parts {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match name.trim().to_ascii_lowercase().as_str() {
-                "q" => quality = thousandths(value.trim())?,
+                "q" => quality = parse_qvalue(value.trim())?,
                 // Answers are in UTF-8, and in nothing else.
                 "charset" if !is_utf8(value.trim()) => quality = 0,
                 _ => {}
@@ -135,7 +135,7 @@ pub(super) fn is_utf8(charset: &str) -> bool {
 }
 
 /// `0.75` as 750.
-fn thousandths(text: &str) -> Option<u16> {
+fn parse_qvalue(text: &str) -> Option<u16> {
     let quality: f32 = text.parse().ok()?;
     #[expect(
         clippy::cast_possible_truncation,

@@ -36,7 +36,7 @@ pub(super) async fn read(
     let content_type = content_type.unwrap_or_default();
     match BodyFormat::of(content_type) {
         Some(BodyFormat::Json) => {
-            parameters(members(&bytes(body, limits.body_bytes, limits.body_timeout).await?)?)
+            parameters(json_object(&bytes(body, limits.body_bytes, limits.body_timeout).await?)?)
         }
         Some(BodyFormat::Multipart) => {
             let body = bytes(body, limits.upload_bytes, limits.body_timeout).await?;
@@ -80,8 +80,8 @@ async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, HttpErr
             let message = format!("A request body has at most {most} bytes.");
             Err(HttpError::new(ErrorCode::PayloadTooLarge, message))
         }
-        Ok(Err(_)) => Err(bad("The body ended too early.")),
-        Err(_) => Err(bad("The body did not arrive in time.")),
+        Ok(Err(_)) => Err(bad_request("The body ended too early.")),
+        Err(_) => Err(bad_request("The body did not arrive in time.")),
     }
 }
 
@@ -91,15 +91,15 @@ fn is_too_long(error: &axum::Error) -> bool {
 }
 
 /// The members of a JSON object.
-pub(super) fn members(body: &[u8]) -> Result<Map<String, Value>, HttpError> {
+pub(super) fn json_object(body: &[u8]) -> Result<Map<String, Value>, HttpError> {
     match json::parse(body) {
         Some(Value::Object(members)) => Ok(members),
         Some(Value::Array(_)) => {
             let message = "Batches are not served; send one operation a request.";
             Err(HttpError::new(ErrorCode::BatchNotAllowed, message))
         }
-        Some(_) => Err(bad("The body is not a JSON object.")),
-        None => Err(bad("The body is not JSON in UTF-8, or has a member twice.")),
+        Some(_) => Err(bad_request("The body is not a JSON object.")),
+        None => Err(bad_request("The body is not JSON in UTF-8, or has a member twice.")),
     }
 }
 
@@ -112,11 +112,11 @@ fn query_string(query: &str) -> Result<Map<String, Value>, HttpError> {
             _ if value.is_empty() => continue,
             "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
             "variables" | "extensions" => json::parse(value.as_bytes())
-                .ok_or_else(|| bad("variables and extensions must be JSON objects."))?,
+                .ok_or_else(|| bad_request("variables and extensions must be JSON objects."))?,
             _ => continue,
         };
         if members.insert(name.into_owned(), value).is_some() {
-            return Err(bad("Each parameter may be given once."));
+            return Err(bad_request("Each parameter may be given once."));
         }
     }
     Ok(members)
@@ -135,7 +135,7 @@ pub(super) fn parameters(mut members: Map<String, Value>) -> Result<GraphqlReque
         None => document_id,
     };
     if query.is_none() && document_id.is_none() {
-        return Err(bad("query must be a string."));
+        return Err(bad_request("query must be a string."));
     }
     Ok(GraphqlRequest { query, document_id, operation_name, variables, ..Default::default() })
 }
@@ -147,7 +147,7 @@ fn string(
     match members.remove(name) {
         None | Some(Value::Null) => Ok(None),
         Some(Value::String(text)) => Ok(Some(text)),
-        Some(_) => Err(bad(format!("{name} must be a string or null."))),
+        Some(_) => Err(bad_request(format!("{name} must be a string or null."))),
     }
 }
 
@@ -158,7 +158,7 @@ fn object(
     match members.remove(name) {
         None | Some(Value::Null) => Ok(Map::new()),
         Some(Value::Object(object)) => Ok(object),
-        Some(_) => Err(bad(format!("{name} must be an object or null."))),
+        Some(_) => Err(bad_request(format!("{name} must be an object or null."))),
     }
 }
 
@@ -168,10 +168,10 @@ fn persisted_query(persisted: &Value) -> Result<String, HttpError> {
         (Value::Number(version), Value::String(hash)) if version.as_u64() == Some(1) => {
             Ok(hash.clone())
         }
-        _ => Err(bad("persistedQuery must have version 1 and a sha256Hash.")),
+        _ => Err(bad_request("persistedQuery must have version 1 and a sha256Hash.")),
     }
 }
 
-pub(super) fn bad(message: impl Into<Cow<'static, str>>) -> HttpError {
+pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> HttpError {
     HttpError::new(ErrorCode::BadRequest, message)
 }

@@ -44,7 +44,7 @@ pub(super) fn respond(
     if let Some(wait) = retry_after {
         headers.insert(header::RETRY_AFTER, wait.as_secs().into());
     }
-    tell_standings(headers, &standings);
+    set_rate_limit_headers(headers, &standings);
     headers.insert(header::CONTENT_TYPE, media_type.header());
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer realm=\"bookshelf\"");
@@ -57,7 +57,7 @@ pub(super) fn respond(
 }
 
 /// Tells a caller what is left of what it may do, in `RateLimit` and `RateLimit-Policy`.
-pub(super) fn tell_standings(headers: &mut HeaderMap, standings: &[QuotaStatus]) {
+pub(super) fn set_rate_limit_headers(headers: &mut HeaderMap, standings: &[QuotaStatus]) {
     let list = |item: fn(QuotaStatus) -> String| {
         let items: Vec<_> = standings.iter().map(|standing| item(*standing)).collect();
         HeaderValue::try_from(items.join(", ")).ok().filter(|value| !value.is_empty())
@@ -72,11 +72,11 @@ pub(super) fn tell_standings(headers: &mut HeaderMap, standings: &[QuotaStatus])
 
 /// The answer to whoever takes nothing but events: one of them. What is wrong with the caller or
 /// with us has its status and no events, so that clients try again with another token, or later.
-pub(super) fn respond_in_events(executed: OperationOutcome) -> Response {
+pub(super) fn respond_as_sse(executed: OperationOutcome) -> Response {
     match executed.code {
         Some(code) if !executed.ran && code.status() > 400 => {
             respond(executed, MediaType::Json, true)
         }
-        _ => subscription_stream::respond_once(&executed),
+        _ => subscription_stream::single_event_response(&executed),
     }
 }

@@ -33,11 +33,11 @@ use crate::config::Limits;
 use crate::graphql::error::{ApiError, ErrorCode};
 
 /// How long nothing is accepted after the system had no more room for connections.
-const REST: Duration = Duration::from_millis(100);
+const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
 /// How long somebody who is refused may take to read so, and how many at once.
-const FAREWELL: Duration = Duration::from_secs(1);
-const FAREWELLS: usize = 64;
+const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
+const MAX_CONCURRENT_REJECTIONS: usize = 64;
 
 /// The door: who may come in, and what is behind it.
 pub(crate) struct HttpServer {
@@ -62,8 +62,8 @@ impl HttpServer {
             router,
             proxies: proxies.to_vec(),
             limits: limits.clone(),
-            seats: ConnectionLimiter::new(limits.connections, limits.address_connections),
-            farewells: Arc::new(Semaphore::new(FAREWELLS)),
+            seats: ConnectionLimiter::new(limits.max_connections, limits.connections_per_client),
+            farewells: Arc::new(Semaphore::new(MAX_CONCURRENT_REJECTIONS)),
             stopping,
             tasks,
         }
@@ -78,27 +78,27 @@ impl HttpServer {
                 accepted = listener.accept() => accepted,
             };
             match accepted {
-                Ok((stream, peer)) => self.welcome(stream, peer),
-                Err(error) if is_of_the_connection(&error) => {}
+                Ok((stream, peer)) => self.handle_connection(stream, peer),
+                Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
                     tracing::warn!(%error, "no connection can be accepted");
-                    sleep(REST).await;
+                    sleep(ACCEPT_BACKOFF).await;
                 }
             }
         }
     }
 
-    fn welcome(&self, stream: TcpStream, peer: SocketAddr) {
+    fn handle_connection(&self, stream: TcpStream, peer: SocketAddr) {
         // An answer is written as a whole, or it is one of several events that should not wait.
         let _ = stream.set_nodelay(true);
-        keep_little(&stream);
+        limit_send_buffer(&stream);
         let address = ClientIp::from(peer.ip());
         let caller = (!forwarded::is_trusted(address, &self.proxies)).then(|| address.network());
         match self.seats.take(caller) {
             Ok(seat) => self.tasks.spawn(self.connection(stream, peer, seat)),
             Err(full) => match Arc::clone(&self.farewells).try_acquire_owned() {
                 Ok(place) => self.tasks.spawn(async move {
-                    let _ = timeout(FAREWELL, turn_away(stream, full)).await;
+                    let _ = timeout(REJECT_TIMEOUT, reject_connection(stream, full)).await;
                     drop(place);
                 }),
                 Err(_) => return,
@@ -117,7 +117,7 @@ impl HttpServer {
         let (router, stopping) = (self.router.clone(), self.stopping.clone());
         let header_bytes = self.limits.header_bytes;
         let service = service_fn(move |mut request: Request<Incoming>| {
-            progress.begun();
+            progress.request_started();
             request.extensions_mut().insert(ConnectInfo(peer));
             let (response, progress) =
                 (router.clone().call(request.map(Body::new)), Arc::clone(&progress));
@@ -134,7 +134,7 @@ impl HttpServer {
                 .timer(TokioTimer::new())
                 // `TimeoutStream` tells the head of a request from the wait for it.
                 .header_read_timeout(None)
-                .max_buf_size(header_bytes.max(SMALLEST_BUFFER))
+                .max_buf_size(header_bytes.max(MIN_HYPER_BUFFER))
                 .serve_connection(TokioIo::new(io), service)
                 .with_upgrades();
             let mut connection = pin!(connection);
@@ -154,32 +154,32 @@ impl HttpServer {
 
 /// How much of an answer the system keeps before it is on its way, in bytes.
 #[cfg(target_os = "linux")]
-const UNSENT: u32 = 128 << 10;
+const NOTSENT_LOWAT: u32 = 128 << 10;
 
 /// Keeps the system from taking megabytes of an answer for somebody who does not read it: they would be
 /// memory, and would hide from the time limit for writing who reads slowly and who not at all.
 #[cfg(target_os = "linux")]
-fn keep_little(stream: &TcpStream) {
-    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(UNSENT) {
+fn limit_send_buffer(stream: &TcpStream) {
+    if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_LOWAT) {
         tracing::debug!(%error, "the system keeps as much as it likes");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn keep_little(_: &TcpStream) {}
+fn limit_send_buffer(_: &TcpStream) {}
 
 /// hyper takes no less, in bytes.
-const SMALLEST_BUFFER: usize = 8 << 10;
+const MIN_HYPER_BUFFER: usize = 8 << 10;
 
 /// Says why there is no room, to somebody whose request nobody reads.
-async fn turn_away(mut stream: TcpStream, full: LimitReached) -> io::Result<()> {
+async fn reject_connection(mut stream: TcpStream, full: LimitReached) -> io::Result<()> {
     let (code, message) = match full {
         LimitReached::Total => (ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string()),
         LimitReached::PerClient => {
             (ErrorCode::RateLimited, "Too many connections from your address.".to_owned())
         }
     };
-    stream.write_all(HttpError::new(code, message).without_a_request().as_bytes()).await?;
+    stream.write_all(HttpError::new(code, message).raw_http1().as_bytes()).await?;
     stream.shutdown().await?;
     // What is not read, the system answers with a reset, which may overtake what was written.
     let mut unread = [0; 4 << 10];
@@ -188,7 +188,7 @@ async fn turn_away(mut stream: TcpStream, full: LimitReached) -> io::Result<()> 
 }
 
 /// Whether accepting failed because of the one connection that was to be accepted.
-fn is_of_the_connection(error: &io::Error) -> bool {
+fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),
         io::ErrorKind::ConnectionRefused

@@ -94,7 +94,7 @@ pub(super) fn respond(
     };
     let rejection = {
         let server = Arc::clone(server);
-        async move { server.api.rejection(subscribed.viewer).await }.boxed()
+        async move { server.api.wait_until_revoked(subscribed.viewer).await }.boxed()
     };
     let open = OpenStream {
         server: Arc::clone(server),
@@ -110,7 +110,7 @@ pub(super) fn respond(
 }
 
 /// One answer, for a client that takes nothing but events.
-pub(super) fn respond_once(executed: &OperationOutcome) -> Response {
+pub(super) fn single_event_response(executed: &OperationOutcome) -> Response {
     let format = StreamFormat::Sse;
     let frames = format!("{}{}", format.answer(executed), format.end());
     response(MediaType::EventStream, Body::from(frames))

@@ -18,7 +18,7 @@ use super::connection_limit::ConnectionPermit;
 use crate::config::Limits;
 
 /// How much of an answer has to be taken within the time limit for writing, in bytes.
-const MOUTHFUL: usize = 64 << 10;
+const WRITE_PROGRESS_BYTES: usize = 64 << 10;
 
 /// What a connection is waited for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl ConnectionState {
     }
 
     /// The head of a request has arrived.
-    pub(super) fn begun(&self) {
+    pub(super) fn request_started(&self) {
         self.enter(Phase::Responding);
     }
 
@@ -105,8 +105,8 @@ impl<T> TimeoutStream<T> {
         seat: ConnectionPermit,
     ) -> Self {
         let times = Timeouts {
-            head: limits.header_timeout,
-            idle: limits.idle_timeout,
+            head: limits.header_read_timeout,
+            idle: limits.keep_alive_timeout,
             write: limits.write_timeout,
         };
         let (reading, writing) = (Deadline::default(), Deadline::default());
@@ -115,7 +115,7 @@ impl<T> TimeoutStream<T> {
 
     /// Fails once nothing has come for too long. A busy connection is looked at again after the time for idling:
     /// so nobody has to wake it when it becomes idle.
-    fn wait_to_read(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_read_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let (phase, since) = self.progress.now();
             let end = match phase {
@@ -137,14 +137,14 @@ impl<T> TimeoutStream<T> {
     }
 
     /// Fails once nothing was taken for too long.
-    fn wait_to_write<O>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<O>> {
+    fn poll_write_timeout<O>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<O>> {
         self.writing.start_unless_running(self.times.write);
         self.writing.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
-    fn was_taken(&mut self, bytes: usize) {
+    fn record_written(&mut self, bytes: usize) {
         self.taken += bytes;
-        if self.taken >= MOUTHFUL {
+        if self.taken >= WRITE_PROGRESS_BYTES {
             self.taken = 0;
             self.writing.stop();
         }
@@ -159,7 +159,7 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
-            Poll::Pending => this.wait_to_read(cx),
+            Poll::Pending => this.poll_read_timeout(cx),
             ready => {
                 if this.progress.now().0 == Phase::Idle {
                     this.progress.enter(Phase::ReadingHead);
@@ -199,7 +199,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
         // hyper flushes once all that there is has been taken.
-        this.was_taken(MOUTHFUL);
+        this.record_written(WRITE_PROGRESS_BYTES);
         Poll::Ready(Ok(()))
     }
 
@@ -215,9 +215,9 @@ impl<T> TimeoutStream<T> {
         written: Poll<io::Result<usize>>,
     ) -> Poll<io::Result<usize>> {
         match written {
-            Poll::Pending => self.wait_to_write(cx),
+            Poll::Pending => self.poll_write_timeout(cx),
             Poll::Ready(Ok(bytes)) => {
-                self.was_taken(bytes);
+                self.record_written(bytes);
                 // hyper had all of the answer before, and the time for idling begins now.
                 if self.progress.now().0 == Phase::Idle {
                     self.progress.enter(Phase::Idle);
@@ -327,12 +327,12 @@ mod tests {
 
     fn connection() -> (TimeoutStream<DuplexStream>, DuplexStream, Arc<ConnectionState>) {
         let limits = Limits {
-            header_timeout: 10 * SECOND,
-            idle_timeout: 60 * SECOND,
+            header_read_timeout: 10 * SECOND,
+            keep_alive_timeout: 60 * SECOND,
             write_timeout: 30 * SECOND,
             ..Limits::default()
         };
-        let (stream, client) = duplex(MOUTHFUL);
+        let (stream, client) = duplex(WRITE_PROGRESS_BYTES);
         let progress = Arc::new(ConnectionState::default());
         let seat = ConnectionLimiter::new(1, 1).take(None).expect("a seat");
         (TimeoutStream::new(stream, Arc::clone(&progress), &limits, seat), client, progress)
@@ -352,7 +352,7 @@ mod tests {
         let (mut connection, mut client, progress) = connection();
         assert!(is_given_up_after(&mut connection, 10).await);
 
-        progress.begun();
+        progress.request_started();
         progress.enter(Phase::Idle);
         sleep(50 * SECOND).await;
         client.write_all(b"P").await.expect("a byte");
@@ -361,9 +361,9 @@ mod tests {
     }
 
     #[tokio::test(start_paused = true)]
-    async fn who_becomes_idle_without_a_word_is_given_up_in_time() {
+    async fn a_connection_that_goes_idle_is_closed_after_the_idle_timeout() {
         let (mut connection, _client, progress) = connection();
-        progress.begun();
+        progress.request_started();
         let mut byte = [0];
         assert!(timeout(200 * SECOND, connection.read(&mut byte)).await.is_err(), "it is busy");
         progress.enter(Phase::Idle);
@@ -377,17 +377,17 @@ mod tests {
     async fn idling_begins_once_the_answer_has_been_taken() {
         let (connection, mut client, progress) = connection();
         let (mut reader, mut writer) = split(connection);
-        progress.begun();
+        progress.request_started();
         let answer = async {
             // As hyper does once the body is all in its hands.
             progress.enter(Phase::Idle);
-            writer.write_all(&[0; 5 * MOUTHFUL]).await.expect("an answer is taken");
+            writer.write_all(&[0; 5 * WRITE_PROGRESS_BYTES]).await.expect("an answer is taken");
             writer.flush().await.expect("an answer is taken");
         };
         let slow = async {
             for _ in 0..5 {
                 sleep(20 * SECOND).await;
-                client.read_exact(&mut [0; MOUTHFUL]).await.expect("a mouthful");
+                client.read_exact(&mut [0; WRITE_PROGRESS_BYTES]).await.expect("a mouthful");
             }
         };
         tokio::join!(answer, slow);

@@ -12,7 +12,7 @@ use serde_json::Value;
 
 use super::error_response::HttpError;
 use super::json;
-use super::request::{bad, members, parameters};
+use super::request::{bad_request, json_object, parameters};
 use crate::config::Limits;
 use crate::graphql::document::{GraphqlRequest, Upload};
 use crate::graphql::error::ErrorCode;
@@ -32,27 +32,27 @@ pub(super) async fn read(
     let body = stream::once(ready(Ok::<_, Infallible>(body)));
     let mut parts = Multipart::with_constraints(body, boundary, constraints);
 
-    let operations = named(&mut parts, "operations").await?;
-    let mut request = parameters(members(&operations)?)?;
-    let mut places = places(&named(&mut parts, "map").await?, limits)?;
+    let operations = expect_part(&mut parts, "operations").await?;
+    let mut request = parameters(json_object(&operations)?)?;
+    let mut places = places(&expect_part(&mut parts, "map").await?, limits)?;
     while let Some(part) = next(&mut parts).await? {
         // A file that nobody asked for is read over.
         let Some(places) = part.name().and_then(|name| places.remove(name)) else { continue };
         let filename = part.file_name().unwrap_or_default().to_owned();
         let content_type = part.content_type().map(ToString::to_string);
-        let content = content(part).await?;
+        let content = read_part(part).await?;
         let file = UploadValue { filename, content_type, content };
         request.uploads.push(Upload { file, places });
     }
     match places.keys().next() {
         None => Ok(request),
-        Some(_) => Err(bad("There is no part for one of the files of map.")),
+        Some(_) => Err(bad_request("There is no part for one of the files of map.")),
     }
 }
 
 /// The places of each file, by the name of its part.
 fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, HttpError> {
-    let wrong = || bad("map must be an object of lists of paths.");
+    let wrong = || bad_request("map must be an object of lists of paths.");
     let Some(Value::Object(map)) = json::parse(map) else { return Err(wrong()) };
     if map.len() > limits.upload_files {
         let message = format!("A request has at most {} files.", limits.upload_files);
@@ -64,12 +64,15 @@ fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, 
         .ok_or_else(wrong)
 }
 
-async fn named(parts: &mut Multipart<'static>, name: &'static str) -> Result<Bytes, HttpError> {
+async fn expect_part(
+    parts: &mut Multipart<'static>,
+    name: &'static str,
+) -> Result<Bytes, HttpError> {
     match next(parts).await? {
-        Some(part) if part.name() == Some(name) => content(part).await,
+        Some(part) if part.name() == Some(name) => read_part(part).await,
         _ => {
             let message = "The parts must be operations, map and then the files";
-            Err(bad(format!("{message}; {name} is missing.")))
+            Err(bad_request(format!("{message}; {name} is missing.")))
         }
     }
 }
@@ -78,7 +81,7 @@ async fn next(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, 
     parts.next_field().await.map_err(|error| refused(&error))
 }
 
-async fn content(part: Field<'static>) -> Result<Bytes, HttpError> {
+async fn read_part(part: Field<'static>) -> Result<Bytes, HttpError> {
     part.bytes().await.map_err(|error| refused(&error))
 }
 
@@ -88,6 +91,6 @@ fn refused(error: &multer::Error) -> HttpError {
             let message = "operations and map are too long.";
             HttpError::new(ErrorCode::PayloadTooLarge, message)
         }
-        _ => bad("The body is no multipart request, or ended too early."),
+        _ => bad_request("The body is no multipart request, or ended too early."),
     }
 }

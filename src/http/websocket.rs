@@ -27,7 +27,7 @@ use crate::clock::Timestamp;
 use crate::graphql::context::ClientInfo;
 use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::{ApiError, ErrorCode};
-use crate::graphql::execute::{RequestMeta, driven};
+use crate::graphql::execute::{RequestMeta, spawn_buffered};
 
 mod message;
 
@@ -42,7 +42,7 @@ const PING_EVERY: Duration = Duration::from_secs(12);
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// How long the other side may take to say goodbye.
-const GOODBYE_TIMEOUT: Duration = Duration::from_secs(2);
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// What an idle connection keeps for reading and writing, in bytes.
 const BUFFER: usize = 4 << 10;
@@ -53,7 +53,7 @@ pub(super) fn fuzz(message: &[u8]) {
 }
 
 /// Whether a request wants to become a WebSocket (RFC 6455, section 4.2.1).
-pub(super) fn is_wanted(headers: &HeaderMap) -> bool {
+pub(super) fn is_upgrade_request(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
@@ -140,7 +140,7 @@ impl Connection {
     async fn serve(mut self) {
         let close = if self.socket.protocol().is_some() {
             loop {
-                if let Break(close) = self.step().await {
+                if let Break(close) = self.poll_once().await {
                     break close;
                 }
             }
@@ -153,12 +153,12 @@ impl Connection {
             && self.write(Message::Close(Some(close.frame()))).await.is_continue()
         {
             let goodbye = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            let _ = timeout(GOODBYE_TIMEOUT, goodbye).await;
+            let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
         }
     }
 
     /// Waits for whatever comes first, and deals with it.
-    async fn step(&mut self) -> Step {
+    async fn poll_once(&mut self) -> Step {
         let clock = self.server.services.clock.clone();
         let until = if self.acknowledged { self.patient_until } else { self.init_until };
         tokio::select! {
@@ -169,12 +169,12 @@ impl Connection {
                 Some(Ok(message)) => self.receive(message).await,
                 Some(Err(_)) | None => Break(None),
             },
-            Some((_, text)) = self.operations.next() => self.say(text).await,
-            () = clock.sleep_until(until) => self.wait_no_longer().await,
+            Some((_, text)) = self.operations.next() => self.send_text(text).await,
+            () = clock.sleep_until(until) => self.on_deadline().await,
         }
     }
 
-    async fn wait_no_longer(&mut self) -> Step {
+    async fn on_deadline(&mut self) -> Step {
         if !self.acknowledged {
             return Break(Some(CloseReason::NOT_INITIALISED));
         }
@@ -195,7 +195,7 @@ impl Connection {
             Message::Ping(_) | Message::Pong(_) => return Continue(()),
             Message::Close(_) => {
                 // It is answered when the socket is read on (RFC 6455, section 5.5.1).
-                let _ = timeout(GOODBYE_TIMEOUT, self.socket.recv()).await;
+                let _ = timeout(CLOSE_TIMEOUT, self.socket.recv()).await;
                 return Break(None);
             }
         };
@@ -204,7 +204,7 @@ impl Connection {
         }
         match ClientMessage::parse(&text) {
             Ok(ClientMessage::Init(payload)) => self.init(&payload).await,
-            Ok(ClientMessage::Ping(payload)) => self.say(message::pong(payload)).await,
+            Ok(ClientMessage::Ping(payload)) => self.send_text(message::pong(payload)).await,
             Ok(ClientMessage::Pong) => Continue(()),
             Ok(ClientMessage::Subscribe(id, request)) => self.subscribe(id, *request).await,
             Ok(ClientMessage::Complete(id)) => {
@@ -222,17 +222,17 @@ impl Connection {
         self.authorization = authorization(payload).or(self.authorization.take());
         match self.server.services.auth.identify(self.authorization.as_deref()).await {
             Ok(Identity::Anonymous) => {}
-            Ok(Identity::User(viewer)) => self.rejection = self.rejection_of(viewer),
+            Ok(Identity::User(viewer)) => self.rejection = self.revocation(viewer),
             Ok(Identity::Invalid(_)) => return Break(Some(CloseReason::FORBIDDEN)),
             Err(_) => return Break(Some(CloseReason::TRY_AGAIN_LATER)),
         }
         self.acknowledged = true;
-        self.say(message::ack()).await
+        self.send_text(message::ack()).await
     }
 
-    fn rejection_of(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
+    fn revocation(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
         let server = Arc::clone(&self.server);
-        async move { server.api.rejection(Some(viewer)).await }.boxed()
+        async move { server.api.wait_until_revoked(Some(viewer)).await }.boxed()
     }
 
     async fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Step {
@@ -260,7 +260,7 @@ impl Connection {
             Ok(prepared) => prepared,
             Err(refused) => {
                 OperationLogEntry::of(&refused).log(&request_id, PROTOCOL, None, started);
-                return self.say(message::error(&id, &refused)).await;
+                return self.send_text(message::error(&id, &refused)).await;
             }
         };
         let server = Arc::clone(&self.server);
@@ -281,7 +281,7 @@ impl Connection {
                 OperationLogEntry::of(&executed).log(&request_id, PROTOCOL, None, started);
                 executed
             };
-            driven(stream::once(answer).boxed())
+            spawn_buffered(stream::once(answer).boxed())
         };
         let complete = stream::once(std::future::ready(message::complete(&id)));
         let its = id.clone();
@@ -290,7 +290,7 @@ impl Connection {
         Continue(())
     }
 
-    async fn say(&mut self, text: String) -> Step {
+    async fn send_text(&mut self, text: String) -> Step {
         self.write(Message::Text(text.into())).await
     }
 

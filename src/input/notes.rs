@@ -12,7 +12,7 @@ impl Notes {
         if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
             return Err(text::control_characters());
         }
-        text::at_most(text, 20_000)?;
+        text::check_max_chars(text, 20_000)?;
         Ok(Self(text.to_owned()))
     }
 
@@ -27,7 +27,7 @@ mod tests {
     use crate::input::validation_error::ValidationErrorCode;
 
     #[test]
-    fn notes_may_have_lines_but_no_bells() {
+    fn notes_allow_line_breaks_but_no_control_characters() {
         assert!(Notes::parse("one\n\ttwo\r\n").is_ok());
         assert_eq!(
             Notes::parse("a\u{7}").map_err(|fault| fault.code),

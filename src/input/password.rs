@@ -5,16 +5,16 @@ use secrecy::{ExposeSecret, SecretString};
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// bcrypt reads 72 bytes, the last of which is its terminator.
-pub(crate) const LONGEST_BYTES: usize = 71;
+pub(crate) const MAX_BYTES: usize = 71;
 
 /// How many guesses an attacker who tries the likeliest first may need for a password to be too
 /// common. Every entry of zxcvbn's list of 30,000 leaked passwords falls below it, and with them
 /// their trivial variants (OWASP ASVS 5.0, 6.2.4 asks for the top 3,000).
-const COMMON_GUESSES: u64 = 100_000;
+const MIN_GUESSES: u64 = 100_000;
 
 /// How much of a password is scored: nothing common is longer, and the time that scoring takes
 /// grows with the square of the length.
-const SCORED_CHARS: usize = 24;
+const SCORED_PREFIX_CHARS: usize = 24;
 
 /// At least 8 characters and at most 71 bytes, no NUL, and none that guessers try first.
 #[derive(Clone, Debug)]
@@ -40,13 +40,13 @@ impl Password {
                 "A password has at least 8 characters.",
             ));
         }
-        if text.len() > LONGEST_BYTES {
-            let message = format!("A password has at most {LONGEST_BYTES} bytes.");
+        if text.len() > MAX_BYTES {
+            let message = format!("A password has at most {MAX_BYTES} bytes.");
             return Err(ValidationError::new(ValidationErrorCode::TooLong, message));
         }
-        let start: String = text.chars().take(SCORED_CHARS).collect();
+        let start: String = text.chars().take(SCORED_PREFIX_CHARS).collect();
         let hints: Vec<&str> = hints.iter().map(String::as_str).collect();
-        if zxcvbn::zxcvbn(&start, &hints).guesses() < COMMON_GUESSES {
+        if zxcvbn::zxcvbn(&start, &hints).guesses() < MIN_GUESSES {
             let message =
                 "This password is among the first that guessers try; please choose another.";
             return Err(ValidationError::new(ValidationErrorCode::TooCommon, message));

@@ -14,10 +14,10 @@ pub(crate) fn fold(text: &str) -> String {
     if text.is_ascii() {
         return text.to_ascii_lowercase();
     }
-    fold_any(text)
+    fold_unicode(text)
 }
 
-fn fold_any(text: &str) -> String {
+fn fold_unicode(text: &str) -> String {
     text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
 }
 
@@ -29,7 +29,7 @@ pub(crate) fn fold_for_index(text: &str) -> String {
 }
 
 /// One trimmed line of 1 to `longest` Unicode scalar values, without control characters.
-pub(super) fn line(text: &str, longest: usize) -> Result<String, ValidationError> {
+pub(super) fn parse_single_line(text: &str, longest: usize) -> Result<String, ValidationError> {
     let text = text.trim();
     if text.is_empty() {
         return Err(ValidationError::new(ValidationErrorCode::Required, "Please fill this in."));
@@ -37,12 +37,12 @@ pub(super) fn line(text: &str, longest: usize) -> Result<String, ValidationError
     if text.chars().any(char::is_control) {
         return Err(control_characters());
     }
-    at_most(text, longest)?;
+    check_max_chars(text, longest)?;
     Ok(text.to_owned())
 }
 
 /// Refuses a text of more than `longest` Unicode scalar values.
-pub(super) fn at_most(text: &str, longest: usize) -> Result<(), ValidationError> {
+pub(super) fn check_max_chars(text: &str, longest: usize) -> Result<(), ValidationError> {
     // A text is never longer in characters than in bytes, and counting bytes is free.
     if text.len() > longest && text.chars().count() > longest {
         let message = format!("Please keep this to {longest} characters.");
@@ -74,7 +74,7 @@ mod tests {
     #[test]
     fn ascii_is_folded_as_all_else_is() {
         let ascii: String = (0..128u8).map(char::from).collect();
-        assert_eq!(fold(&ascii), fold_any(&ascii));
+        assert_eq!(fold(&ascii), fold_unicode(&ascii));
     }
 
     #[test]
@@ -85,8 +85,8 @@ mod tests {
 
     #[test]
     fn length_counts_characters_not_bytes() {
-        assert!(line(&"ß".repeat(200), 200).is_ok());
-        let fault = line(&"ß".repeat(201), 200).expect_err("one too many");
+        assert!(parse_single_line(&"ß".repeat(200), 200).is_ok());
+        let fault = parse_single_line(&"ß".repeat(201), 200).expect_err("one too many");
         assert_eq!(fault.code, ValidationErrorCode::TooLong);
     }
 
@@ -94,16 +94,16 @@ mod tests {
     fn blank_is_missing_and_control_characters_are_refused() {
         for blank in ["", "  ", "\u{3000}\n"] {
             assert_eq!(
-                line(blank, 9).map_err(|fault| fault.code),
+                parse_single_line(blank, 9).map_err(|fault| fault.code),
                 Err(ValidationErrorCode::Required)
             );
         }
         for bad in ["a\0b", "a\u{7}b", "a\nb", "a\u{85}b"] {
             assert_eq!(
-                line(bad, 9).map_err(|fault| fault.code),
+                parse_single_line(bad, 9).map_err(|fault| fault.code),
                 Err(ValidationErrorCode::InvalidFormat)
             );
         }
-        assert_eq!(line(" Dune ", 9).as_deref(), Ok("Dune"));
+        assert_eq!(parse_single_line(" Dune ", 9).as_deref(), Ok("Dune"));
     }
 }

@@ -9,7 +9,7 @@ pub(crate) struct Title(String);
 
 impl Title {
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        text::line(text, 200).map(Self)
+        text::parse_single_line(text, 200).map(Self)
     }
 
     pub(crate) fn as_str(&self) -> &str {

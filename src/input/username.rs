@@ -12,10 +12,10 @@ pub(crate) struct Username(String);
 
 impl Username {
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        let name: String = text::line(text, usize::MAX)?.nfc().collect();
-        text::at_most(&name, 80)?;
+        let name: String = text::parse_single_line(text, usize::MAX)?.nfc().collect();
+        text::check_max_chars(&name, 80)?;
         // Many scripts write vowels and tones as marks on the letter before.
-        if name.starts_with(is_combining_mark) || !name.chars().all(belongs) {
+        if name.starts_with(is_combining_mark) || !name.chars().all(is_allowed_char) {
             let message = "A username has letters, digits, dots, underscores and hyphens only.";
             return Err(ValidationError::new(ValidationErrorCode::InvalidFormat, message));
         }
@@ -39,7 +39,7 @@ impl Username {
     }
 }
 
-fn belongs(c: char) -> bool {
+fn is_allowed_char(c: char) -> bool {
     c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '.' | '_' | '-')
 }
 

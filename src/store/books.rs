@@ -13,10 +13,10 @@ use super::Store;
 use super::error::{QueryError, StoreError};
 use super::fast_path::{FromRow, Row, StatementKey, through};
 use super::page::{Page, PageRequest};
-use super::users::{Profile, SHOWN_BESIDE_THE_ID};
+use super::users::{PROFILE_COLUMNS_AFTER_ID, Profile};
 use crate::clock::Timestamp;
 use crate::entity::book::{Column, Entity};
-use crate::entity::library;
+use crate::entity::book_count as book_counts;
 use crate::id::{BookId, UserId};
 use crate::input::author::Author;
 use crate::input::isbn::Isbn;
@@ -52,7 +52,7 @@ pub(crate) struct Book {
 }
 
 /// The columns of [`Book`].
-const SHOWN: [Column; 10] = [
+const BOOK_COLUMNS: [Column; 10] = [
     Column::Id,
     Column::OwnerId,
     Column::Title,
@@ -134,9 +134,9 @@ impl BookProjection {
     /// All of a book.
     const BOOK: Self = Self { details: true, notes: true, owner: false, total: false };
 
-    /// The columns of [`SHOWN`] that are read.
+    /// The columns of [`BOOK_COLUMNS`] that are read.
     fn columns(self) -> impl Iterator<Item = Column> {
-        SHOWN.into_iter().filter(move |column| match column {
+        BOOK_COLUMNS.into_iter().filter(move |column| match column {
             Column::Isbn | Column::Rating | Column::Version | Column::UpdatedAt => self.details,
             Column::Notes => self.notes,
             _ => true,
@@ -201,7 +201,7 @@ impl BookRow {
         }
         if wanted.owner {
             listed.owner = Some(Profile::read(book.owner_id, row, read)?);
-            read += SHOWN_BESIDE_THE_ID.len();
+            read += PROFILE_COLUMNS_AFTER_ID.len();
         }
         if wanted.total {
             listed.total = row.get(read)?;
@@ -229,14 +229,14 @@ impl Store {
 impl Books<'_> {
     /// The book with this id, whoever owns it.
     pub(crate) async fn find(&self, id: BookId) -> Result<Option<Book>, StoreError> {
-        let books = || shown().filter(Column::Id.eq(id)).into_query();
+        let books = || select_books().filter(Column::Id.eq(id)).into_query();
         let sql = self.0.direct.known(StatementKey::Book, vec![id.into()], books);
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
     /// The books with these ids, in no order, whoever owns them.
     pub(crate) async fn find_many(&self, ids: &[BookId]) -> Result<Vec<Book>, StoreError> {
-        let books = shown().filter(Column::Id.is_in(ids.iter().copied()));
+        let books = select_books().filter(Column::Id.is_in(ids.iter().copied()));
         Ok(books.into_model().all(&self.0.reader).await?)
     }
 
@@ -249,11 +249,11 @@ impl Books<'_> {
     ) -> Result<BookListPage, StoreError> {
         // A book's place in the list is made of what the list is ordered by.
         let wanted =
-            BookProjection { details: wanted.details || list.order.is_by_details(), ..wanted };
+            BookProjection { details: wanted.details || list.order.needs_details(), ..wanted };
         let direct = &self.0.direct;
         let (listed, total) = if list.filter.is_empty() {
             let sql = pages::sql(direct, list, slice, wanted);
-            (direct.read_as(sql, |row| BookRow::read(row, wanted)).await?, None)
+            (direct.query_map(sql, |row| BookRow::read(row, wanted)).await?, None)
         } else {
             let of_book = BookProjection { total: false, ..wanted };
             let sql = direct.sql(&pages::select(list, slice, of_book).into_query());
@@ -277,7 +277,7 @@ impl Books<'_> {
     }
 
     /// Whether the list has a book at this position or on this side of it.
-    pub(crate) async fn any_from(
+    pub(crate) async fn exists_from(
         &self,
         list: &BookList,
         side: Relative,
@@ -302,7 +302,7 @@ impl Books<'_> {
         offset: u64,
         limit: u64,
     ) -> Result<Vec<Book>, StoreError> {
-        let books = shown()
+        let books = select_books()
             .filter(list.condition())
             .order_by(list.order.key(), list.order.sql())
             .order_by(Column::Id, list.order.sql())
@@ -314,7 +314,7 @@ impl Books<'_> {
     /// How many books the list has. A whole library is not counted: its size is kept with it.
     pub(crate) async fn count(&self, list: &BookList) -> Result<u64, StoreError> {
         let count = if list.filter.is_empty() {
-            let size = || library_size(list.owner);
+            let size = || book_count(list.owner);
             let sql = self.0.direct.known(StatementKey::LibrarySize, vec![list.owner.into()], size);
             self.0.direct.read::<i64>(sql).await?.pop()
         } else {
@@ -339,7 +339,7 @@ impl Books<'_> {
     }
 
     async fn one(&self, condition: Condition) -> Result<Option<Book>, StoreError> {
-        let sql = self.0.direct.sql(&shown().filter(condition).into_query());
+        let sql = self.0.direct.sql(&select_books().filter(condition).into_query());
         Ok(self.0.direct.read(sql).await?.pop())
     }
 }
@@ -352,8 +352,8 @@ pub(crate) enum Relative {
 }
 
 /// The books, with their notes.
-fn shown() -> sea_orm::Select<Entity> {
-    Entity::find().select_only().columns(SHOWN)
+fn select_books() -> sea_orm::Select<Entity> {
+    Entity::find().select_only().columns(BOOK_COLUMNS)
 }
 
 fn owned_by(owner: UserId) -> Condition {
@@ -361,6 +361,9 @@ fn owned_by(owner: UserId) -> Condition {
 }
 
 /// How many books a library has; no row where there never was one.
-fn library_size(owner: UserId) -> SelectStatement {
-    library::Entity::find_by_id(owner).select_only().column(library::Column::Books).into_query()
+fn book_count(owner: UserId) -> SelectStatement {
+    book_counts::Entity::find_by_id(owner)
+        .select_only()
+        .column(book_counts::Column::Count)
+        .into_query()
 }

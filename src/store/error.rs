@@ -65,7 +65,7 @@ impl From<DbErr> for QueryError {
     fn from(error: DbErr) -> Self {
         let reason = match &error {
             DbErr::Exec(RuntimeErr::SqlxError(cause))
-            | DbErr::Query(RuntimeErr::SqlxError(cause)) => of_sqlx(cause),
+            | DbErr::Query(RuntimeErr::SqlxError(cause)) => classify_sqlx(cause),
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => ErrorKind::Transient,
             _ => ErrorKind::Internal,
         };
@@ -76,7 +76,7 @@ impl From<DbErr> for QueryError {
 impl From<tokio_postgres::Error> for QueryError {
     fn from(error: tokio_postgres::Error) -> Self {
         let reason = match error.as_db_error() {
-            Some(said) => of_postgres(said.code().code(), said.constraint()),
+            Some(said) => classify_sqlstate(said.code().code(), said.constraint()),
             // What is no word of the database's is a connection that could not be made or kept.
             None if error.is_closed()
                 || error.source().is_some_and(<dyn Error>::is::<std::io::Error>) =>
@@ -93,7 +93,7 @@ impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
         let reason = match &error {
             rusqlite::Error::SqliteFailure(code, message) => {
-                of_sqlite(code.extended_code, message.as_deref().unwrap_or_default())
+                classify_sqlite(code.extended_code, message.as_deref().unwrap_or_default())
             }
             _ => ErrorKind::Internal,
         };
@@ -125,7 +125,7 @@ impl ErrorKind {
     }
 }
 
-fn of_sqlx(cause: &sqlx::Error) -> ErrorKind {
+fn classify_sqlx(cause: &sqlx::Error) -> ErrorKind {
     match cause {
         sqlx::Error::Io(_)
         | sqlx::Error::Tls(_)
@@ -136,8 +136,8 @@ fn of_sqlx(cause: &sqlx::Error) -> ErrorKind {
         sqlx::Error::Database(said) => {
             let code = said.code().unwrap_or_default();
             match said.try_downcast_ref::<PgDatabaseError>() {
-                Some(_) => of_postgres(&code, said.constraint()),
-                None => of_sqlite(code.parse().unwrap_or_default(), said.message()),
+                Some(_) => classify_sqlstate(&code, said.constraint()),
+                None => classify_sqlite(code.parse().unwrap_or_default(), said.message()),
             }
         }
         _ => ErrorKind::Internal,
@@ -146,8 +146,8 @@ fn of_sqlx(cause: &sqlx::Error) -> ErrorKind {
 
 /// Each rule with the name of its constraint, which PostgreSQL tells, and its columns, which SQLite does.
 const RULES: [(UniqueConstraint, &str, &str); 4] = [
-    (UniqueConstraint::Username, "users_username_unique", "users.username_key"),
-    (UniqueConstraint::Email, "users_email_unique", "users.email_key"),
+    (UniqueConstraint::Username, "users_username_unique", "users.username_folded"),
+    (UniqueConstraint::Email, "users_email_unique", "users.email_folded"),
     (UniqueConstraint::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
     (
         UniqueConstraint::BookIdempotencyKey,
@@ -157,7 +157,7 @@ const RULES: [(UniqueConstraint, &str, &str); 4] = [
 ];
 
 /// By SQLSTATE (PostgreSQL, appendix A).
-fn of_postgres(code: &str, constraint: Option<&str>) -> ErrorKind {
+fn classify_sqlstate(code: &str, constraint: Option<&str>) -> ErrorKind {
     match (code, code.get(..2).unwrap_or_default()) {
         ("23505", _) => ErrorKind::UniqueConstraint(
             RULES
@@ -174,7 +174,7 @@ fn of_postgres(code: &str, constraint: Option<&str>) -> ErrorKind {
 }
 
 /// By extended result code.
-fn of_sqlite(code: i32, message: &str) -> ErrorKind {
+fn classify_sqlite(code: i32, message: &str) -> ErrorKind {
     const UNIQUE: i32 = 2067;
     const FOREIGN_KEY: i32 = 787;
     match (code, code & 0xff) {

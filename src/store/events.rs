@@ -22,10 +22,10 @@ mod postgres;
 use postgres::Postgres;
 
 /// How many events a listener may be behind before it is cut off.
-const BACKLOG: usize = 64;
+const CHANNEL_CAPACITY: usize = 64;
 
 /// How many books' latest versions are remembered, to tell an old event from a new one.
-const REMEMBERED_BOOKS: usize = 16_384;
+const DEDUP_CACHE_SIZE: usize = 16_384;
 
 /// Something that has happened.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -105,15 +105,15 @@ impl EventBus {
 
     /// Tells what has been committed. When this is done, it has been told before whatever anybody
     /// does next, on any copy of the server; unless the database is away, which nobody waits for.
-    pub(super) async fn tell(&self, events: &[Event]) {
+    pub(super) async fn publish(&self, events: &[Event]) {
         match &self.postgres {
-            Some(postgres) => postgres.tell(events).await,
+            Some(postgres) => postgres.publish(events).await,
             None => events.iter().for_each(|event| self.hub.deliver(*event)),
         }
     }
 
     /// Tells those who listen here that a session has ended, for they have missed it.
-    pub(crate) fn has_ended(&self, session: SessionId) {
+    pub(crate) fn redeliver_session_ended(&self, session: SessionId) {
         self.hub.deliver(Event::SessionEnded(session));
     }
 
@@ -140,7 +140,7 @@ struct Broker {
 
 impl Default for Broker {
     fn default() -> Self {
-        Self { topics: Mutex::default(), told: Cache::new(REMEMBERED_BOOKS) }
+        Self { topics: Mutex::default(), told: Cache::new(DEDUP_CACHE_SIZE) }
     }
 }
 
@@ -148,7 +148,7 @@ impl Broker {
     fn listen(self: &Arc<Self>, topic: Topic) -> Subscriber {
         let mut topics = self.topics();
         let backlog = match topic {
-            Topic::BooksOf(_) => BACKLOG,
+            Topic::BooksOf(_) => CHANNEL_CAPACITY,
             // A session ends once.
             Topic::Session(_) => 1,
         };
@@ -320,7 +320,7 @@ mod tests {
         let alice = ids.next();
         let hub = Arc::new(Broker::default());
         let mut listener = hub.listen(Topic::BooksOf(alice));
-        for _ in 0..=BACKLOG {
+        for _ in 0..=CHANNEL_CAPACITY {
             hub.deliver(change(alice, ids.next(), ChangeKind::Created));
         }
         assert_eq!(listener.next().now_or_never(), Some(Err(Lagged)));

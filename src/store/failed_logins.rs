@@ -7,7 +7,7 @@ use sea_orm::sea_query::{CaseStatement, Expr, ExprTrait, OnConflict, Query};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, QueryTrait};
 use sha2::{Digest, Sha256};
 
-use super::{PURGED_AT_ONCE, Store, StoreError};
+use super::{PURGE_BATCH_SIZE, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::entity::failed_login::{Column, Entity};
 
@@ -20,8 +20,8 @@ pub(crate) struct AccountHash([u8; 32]);
 
 impl AccountHash {
     /// By a folded email address.
-    pub(crate) fn of(email_key: &str) -> Self {
-        Self(Sha256::digest(email_key).into())
+    pub(crate) fn of(email_folded: &str) -> Self {
+        Self(Sha256::digest(email_folded).into())
     }
 }
 
@@ -38,48 +38,48 @@ impl Store {
 impl FailedLogins<'_> {
     /// Counts an attempt before it is made, so that many at once are no more than one after the
     /// other. Where there were `most` of late it is not to be made, and the time to wait is told.
-    pub(crate) async fn count(
+    pub(crate) async fn try_acquire(
         &self,
         account: AccountHash,
         most: u32,
         now: Timestamp,
     ) -> Result<Result<(), Duration>, StoreError> {
         let latest = now + FORGOTTEN_AFTER * most.saturating_sub(1);
-        let its = Expr::col((Entity, Column::ForgottenAt));
+        let its = Expr::col((Entity, Column::ResetsAt));
         let from: Expr =
             CaseStatement::new().case(its.clone().gt(now), its.clone()).finally(now).into();
-        let forgotten_at = from.add(millis(FORGOTTEN_AFTER));
+        let resets_at = from.add(millis(FORGOTTEN_AFTER));
         let mut insert = Query::insert();
         insert
             .into_table(Entity)
-            .columns([Column::AccountHash, Column::ForgottenAt])
+            .columns([Column::AccountHash, Column::ResetsAt])
             .values_panic([account.0.to_vec().into(), (now + FORGOTTEN_AFTER).into()])
             .on_conflict(
                 OnConflict::column(Column::AccountHash)
-                    .value(Column::ForgottenAt, forgotten_at)
+                    .value(Column::ResetsAt, resets_at)
                     .action_and_where(its.lte(latest))
                     .to_owned(),
             )
-            .returning_col(Column::ForgottenAt);
+            .returning_col(Column::ResetsAt);
         if !self.0.writer().await?.query_all(&insert).await?.is_empty() {
             return Ok(Ok(()));
         }
-        let forgotten_at = Entity::find()
+        let resets_at = Entity::find()
             .select_only()
-            .column(Column::ForgottenAt)
+            .column(Column::ResetsAt)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
             .into_tuple::<Timestamp>()
             .one(&*self.0.writer().await?)
             .await?;
-        let wait = forgotten_at.map_or(Duration::ZERO, |it| it.since(latest));
+        let wait = resets_at.map_or(Duration::ZERO, |it| it.since(latest));
         Ok(Err(wait.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
     }
 
     /// Takes back an attempt that was counted and did not fail.
-    pub(crate) async fn take_back(&self, account: AccountHash) -> Result<(), StoreError> {
-        let less = Expr::col(Column::ForgottenAt).sub(millis(FORGOTTEN_AFTER));
+    pub(crate) async fn refund(&self, account: AccountHash) -> Result<(), StoreError> {
+        let less = Expr::col(Column::ResetsAt).sub(millis(FORGOTTEN_AFTER));
         Entity::update_many()
-            .col_expr(Column::ForgottenAt, less)
+            .col_expr(Column::ResetsAt, less)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
             .exec(&*self.0.writer().await?)
             .await?;
@@ -92,8 +92,8 @@ impl FailedLogins<'_> {
             let forgotten = Entity::find()
                 .select_only()
                 .column(Column::AccountHash)
-                .filter(Column::ForgottenAt.lte(now))
-                .limit(PURGED_AT_ONCE)
+                .filter(Column::ResetsAt.lte(now))
+                .limit(PURGE_BATCH_SIZE)
                 .into_query();
             let rows = Entity::delete_many().filter(Column::AccountHash.in_subquery(forgotten));
             if rows.exec(&*self.0.writer().await?).await?.rows_affected == 0 {

@@ -94,18 +94,18 @@ impl FastPath {
 
     /// The rows that a statement finds, which changes nothing.
     pub(super) async fn read<T: FromRow>(&self, sql: BoundStatement) -> Result<Vec<T>, QueryError> {
-        self.read_as(sql, T::from_row).await
+        self.query_map(sql, T::from_row).await
     }
 
     /// The same, with another idea of what a row means.
-    pub(super) async fn read_as<T>(
+    pub(super) async fn query_map<T>(
         &self,
         sql: BoundStatement,
         from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         self.observe(&sql);
         match &self.way {
-            Driver::PipelinedPool(lanes, _) if !lanes.are_closed() => {
+            Driver::PipelinedPool(lanes, _) if !lanes.is_disabled() => {
                 lanes.read(&sql, from_row).await
             }
             Driver::Sqlite(sqlite) => sqlite.read(&sql, from_row),
@@ -123,7 +123,7 @@ impl FastPath {
     ) -> Result<Vec<T>, QueryError> {
         self.observe(&sql);
         match &self.way {
-            Driver::PipelinedPool(lanes, _) if !lanes.are_closed() => {
+            Driver::PipelinedPool(lanes, _) if !lanes.is_disabled() => {
                 lanes.write(&sql, T::from_row).await
             }
             Driver::Sqlite(sqlite) => sqlite.write(sql).await,
@@ -143,7 +143,7 @@ impl FastPath {
 
     fn observe(&self, sql: &BoundStatement) {
         let by_sea_orm = match &self.way {
-            Driver::PipelinedPool(lanes, _) => lanes.are_closed(),
+            Driver::PipelinedPool(lanes, _) => lanes.is_disabled(),
             Driver::Sqlite(_) => false,
             Driver::Pool(_) => true,
         };

@@ -20,13 +20,13 @@ impl Default for LastOutage {
 
 impl LastOutage {
     /// To be called when a connection was lost.
-    pub(super) fn noticed(&self) {
+    pub(super) fn record(&self) {
         let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.fetch_max(millis.saturating_add(1), Ordering::Relaxed);
     }
 
     /// Whether a connection of this age was made after the last outage.
-    pub(super) fn is_over_for(&self, age: Duration) -> bool {
+    pub(super) fn predates(&self, age: Duration) -> bool {
         match self.last.load(Ordering::Relaxed) {
             0 => true,
             last => self.since.elapsed() >= age + Duration::from_millis(last),
@@ -41,10 +41,10 @@ mod tests {
     #[test]
     fn only_connections_from_before_an_outage_are_not_trusted() {
         let outage = LastOutage { since: Instant::now(), last: AtomicU64::new(0) };
-        assert!(outage.is_over_for(Duration::from_secs(3_600)));
-        outage.noticed();
-        assert!(!outage.is_over_for(Duration::from_secs(3_600)));
-        while !outage.is_over_for(Duration::ZERO) {
+        assert!(outage.predates(Duration::from_secs(3_600)));
+        outage.record();
+        assert!(!outage.predates(Duration::from_secs(3_600)));
+        while !outage.predates(Duration::ZERO) {
             std::thread::yield_now();
         }
     }

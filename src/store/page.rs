@@ -41,7 +41,7 @@ pub(crate) enum HasMore<P> {
 
 impl<P: Clone> PageRequest<P> {
     /// How many rows to ask for: one more than wanted tells whether there are more.
-    pub(crate) fn rows_to_ask(&self) -> usize {
+    pub(crate) fn fetch_limit(&self) -> usize {
         self.limit + 1
     }
 
@@ -86,7 +86,7 @@ mod tests {
         let between = (0..length)
             .filter(|row| slice.after.is_none_or(|after| *row > after))
             .filter(|row| slice.before.is_none_or(|before| *row < before));
-        let rows = slice.rows_to_ask();
+        let rows = slice.fetch_limit();
         slice.collect(match slice.end {
             End::Front => between.take(rows).collect(),
             End::Back => between.rev().take(rows).collect(),

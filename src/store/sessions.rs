@@ -9,7 +9,7 @@ use sea_orm::{
 
 use super::error::StoreError;
 use super::users::User;
-use super::{PURGED_AT_ONCE, Store};
+use super::{PURGE_BATCH_SIZE, Store};
 use crate::clock::Timestamp;
 use crate::entity::{refresh_token, session, user};
 use crate::id::{SessionId, UserId};
@@ -167,7 +167,7 @@ impl Sessions<'_> {
         };
         transaction.commit().await?;
         if let Rotation::Reused { session, .. } = rotation {
-            self.0.tell_ended(&[session]).await;
+            self.0.publish_sessions_ended(&[session]).await;
         }
         Ok(rotation)
     }
@@ -180,7 +180,7 @@ impl Sessions<'_> {
             .exec(&*self.0.writer().await?)
             .await?;
         if ended.rows_affected > 0 {
-            self.0.tell_ended(&[id]).await;
+            self.0.publish_sessions_ended(&[id]).await;
         }
         Ok(ended.rows_affected > 0)
     }
@@ -188,7 +188,7 @@ impl Sessions<'_> {
     /// Ends all sessions of an account, and tells which.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
         let ended = end_all(&*self.0.writer().await?, user).await?;
-        self.0.tell_ended(&ended).await;
+        self.0.publish_sessions_ended(&ended).await;
         Ok(ended)
     }
 
@@ -203,7 +203,7 @@ impl Sessions<'_> {
                 .select_only()
                 .column(Id)
                 .filter(ExpiresAt.lte(now))
-                .limit(PURGED_AT_ONCE)
+                .limit(PURGE_BATCH_SIZE)
                 .into_query();
             let sessions = session::Entity::delete_many().filter(Id.in_subquery(expired));
             if sessions.exec(&*self.0.writer().await?).await?.rows_affected == 0 {

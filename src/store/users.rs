@@ -29,10 +29,12 @@ pub(crate) struct Profile {
 }
 
 /// The columns of [`Profile`].
-const SHOWN: [Column; 4] = [Column::Id, Column::Username, Column::Email, Column::CreatedAt];
+const PROFILE_COLUMNS: [Column; 4] =
+    [Column::Id, Column::Username, Column::Email, Column::CreatedAt];
 
 /// The columns of [`Profile`] that are not what an account is found by.
-pub(super) const SHOWN_BESIDE_THE_ID: [Column; 3] = [SHOWN[1], SHOWN[2], SHOWN[3]];
+pub(super) const PROFILE_COLUMNS_AFTER_ID: [Column; 3] =
+    [PROFILE_COLUMNS[1], PROFILE_COLUMNS[2], PROFILE_COLUMNS[3]];
 
 impl From<User> for Profile {
     fn from(User { id, username, email, created_at, .. }: User) -> Self {
@@ -84,7 +86,7 @@ impl Users<'_> {
     }
 
     pub(crate) async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        let users = Entity::find().filter(Column::EmailKey.eq(email.key()));
+        let users = Entity::find().filter(Column::EmailFolded.eq(email.key()));
         Ok(users.one(&self.0.reader).await?)
     }
 
@@ -100,12 +102,12 @@ impl Users<'_> {
             return Ok(NameConflicts::default());
         }
         let either = Condition::any()
-            .add_option(username.as_ref().map(|key| Column::UsernameKey.eq(key)))
-            .add_option(email.as_ref().map(|key| Column::EmailKey.eq(key)));
+            .add_option(username.as_ref().map(|key| Column::UsernameFolded.eq(key)))
+            .add_option(email.as_ref().map(|key| Column::EmailFolded.eq(key)));
         let others = Condition::all().add(either).add_option(but.map(|id| Column::Id.ne(id)));
         let found: Vec<(String, String)> = Entity::find()
             .select_only()
-            .columns([Column::UsernameKey, Column::EmailKey])
+            .columns([Column::UsernameFolded, Column::EmailFolded])
             .filter(others)
             .into_tuple()
             .all(&self.0.reader)
@@ -128,9 +130,9 @@ impl Users<'_> {
         let user = User {
             id,
             username: username.as_str().to_owned(),
-            username_key: username.key(),
+            username_folded: username.key(),
             email: email.as_str().to_owned(),
-            email_key: email.key(),
+            email_folded: email.key(),
             password_hash,
             created_at: session.created_at,
         };
@@ -156,11 +158,11 @@ impl Users<'_> {
         let mut row = <ActiveModel as Default>::default();
         if let Some(username) = username {
             row.username = Set(username.as_str().to_owned());
-            row.username_key = Set(username.key());
+            row.username_folded = Set(username.key());
         }
         if let Some(email) = email {
             row.email = Set(email.as_str().to_owned());
-            row.email_key = Set(email.key());
+            row.email_folded = Set(email.key());
         }
         if username.is_none() && email.is_none() {
             return Ok(self.find(user.id).await?.map(SaveUserOutcome::Done));
@@ -193,7 +195,7 @@ impl Users<'_> {
         let ended = sessions::end_all(&*transaction, user.id).await?;
         sessions::insert(&*transaction, user.id, session).await?;
         transaction.commit().await?;
-        self.0.tell_ended(&ended).await;
+        self.0.publish_sessions_ended(&ended).await;
         Ok(Some(ended))
     }
 
@@ -223,7 +225,7 @@ impl Users<'_> {
         books.exec(&*transaction).await?;
         Entity::delete_by_id(user.id).exec(&*transaction).await?;
         transaction.commit().await?;
-        self.0.tell_ended(&ended).await;
+        self.0.publish_sessions_ended(&ended).await;
         Ok(Some(ended))
     }
 
@@ -248,7 +250,7 @@ impl Users<'_> {
 }
 
 fn shown() -> Select<Entity> {
-    Entity::find().select_only().columns(SHOWN)
+    Entity::find().select_only().columns(PROFILE_COLUMNS)
 }
 
 impl FromRow for Profile {
@@ -258,7 +260,7 @@ impl FromRow for Profile {
 }
 
 impl Profile {
-    /// Reads [`SHOWN_BESIDE_THE_ID`] from this column on.
+    /// Reads [`PROFILE_COLUMNS_AFTER_ID`] from this column on.
     pub(super) fn read(id: UserId, row: &Row<'_>, from: usize) -> Result<Self, QueryError> {
         Ok(Self {
             id,
@@ -274,9 +276,9 @@ impl FromRow for User {
         Ok(Self {
             id: row.get::<Uuid>(0)?.into(),
             username: row.get(1)?,
-            username_key: row.get(2)?,
+            username_folded: row.get(2)?,
             email: row.get(3)?,
-            email_key: row.get(4)?,
+            email_folded: row.get(4)?,
             password_hash: row.get(5)?,
             created_at: Timestamp::from_millis(row.get(6)?),
         })

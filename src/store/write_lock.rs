@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use super::error::{QueryError, StoreError};
 
 /// How long a write waits for its turn: waiting one's turn is usual on SQLite.
-pub(super) const TURN_TIMEOUT: Duration = Duration::from_secs(5);
+pub(super) const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The one way to write to an SQLite file, by whichever connection: who has to wait comes when it is their
 /// turn, where SQLite itself would let them try again and again.
@@ -22,12 +22,12 @@ pub(super) struct WriteLock(Arc<Mutex<()>>);
 
 impl WriteLock {
     /// Waits on a thread of its own.
-    pub(super) fn pass_blocking(&self) -> MutexGuard<'_, ()> {
+    pub(super) fn lock_blocking(&self) -> MutexGuard<'_, ()> {
         self.0.blocking_lock()
     }
 
     pub(super) async fn pass(&self) -> Result<OwnedMutexGuard<()>, QueryError> {
-        timeout(TURN_TIMEOUT, Arc::clone(&self.0).lock_owned())
+        timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.0).lock_owned())
             .await
             .map_err(|_| QueryError::unavailable("too much waits to be written"))
     }

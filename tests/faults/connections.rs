@@ -50,8 +50,10 @@ fn parts(answer: &str) -> (u16, String, Value) {
 
 #[tokio::test]
 async fn a_head_has_its_time_however_its_bytes_come() {
-    let server =
-        ServerProcess::start(&[("LIMIT_HEADER_TIMEOUT", "1s"), ("LIMIT_IDLE_TIMEOUT", "20s")]);
+    let server = ServerProcess::start(&[
+        ("LIMIT_HEADER_READ_TIMEOUT", "1s"),
+        ("LIMIT_KEEP_ALIVE_TIMEOUT", "20s"),
+    ]);
     let expected = Duration::from_millis(900)..Duration::from_secs(8);
 
     let mut silent = connect(&server).await;
@@ -78,8 +80,10 @@ async fn a_head_has_its_time_however_its_bytes_come() {
 
 #[tokio::test]
 async fn an_idle_connection_may_be_used_again_for_a_while() {
-    let server =
-        ServerProcess::start(&[("LIMIT_HEADER_TIMEOUT", "1s"), ("LIMIT_IDLE_TIMEOUT", "3s")]);
+    let server = ServerProcess::start(&[
+        ("LIMIT_HEADER_READ_TIMEOUT", "1s"),
+        ("LIMIT_KEEP_ALIVE_TIMEOUT", "3s"),
+    ]);
     let mut stream = connect(&server).await;
     for _ in 0..2 {
         stream.write_all(GET.as_bytes()).await.expect("a request");
@@ -156,7 +160,7 @@ async fn whoever_does_not_read_is_cut_off() {
 #[tokio::test]
 async fn whoever_reads_slowly_but_steadily_gets_all_of_it() {
     let server =
-        ServerProcess::start(&[("LIMIT_WRITE_TIMEOUT", "2s"), ("LIMIT_IDLE_TIMEOUT", "1s")]);
+        ServerProcess::start(&[("LIMIT_WRITE_TIMEOUT", "2s"), ("LIMIT_KEEP_ALIVE_TIMEOUT", "1s")]);
     let (_, request) = much_to_read(&server).await;
     let stream = TcpSocket::new_v4().expect("a socket");
     stream.set_recv_buffer_size(256 << 10).expect("a small buffer");
@@ -178,7 +182,7 @@ async fn whoever_reads_slowly_but_steadily_gets_all_of_it() {
 
 #[tokio::test]
 async fn five_hundred_slow_clients_are_in_nobodys_way_and_go() {
-    let settings = [("LIMIT_HEADER_TIMEOUT", "3s"), ("LIMIT_ADDRESS_CONNECTIONS", "1000")];
+    let settings = [("LIMIT_HEADER_READ_TIMEOUT", "3s"), ("LIMIT_CONNECTIONS_PER_CLIENT", "1000")];
     let server = ServerProcess::start(&settings);
     let alice = User::register(&server, "alice").await;
     let before = server.sockets();
@@ -198,7 +202,7 @@ async fn five_hundred_slow_clients_are_in_nobodys_way_and_go() {
 
 #[tokio::test]
 async fn connections_have_an_end_in_all_and_for_each() {
-    let settings = [("LIMIT_CONNECTIONS", "10"), ("LIMIT_ADDRESS_CONNECTIONS", "6")];
+    let settings = [("LIMIT_MAX_CONNECTIONS", "10"), ("LIMIT_CONNECTIONS_PER_CLIENT", "6")];
     let server = ServerProcess::start(&settings);
     let base = server.sockets();
     let mut open = Vec::new();
@@ -227,7 +231,7 @@ async fn connections_have_an_end_in_all_and_for_each() {
 
 #[tokio::test]
 async fn a_trusted_proxy_may_have_more() {
-    let settings = [("LIMIT_ADDRESS_CONNECTIONS", "2"), ("TRUSTED_PROXIES", "127.0.0.2")];
+    let settings = [("LIMIT_CONNECTIONS_PER_CLIENT", "2"), ("TRUSTED_PROXIES", "127.0.0.2")];
     let server = ServerProcess::start(&settings);
     let mut open = Vec::new();
     for _ in 0..5 {
@@ -240,7 +244,7 @@ async fn a_trusted_proxy_may_have_more() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_storm_of_logins_is_told_so_and_lists_go_on() {
-    let settings = [("LIMIT_WAITING_PASSWORDS", "8"), ("BCRYPT_COST", "12")];
+    let settings = [("LIMIT_PASSWORD_QUEUE", "8"), ("BCRYPT_COST", "12")];
     let server = ServerProcess::start(&settings);
     let alice = User::register(&server, "alice").await;
     let login = "mutation { login(input: { email: \"alice@example.org\", password: \"wrong-one\" })
@@ -276,8 +280,8 @@ async fn a_storm_of_logins_is_told_so_and_lists_go_on() {
 }
 
 #[tokio::test]
-async fn the_end_waits_for_nobody_who_has_nothing_to_say() {
-    let mut server = ServerProcess::start(&[("LIMIT_DRAIN_TIMEOUT", "2s")]);
+async fn shutdown_does_not_wait_for_idle_connections() {
+    let mut server = ServerProcess::start(&[("LIMIT_SHUTDOWN_TIMEOUT", "2s")]);
     let mut idle = connect(&server).await;
     idle.write_all(GET.as_bytes()).await.expect("a request");
     answer(&mut idle).await;
@@ -285,7 +289,7 @@ async fn the_end_waits_for_nobody_who_has_nothing_to_say() {
     assert!(status.success());
     assert!(took < Duration::from_secs(2), "{took:?}");
 
-    let mut server = ServerProcess::start(&[("LIMIT_DRAIN_TIMEOUT", "1s")]);
+    let mut server = ServerProcess::start(&[("LIMIT_SHUTDOWN_TIMEOUT", "1s")]);
     let mut half = connect(&server).await;
     let head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
     half.write_all(head.as_bytes()).await.expect("half a request");

@@ -44,7 +44,7 @@ async fn a_database_that_crashes_is_found_again_without_a_restart() {
 }
 
 #[tokio::test]
-async fn a_database_that_hangs_keeps_nobody_waiting() {
+async fn requests_time_out_when_the_database_hangs() {
     let Some(postgres) = Postgres::start() else { return };
     let settings = [("LIMIT_OPERATION_TIMEOUT", "2s")];
     let server = ServerProcess::on(Some(&postgres.url()), &settings);
@@ -66,7 +66,7 @@ async fn a_database_that_hangs_keeps_nobody_waiting() {
 #[tokio::test]
 async fn a_pool_that_is_exhausted_says_so_and_recovers() {
     let Some(postgres) = Postgres::start() else { return };
-    let settings = [("DATABASE_POOL", "2"), ("LIMIT_OPERATION_TIMEOUT", "6s")];
+    let settings = [("DATABASE_POOL_SIZE", "2"), ("LIMIT_OPERATION_TIMEOUT", "6s")];
     let server = ServerProcess::on(Some(&postgres.url()), &settings);
     let alice = User::register(&server, "alice").await;
     alice.add("Emma", "").await.expect("an answer");

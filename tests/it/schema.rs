@@ -56,7 +56,7 @@ fn walk(element: &Value, path: &str, seen: &mut usize, bare: &mut Vec<String>) {
 
 #[tokio::test]
 async fn without_introspection_the_schema_is_nowhere() {
-    let app = TestApp::with(|config| config.introspection = false).await;
+    let app = TestApp::with_config(|config| config.introspection = false).await;
     assert_eq!(app.anon().ask(INTROSPECTION).await.code(), "GRAPHQL_VALIDATION_FAILED");
     let hidden = "{ ...F } fragment F on Query { __type(name: \"Book\") { name } }";
     assert_eq!(app.anon().ask(hidden).await.code(), "GRAPHQL_VALIDATION_FAILED");

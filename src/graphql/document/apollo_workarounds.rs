@@ -6,7 +6,10 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
 /// Looks at the document once more, with every list written as a text, which is the same as another
 /// only if all of it is. Nothing but such a conflict is heard of then.
-pub(super) fn fault(document: &Document, schema: &Valid<Schema>) -> Option<String> {
+pub(super) fn conflicting_list_arguments(
+    document: &Document,
+    schema: &Valid<Schema>,
+) -> Option<String> {
     let mut lists = 0;
     let mut with_texts = document.clone();
     for definition in &mut with_texts.definitions {

@@ -8,16 +8,16 @@ use apollo_compiler::executable::{
 use async_graphql::Variables;
 use async_graphql_value::ConstValue;
 
-use crate::graphql::connection::{DEFAULT_SIZE, LARGEST_SIZE};
+use crate::graphql::connection::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
 /// The arguments that say how long the list below is.
-const SIZES: [&str; 3] = ["first", "last", "perPage"];
+const PAGE_SIZE_ARGS: [&str; 3] = ["first", "last", "perPage"];
 
 /// The argument that names each element of a list.
-const IDS: &str = "ids";
+const IDS_ARG: &str = "ids";
 
 /// How long the list of what is wrong with a form may be.
-const FAULTS: u64 = 10;
+const USER_ERRORS_LEN: u64 = 10;
 
 /// The cost of an operation, for any values of its variables.
 #[derive(Clone, Debug, Default)]
@@ -136,7 +136,8 @@ impl CostEstimator<'_> {
         let is_list = field.definition.ty.is_list();
         let mut cost = Cost { fields: 1, parts: Vec::new() };
         if is_list {
-            let times = its_page.or_else(|| page.cloned()).unwrap_or_else(|| unpaged(field));
+            let times =
+                its_page.or_else(|| page.cloned()).unwrap_or_else(|| default_list_len(field));
             cost.add(times, self.children(field, None));
         } else {
             cost.add_all(self.children(field, its_page.as_ref().or(page)));
@@ -151,15 +152,15 @@ impl CostEstimator<'_> {
 
     /// The page size that a field is asked for; none if it has no such argument.
     fn page(field: &Field) -> Option<Multiplier> {
-        if field.definition.argument_by_name(IDS).is_some() {
-            return Some(match field.specified_argument_by_name(IDS).map(|value| &**value) {
+        if field.definition.argument_by_name(IDS_ARG).is_some() {
+            return Some(match field.specified_argument_by_name(IDS_ARG).map(|value| &**value) {
                 Some(Value::List(items)) => Multiplier::Number(length(items.len())),
                 Some(Value::Variable(name)) => Multiplier::Length { variable: name.clone() },
                 _ => Multiplier::Number(1),
             });
         }
-        field.definition.arguments.iter().find(|it| SIZES.contains(&it.name.as_str()))?;
-        let given = SIZES.iter().find_map(|name| {
+        field.definition.arguments.iter().find(|it| PAGE_SIZE_ARGS.contains(&it.name.as_str()))?;
+        let given = PAGE_SIZE_ARGS.iter().find_map(|name| {
             field.specified_argument_by_name(name).filter(|value| !value.is_null())
         });
         Some(match given.map(|value| &**value) {
@@ -188,25 +189,25 @@ impl CostEstimator<'_> {
 }
 
 /// How long a list is that no argument bounds.
-fn unpaged(field: &Field) -> Multiplier {
+fn default_list_len(field: &Field) -> Multiplier {
     let of = field.definition.ty.inner_named_type();
     Multiplier::Number(match of.as_str() {
-        "UserError" => FAULTS,
+        "UserError" => USER_ERRORS_LEN,
         // The lists of the schema are bounded by the schema, and how deep they are asked for is too.
         introspected if introspected.starts_with("__") => 1,
-        _ => length(LARGEST_SIZE),
+        _ => length(MAX_PAGE_SIZE),
     })
 }
 
 /// A size that is not allowed is for the resolver to refuse.
 fn size(asked: Option<i64>) -> u64 {
-    asked.map_or(length(LARGEST_SIZE), |size| size.unsigned_abs().clamp(1, length(LARGEST_SIZE)))
+    asked.map_or(length(MAX_PAGE_SIZE), |size| size.unsigned_abs().clamp(1, length(MAX_PAGE_SIZE)))
 }
 
 fn length(items: usize) -> u64 {
-    items.min(LARGEST_SIZE) as u64
+    items.min(MAX_PAGE_SIZE) as u64
 }
 
 fn default_size() -> u64 {
-    u64::from(DEFAULT_SIZE.unsigned_abs())
+    u64::from(DEFAULT_PAGE_SIZE.unsigned_abs())
 }

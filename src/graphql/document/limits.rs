@@ -15,7 +15,7 @@ use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// How deep selections may nest, fragments included: the executor walks them by recursion.
-const NESTING: u64 = 32;
+const MAX_NESTING: u64 = 32;
 
 /// Refuses a document that has too many parts, whose fragments contain themselves, that has too many
 /// selections, aliases or root fields once its fragments are expanded, or whose fields nest too deep.
@@ -58,7 +58,7 @@ pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<
     }
     for (deep, most, what) in [
         (whole.depth, limits.depth, "Fields nest"),
-        (whole.nesting, NESTING, "Fields and fragments together nest"),
+        (whole.nesting, MAX_NESTING, "Fields and fragments together nest"),
     ] {
         if deep > most {
             let message = format!("{what} at most {most} deep.");
@@ -227,7 +227,7 @@ mod tests {
     }
 
     #[test]
-    fn fields_nest_so_deep_and_no_deeper() {
+    fn depth_limit_is_exact() {
         let nested = |open: &str, levels: usize| {
             format!("{{ {} x {} }}", open.repeat(levels), "}".repeat(levels))
         };

@@ -47,10 +47,10 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
         let sign_ins = fields.values().filter(|name| is_mutation && SIGN_IN.contains(*name));
         for (number, most, what) in [
             (fields.len(), limits.root_fields, "root fields"),
-            (if is_mutation { fields.len() } else { 0 }, limits.mutation_fields, "mutations"),
+            (if is_mutation { fields.len() } else { 0 }, limits.mutation_root_fields, "mutations"),
             (
                 sign_ins.count(),
-                limits.sign_in_fields,
+                limits.auth_mutations,
                 "of register, login, refreshToken and changePassword",
             ),
         ] {

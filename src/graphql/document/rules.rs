@@ -20,7 +20,7 @@ pub(super) type Violation = (&'static str, Option<SourceSpan>);
 /// Input objects that have a field twice (section 5.6.3), nulls that are the default of what cannot be
 /// null (5.6.1), subscriptions to more than one field (5.2.4.1), and what looks like a file but is
 /// none.
-pub(super) fn faults(document: &Document) -> Vec<Violation> {
+pub(super) fn violations(document: &Document) -> Vec<Violation> {
     let mut checks = ExtraRules { document, faults: Vec::new() };
     walk(document, &mut checks);
     checks.faults
@@ -61,7 +61,7 @@ impl Visitor for ExtraRules<'_> {
                     self.value(field);
                 }
             }
-            Value::String(text) if uploads::is_mark(text) => {
+            Value::String(text) if uploads::is_upload_token(text) => {
                 let message = "A file comes as a part of a multipart request.";
                 self.faults.push((message, value.location()));
             }

@@ -100,20 +100,20 @@ fn first_empty_set(document: &Document) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn place(text: &str) -> Option<(usize, usize)> {
+    fn insert_uploads(text: &str) -> Option<(usize, usize)> {
         let error = parse(text).err()?;
         error.locations.first().map(|pos| (pos.line, pos.column))
     }
 
     #[test]
     fn what_the_parser_passes_over_is_an_error_where_it_stands() {
-        assert_eq!(place("{ books(first first: 1) { totalCount } }"), Some((1, 15)));
-        assert_eq!(place("{ books(first: null null) { totalCount } }"), Some((1, 21)));
-        assert_eq!(place("{ a @include(if true) }"), Some((1, 13)));
-        assert_eq!(place("{\n  viewer { }\n}"), Some((2, 3)));
-        assert_eq!(place("query A { }"), Some((1, 1)));
-        assert_eq!(place("{ a"), Some((1, 4)));
-        assert_eq!(place(""), Some((1, 1)));
+        assert_eq!(insert_uploads("{ books(first first: 1) { totalCount } }"), Some((1, 15)));
+        assert_eq!(insert_uploads("{ books(first: null null) { totalCount } }"), Some((1, 21)));
+        assert_eq!(insert_uploads("{ a @include(if true) }"), Some((1, 13)));
+        assert_eq!(insert_uploads("{\n  viewer { }\n}"), Some((2, 3)));
+        assert_eq!(insert_uploads("query A { }"), Some((1, 1)));
+        assert_eq!(insert_uploads("{ a"), Some((1, 4)));
+        assert_eq!(insert_uploads(""), Some((1, 1)));
     }
 
     #[test]
@@ -130,7 +130,7 @@ mod tests {
             "{ __typename } type A { b: Int }",
             "\"described\" query A(\"what it is\" $a: Int) { a }",
         ] {
-            assert_eq!(place(text), None, "{text}");
+            assert_eq!(insert_uploads(text), None, "{text}");
         }
     }
 }

@@ -7,7 +7,7 @@ use std::sync::Arc;
 use anyhow::Context;
 use async_graphql::ServerError;
 
-use super::{Document, DocumentHash, Documents, bare};
+use super::{Document, DocumentHash, Documents, strip_sha256_prefix};
 
 /// The documents of a list, by the id that the list gives them and by the hash of their text.
 #[derive(Debug, Default)]
@@ -35,13 +35,13 @@ impl TrustedDocuments {
             })?;
             let document = Arc::new(document);
             trusted.by_hash.insert(document.hash, Arc::clone(&document));
-            trusted.by_id.insert(bare(&id).to_owned(), document);
+            trusted.by_id.insert(strip_sha256_prefix(&id).to_owned(), document);
         }
         Ok(trusted)
     }
 
     pub(super) fn by_id(&self, id: &str) -> Option<Arc<Document>> {
-        self.by_id.get(bare(id)).cloned()
+        self.by_id.get(strip_sha256_prefix(id)).cloned()
     }
 
     pub(super) fn by_hash(&self, hash: DocumentHash) -> Option<Arc<Document>> {

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// How async-graphql begins the string that stands for a file.
-const MARK: &str = "#__graphql_file__:";
+const UPLOAD_TOKEN_PREFIX: &str = "#__graphql_file__:";
 
 /// A file, and where it belongs.
 pub(crate) struct Upload {
@@ -19,11 +19,11 @@ pub(crate) struct Upload {
 }
 
 /// Puts files into their places, each of which held null.
-pub(super) fn place(
+pub(super) fn insert_uploads(
     variables: &mut Map<String, Value>,
     uploads: Vec<Upload>,
 ) -> Result<Vec<UploadValue>, ServerError> {
-    if variables.values().any(is_forged) {
+    if variables.values().any(contains_upload_token) {
         let message = "A file comes as a part of a multipart request.";
         return Err(server_error(ErrorCode::BadUserInput, message));
     }
@@ -34,7 +34,7 @@ pub(super) fn place(
                 let message = "map must lead to variables that are null.";
                 return Err(server_error(ErrorCode::BadRequest, message));
             };
-            *null = Value::String(format!("{MARK}{}", files.len()));
+            *null = Value::String(format!("{UPLOAD_TOKEN_PREFIX}{}", files.len()));
         }
         files.push(file);
     }
@@ -42,15 +42,15 @@ pub(super) fn place(
 }
 
 /// Whether a text in a document stands for a file.
-pub(super) fn is_mark(text: &str) -> bool {
-    text.starts_with(MARK)
+pub(super) fn is_upload_token(text: &str) -> bool {
+    text.starts_with(UPLOAD_TOKEN_PREFIX)
 }
 
-fn is_forged(value: &Value) -> bool {
+fn contains_upload_token(value: &Value) -> bool {
     match value {
-        Value::String(text) => is_mark(text),
-        Value::Array(items) => items.iter().any(is_forged),
-        Value::Object(fields) => fields.values().any(is_forged),
+        Value::String(text) => is_upload_token(text),
+        Value::Array(items) => items.iter().any(contains_upload_token),
+        Value::Object(fields) => fields.values().any(contains_upload_token),
         _ => false,
     }
 }

@@ -41,10 +41,13 @@ pub(super) fn validate(
             return Err(errors(text, faults.map(|it| (it.error.to_string(), it.error.location()))));
         }
     };
-    let faults = rules::faults(document).into_iter();
+    let faults = rules::violations(document).into_iter();
     let faults = faults
         .map(|(message, place)| (message.to_owned(), place))
-        .chain(apollo_workarounds::fault(document, schema).map(|message| (message, None)))
+        .chain(
+            apollo_workarounds::conflicting_list_arguments(document, schema)
+                .map(|message| (message, None)),
+        )
         .chain(rules::invalid_scalars(&valid, schema));
     let errors = errors(text, faults.take(most_errors));
     if !errors.is_empty() {

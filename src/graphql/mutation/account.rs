@@ -116,7 +116,7 @@ impl AccountMutation {
         let (Some(username), Some(email), Some(password)) = (&username, &email, password) else {
             // What else is wrong? All faults of a form come together.
             let taken = ctx.store().users().taken(username.as_ref(), email.as_ref(), None).await?;
-            refuse_taken(&mut form, taken);
+            add_conflicts(&mut form, taken);
             return Ok(AuthPayload::refused(form));
         };
         let hash = ctx.passwords().hash(password).await?;
@@ -128,7 +128,7 @@ impl AccountMutation {
                 Ok(AuthPayload::of(ctx, signed_in, ctx.client().cookie_mode).await)
             }
             Err(taken) => {
-                refuse_taken(&mut form, taken);
+                add_conflicts(&mut form, taken);
                 Ok(AuthPayload::refused(form))
             }
         }
@@ -140,11 +140,11 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
-        let user = account(ctx).await?;
+        let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
         let (username, email) = input.parse(ctx, &mut form, &user).await?;
         let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
-        let renamed = if form.is_faultless() {
+        let renamed = if form.is_empty() {
             store.rename(&user, names.0, names.1).await?
         } else {
             Some(SaveUserOutcome::NameConflicts(
@@ -158,11 +158,11 @@ impl AccountMutation {
                     SecurityEvent::EmailChanged.log(ctx, Some(user.id), None);
                 }
                 let payload = UpdateProfilePayload::done(&renamed);
-                ctx.loaders().know_user(renamed.into()).await;
+                ctx.loaders().prime_user(renamed.into()).await;
                 Ok(payload)
             }
             Some(SaveUserOutcome::NameConflicts(taken)) => {
-                refuse_taken(&mut form, taken);
+                add_conflicts(&mut form, taken);
                 Ok(UpdateProfilePayload { user: None, user_errors: form.into_errors() })
             }
         }
@@ -174,21 +174,21 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
     ) -> Result<AuthPayload> {
-        let user = account(ctx).await?;
+        let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
         let hints = vec![user.username.clone(), user.email.clone()];
         let new = ctx.passwords().parse(input.new_password, hints).await?;
         let new = form.check("newPassword", new);
         let current = Some(input.current_password);
         check_password(ctx, &mut form, &user, "currentPassword", current).await?;
-        let Some(new) = new.filter(|_| form.is_faultless()) else {
+        let Some(new) = new.filter(|_| form.is_empty()) else {
             return Ok(AuthPayload::refused(form));
         };
         let hash = ctx.passwords().hash(new).await?;
         let client = ctx.client();
         let changed = ctx.auth().change_password(user, hash, client.user_agent.as_deref()).await?;
         let Some(signed_in) = changed else {
-            form.refuse("currentPassword", UserErrorCode::InvalidCredentials, NOT_YOURS);
+            form.add("currentPassword", UserErrorCode::InvalidCredentials, WRONG_PASSWORD);
             return Ok(AuthPayload::refused(form));
         };
         let (id, session) = (signed_in.user.id, signed_in.session);
@@ -204,13 +204,13 @@ impl AccountMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountPayload> {
-        let user = account(ctx).await?;
+        let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
         check_password(ctx, &mut form, &user, "password", Some(input.password)).await?;
-        if form.is_faultless() && !ctx.auth().delete_account(&user).await? {
-            form.refuse("password", UserErrorCode::InvalidCredentials, NOT_YOURS);
+        if form.is_empty() && !ctx.auth().delete_account(&user).await? {
+            form.add("password", UserErrorCode::InvalidCredentials, WRONG_PASSWORD);
         }
-        if !form.is_faultless() {
+        if !form.is_empty() {
             return Ok(DeleteAccountPayload {
                 deleted_user_id: None,
                 user_errors: form.into_errors(),
@@ -225,12 +225,12 @@ impl AccountMutation {
 }
 
 /// The viewer's account, with how its owner signs in.
-async fn account(ctx: &Context<'_>) -> Result<users::User> {
+async fn current_user(ctx: &Context<'_>) -> Result<users::User> {
     let account = ctx.store().users().find(ctx.viewer()?.user).await?;
     account.ok_or_else(|| StoreError::UserDeleted.into())
 }
 
-const NOT_YOURS: &str = "This is not your password.";
+const WRONG_PASSWORD: &str = "This is not your password.";
 
 /// Notes it in the form where this is not the user's password.
 async fn check_password(
@@ -241,24 +241,24 @@ async fn check_password(
     password: Option<SecretString>,
 ) -> Result<()> {
     let Some(password) = password else {
-        form.refuse(field, UserErrorCode::Required, "Please give your password.");
+        form.add(field, UserErrorCode::Required, "Please give your password.");
         return Ok(());
     };
     let (caller, password) = (ctx.client().address.network(), password.expose_secret());
-    if !ctx.auth().prove(caller, &user.email_key, Some(user), password).await? {
+    if !ctx.auth().verify_password(caller, &user.email_folded, Some(user), password).await? {
         SecurityEvent::PasswordRefused.log(ctx, Some(user.id), None);
-        form.refuse(field, UserErrorCode::InvalidCredentials, NOT_YOURS);
+        form.add(field, UserErrorCode::InvalidCredentials, WRONG_PASSWORD);
     }
     Ok(())
 }
 
-fn refuse_taken(form: &mut InputErrors, taken: NameConflicts) {
+fn add_conflicts(form: &mut InputErrors, taken: NameConflicts) {
     if taken.username {
         let message = "This username belongs to another account.";
-        form.refuse("username", UserErrorCode::UsernameTaken, message);
+        form.add("username", UserErrorCode::UsernameTaken, message);
     }
     if taken.email {
         let message = "This email address belongs to another account.";
-        form.refuse("email", UserErrorCode::EmailTaken, message);
+        form.add("email", UserErrorCode::EmailTaken, message);
     }
 }

@@ -44,7 +44,7 @@ impl AuthPayload {
             ctx.client().change_cookie(CookieUpdate::Set { token, expires_at });
         }
         let user = User(signed_in.user.id);
-        ctx.loaders().know_user(signed_in.user.into()).await;
+        ctx.loaders().prime_user(signed_in.user.into()).await;
         Self {
             access_token: Some(signed_in.access_token),
             access_token_expires_at: Some(DateTime(signed_in.access_token_expires_at)),

@@ -93,11 +93,11 @@ struct UpdateBookInput {
 
 impl UpdateBookInput {
     fn parse(self, form: &mut InputErrors) -> Option<BookChanges> {
-        let title = form.check("title", replacement(self.title, |it| Title::parse(&it)));
-        let author = form.check("author", replacement(self.author, |it| Author::parse(&it)));
-        let isbn = form.check("isbn", change(self.isbn, |it| Isbn::parse(&it)));
-        let rating = form.check("rating", change(self.rating, Rating::parse));
-        let notes = form.check("notes", change(self.notes, |it| Notes::parse(&it)));
+        let title = form.check("title", required_change(self.title, |it| Title::parse(&it)));
+        let author = form.check("author", required_change(self.author, |it| Author::parse(&it)));
+        let isbn = form.check("isbn", optional_change(self.isbn, |it| Isbn::parse(&it)));
+        let rating = form.check("rating", optional_change(self.rating, Rating::parse));
+        let notes = form.check("notes", optional_change(self.notes, |it| Notes::parse(&it)));
         Some(BookChanges {
             title: title?,
             author: author?,
@@ -144,11 +144,11 @@ impl BookMutation {
         idempotency_key: Option<String>,
     ) -> Result<CreateBookPayload> {
         let owner = ctx.viewer()?.user;
-        let key = idempotency_key.map(idempotency).transpose()?;
+        let key = idempotency_key.map(parse_idempotency_key).transpose()?;
         let mut form = InputErrors::default();
         let isbn = input.isbn.clone();
         let Some(new) = input.parse(&mut form) else {
-            let user_errors = with_duplicate(ctx, owner, None, isbn, form).await?;
+            let user_errors = errors_with_duplicate_isbn(ctx, owner, None, isbn, form).await?;
             return Ok(CreateBookPayload { user_errors, ..Default::default() });
         };
         match ctx.store().books().create(ctx.new_id(), owner, new, key, ctx.now()).await? {
@@ -175,7 +175,7 @@ impl BookMutation {
         };
         let isbn = input.isbn.as_opt_ref().flatten().cloned();
         let Some(changes) = input.parse(&mut form) else {
-            let user_errors = with_duplicate(ctx, owner, Some(id), isbn, form).await?;
+            let user_errors = errors_with_duplicate_isbn(ctx, owner, Some(id), isbn, form).await?;
             return Ok(UpdateBookPayload { book: None, user_errors });
         };
         let books = ctx.store().books();
@@ -211,7 +211,7 @@ impl BookMutation {
 
 /// The faults of a form, and with them the ISBN that another book has: all faults come together,
 /// also the one that only the library knows.
-async fn with_duplicate(
+async fn errors_with_duplicate_isbn(
     ctx: &Context<'_>,
     owner: UserId,
     but: Option<BookId>,
@@ -229,7 +229,7 @@ async fn with_duplicate(
 }
 
 /// Absent keeps, null clears: the outer `None` and the inner one.
-fn change<T, U>(
+fn optional_change<T, U>(
     value: MaybeUndefined<T>,
     parse: impl FnOnce(T) -> Result<U, ValidationError>,
 ) -> Result<Option<Option<U>>, ValidationError> {
@@ -241,11 +241,11 @@ fn change<T, U>(
 }
 
 /// A change of something that every book has.
-fn replacement<T, U>(
+fn required_change<T, U>(
     value: MaybeUndefined<T>,
     parse: impl FnOnce(T) -> Result<U, ValidationError>,
 ) -> Result<Option<U>, ValidationError> {
-    match change(value, parse)? {
+    match optional_change(value, parse)? {
         Some(None) => {
             Err(ValidationError::new(ValidationErrorCode::Required, "Please fill this in."))
         }
@@ -254,7 +254,7 @@ fn replacement<T, U>(
 }
 
 /// The key is the program's, not the person's: a bad one is no matter for a form.
-fn idempotency(key: String) -> Result<IdempotencyKey> {
+fn parse_idempotency_key(key: String) -> Result<IdempotencyKey> {
     let message = "idempotencyKey has 1 to 64 characters, without control characters.";
     IdempotencyKey::parse(key).ok_or(ApiError::bad_input(message))
 }

@@ -68,9 +68,10 @@ impl SessionMutation {
                 Some(email) => ctx.store().users().find_by_email(email).await?,
                 None => None,
             };
-            let right = is_right(ctx, email.as_ref(), user.as_ref(), &input.password).await?;
+            let right =
+                verify_credentials(ctx, email.as_ref(), user.as_ref(), &input.password).await?;
             let Some(user) = user.filter(|_| right) else { break };
-            let user = with_renewed_hash(ctx, user, &input.password).await?;
+            let user = rehash_if_outdated(ctx, user, &input.password).await?;
             let user_agent = ctx.client().user_agent.as_deref();
             if let Some(signed_in) = ctx.auth().open_session(user, user_agent).await? {
                 let (user, session) = (signed_in.user.id, signed_in.session);
@@ -162,7 +163,7 @@ impl SessionMutation {
 }
 
 /// Whether this is the password of the account, with a word to those who watch if it is not.
-async fn is_right(
+async fn verify_credentials(
     ctx: &Context<'_>,
     email: Option<&Email>,
     user: Option<&User>,
@@ -171,7 +172,7 @@ async fn is_right(
     let (caller, id) = (ctx.client().address.network(), user.map(|user| user.id));
     let password = password.expose_secret();
     let right = match email {
-        Some(email) => ctx.auth().prove(caller, &email.key(), user, password).await,
+        Some(email) => ctx.auth().verify_password(caller, &email.key(), user, password).await,
         // Nobody has this address, which takes as long to find out as of any other.
         None => ctx.passwords().verify(None, password).await.map_err(VerifyError::from),
     };
@@ -184,12 +185,12 @@ async fn is_right(
 }
 
 /// The account with a hash at today's cost, so that every account takes as long to verify as nobody's.
-async fn with_renewed_hash(
+async fn rehash_if_outdated(
     ctx: &Context<'_>,
     mut user: User,
     password: &SecretString,
 ) -> Result<User> {
-    if let Some(hash) = ctx.passwords().renewed(&user, password.clone()).await?
+    if let Some(hash) = ctx.passwords().rehash_if_outdated(&user, password.clone()).await?
         && ctx.store().users().rehash(&user, hash.clone()).await?
     {
         user.password_hash = hash;

@@ -4,7 +4,7 @@ use async_graphql::{Context, ID, Object};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
-use crate::graphql::connection::LARGEST_SIZE;
+use crate::graphql::connection::MAX_PAGE_SIZE;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Nullable, Result};
 use crate::graphql::types::node::Node;
@@ -34,8 +34,8 @@ impl NodeQuery {
         #[graphql(desc = "The ids of any objects.")] ids: Vec<ID>,
     ) -> Result<Vec<Nullable<Node>>> {
         let viewer = ctx.viewer()?;
-        if ids.len() > LARGEST_SIZE {
-            return Err(ApiError::bad_input(format!("ids has at most {LARGEST_SIZE} elements.")));
+        if ids.len() > MAX_PAGE_SIZE {
+            return Err(ApiError::bad_input(format!("ids has at most {MAX_PAGE_SIZE} elements.")));
         }
         let nodes = ids.iter().map(|id| Node::find(ctx, viewer, id).map(Result::transpose));
         Ok(join_all(nodes).await)

@@ -82,7 +82,7 @@ impl Book {
 }
 
 /// The fields that can be told without [`books::BookProjection::details`].
-pub(in crate::graphql) const OUTSIDE_OF_DETAILS: [&str; 7] =
+pub(in crate::graphql) const BASE_FIELDS: [&str; 7] =
     ["__typename", "id", "title", "author", "notes", "owner", "createdAt"];
 
 /// A field of a book that is written as it is.

@@ -87,11 +87,11 @@ impl InputErrors {
         field: &str,
         value: Result<T, ValidationError>,
     ) -> Option<T> {
-        value.map_err(|fault| self.refuse(field, fault.code.into(), fault.message)).ok()
+        value.map_err(|fault| self.add(field, fault.code.into(), fault.message)).ok()
     }
 
     /// Notes that a field is at fault.
-    pub(in crate::graphql) fn refuse(
+    pub(in crate::graphql) fn add(
         &mut self,
         field: &str,
         code: UserErrorCode,
@@ -100,7 +100,7 @@ impl InputErrors {
         self.errors.push(UserError::new(code, &["input", field], message));
     }
 
-    pub(in crate::graphql) fn is_faultless(&self) -> bool {
+    pub(in crate::graphql) fn is_empty(&self) -> bool {
         self.errors.is_empty()
     }
 

@@ -53,9 +53,9 @@ fn occurs(word: &str) -> Condition {
     let like = |column: Column| Expr::col(column).like(LikeExpr::new(&pattern).escape('\\'));
     let isbn = Isbn::parse(word).ok().flatten();
     Condition::any()
-        .add(like(Column::TitleKey))
-        .add(like(Column::AuthorKey))
-        .add(like(Column::NotesKey))
+        .add(like(Column::TitleFolded))
+        .add(like(Column::AuthorFolded))
+        .add(like(Column::NotesFolded))
         .add(like(Column::Isbn))
         .add_option(isbn.map(|isbn| Column::Isbn.eq(isbn.as_str())))
 }

@@ -69,7 +69,7 @@ impl BookOrder {
     }
 
     /// Whether [`Self::position_of`] needs a book's details.
-    pub(super) fn is_by_details(self) -> bool {
+    pub(super) fn needs_details(self) -> bool {
         matches!(self.field, BookOrderField::UpdatedAt | BookOrderField::Rating)
     }
 
@@ -91,8 +91,8 @@ impl BookOrder {
         match self.field {
             BookOrderField::CreatedAt => Expr::col(Column::CreatedAt),
             BookOrderField::UpdatedAt => Expr::col(Column::UpdatedAt),
-            BookOrderField::Title => Expr::col(Column::TitleKey),
-            BookOrderField::Author => Expr::col(Column::AuthorKey),
+            BookOrderField::Title => Expr::col(Column::TitleFolded),
+            BookOrderField::Author => Expr::col(Column::AuthorFolded),
             BookOrderField::Rating => {
                 // Written out, not bound: an index on an expression serves only its like.
                 Expr::cust(format!("coalesce({}, {})", Column::Rating.unquoted(), self.unrated()))
@@ -110,16 +110,16 @@ impl BookOrder {
     /// True of the rows on this side of the position, without the position itself.
     pub(super) fn beyond(self, side: Relative, position: &KeysetPosition) -> Expr {
         let (row, there) = (self.row(), at(position));
-        if self.upwards(side) { row.gt(there) } else { row.lt(there) }
+        if self.is_ascending_towards(side) { row.gt(there) } else { row.lt(there) }
     }
 
     /// True of the position and the rows on this side of it.
     pub(super) fn from(self, side: Relative, position: &KeysetPosition) -> Expr {
         let (row, there) = (self.row(), at(position));
-        if self.upwards(side) { row.gte(there) } else { row.lte(there) }
+        if self.is_ascending_towards(side) { row.gte(there) } else { row.lte(there) }
     }
 
-    fn upwards(self, side: Relative) -> bool {
+    fn is_ascending_towards(self, side: Relative) -> bool {
         (self.direction == Direction::Ascending) == (side == Relative::After)
     }
 

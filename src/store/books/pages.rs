@@ -5,12 +5,12 @@ use sea_orm::{
     EntityTrait, IdenStatic, QueryFilter, QueryOrder, QuerySelect, QueryTrait, Select, Value,
 };
 
-use super::{BookList, BookOrder, BookProjection, KeysetPosition, Relative, SortKey, library_size};
+use super::{BookList, BookOrder, BookProjection, KeysetPosition, Relative, SortKey, book_count};
 use crate::entity::book::{Column, Entity};
 use crate::entity::user;
 use crate::store::fast_path::{BoundStatement, FastPath, StatementKey};
 use crate::store::page::{End, PageRequest};
-use crate::store::users::SHOWN_BESIDE_THE_ID;
+use crate::store::users::PROFILE_COLUMNS_AFTER_ID;
 
 /// What stands in the text of a page's statement. All else are values.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -39,7 +39,7 @@ pub(super) fn sql(
     direct.known(StatementKey::Page(shape), values(list, slice, wanted), || {
         let books = select(list, slice, wanted);
         let books = if wanted.total {
-            books.expr_as(Expr::SubQuery(None, Box::new(library_size(list.owner).into())), "total")
+            books.expr_as(Expr::SubQuery(None, Box::new(book_count(list.owner).into())), "total")
         } else {
             books
         };
@@ -70,7 +70,7 @@ pub(super) fn select(
         End::Back => list.order.reversed(),
     };
     let mut books = Entity::find().select_only().columns(wanted.columns());
-    for column in SHOWN_BESIDE_THE_ID.into_iter().filter(|_| wanted.owner) {
+    for column in PROFILE_COLUMNS_AFTER_ID.into_iter().filter(|_| wanted.owner) {
         let owner = user::Entity::find_by_id(list.owner).select_only().column(column);
         let owner = Expr::SubQuery(None, Box::new(owner.into_query().into()));
         // A name of its own, or ORDER BY would not know which is meant.
@@ -85,7 +85,7 @@ pub(super) fn select(
     books
         .order_by(order.key(), order.sql())
         .order_by(Column::Id, order.sql())
-        .limit(slice.rows_to_ask() as u64)
+        .limit(slice.fetch_limit() as u64)
 }
 
 /// The values of such a statement, in the order in which its text has their places.
@@ -95,7 +95,7 @@ fn values(
     wanted: BookProjection,
 ) -> Vec<Value> {
     let mut values = Vec::with_capacity(10);
-    let beside = if wanted.owner { SHOWN_BESIDE_THE_ID.len() } else { 0 };
+    let beside = if wanted.owner { PROFILE_COLUMNS_AFTER_ID.len() } else { 0 };
     let beside = beside + usize::from(wanted.total);
     values.extend(std::iter::repeat_n(Value::from(list.owner), beside));
     values.push(list.owner.into());
@@ -107,6 +107,6 @@ fn values(
         });
         values.push(position.id.into());
     }
-    values.push((slice.rows_to_ask() as u64).into());
+    values.push((slice.fetch_limit() as u64).into());
     values
 }

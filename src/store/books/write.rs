@@ -6,7 +6,7 @@ use sea_orm::{
     QueryFilter, QueryTrait, Value,
 };
 
-use super::{Book, BookChanges, Books, Created, NewBook, SHOWN, Updated, owned_by};
+use super::{BOOK_COLUMNS, Book, BookChanges, Books, Created, NewBook, Updated, owned_by};
 use crate::clock::Timestamp;
 use crate::entity::book::{Column, Entity, Model};
 use crate::id::{BookId, UserId};
@@ -22,7 +22,7 @@ use crate::store::events::{BookChange, ChangeKind, Event};
 use crate::store::fast_path::StatementKey;
 
 /// How often a book is added whose idempotency key is taken by one that is gone a moment later.
-const ATTEMPTS: usize = 3;
+const MAX_ATTEMPTS: usize = 3;
 
 impl Books<'_> {
     /// Adds a book.
@@ -50,13 +50,13 @@ impl Books<'_> {
             id,
             owner_id: owner,
             title: book.title.clone(),
-            title_key: fold_for_index(&book.title),
+            title_folded: fold_for_index(&book.title),
             author: book.author.clone(),
-            author_key: fold_for_index(&book.author),
+            author_folded: fold_for_index(&book.author),
             isbn: book.isbn.clone(),
             rating: book.rating,
             notes: book.notes.clone(),
-            notes_key: book.notes.as_deref().map(fold),
+            notes_folded: book.notes.as_deref().map(fold),
             idempotency_key: idempotency_key.as_ref().map(|key| key.as_str().to_owned()),
             version: book.version,
             created_at: now,
@@ -64,10 +64,10 @@ impl Books<'_> {
         };
         let values: Vec<Value> = Column::iter().map(|column| row.get(column)).collect();
         let insert = || Entity::insert(row.clone().into_active_model().reset_all()).into_query();
-        for _ in 0..ATTEMPTS {
+        for _ in 0..MAX_ATTEMPTS {
             let sql = self.0.direct.known(StatementKey::NewBook, values.clone(), insert);
             let Err(failed) = self.0.direct.write::<Book>(sql).await else {
-                self.tell(owner, id, ChangeKind::Created).await;
+                self.publish(owner, id, ChangeKind::Created).await;
                 return Ok(Created::New(book));
             };
             let Some(broken) = failed.broken else {
@@ -103,14 +103,14 @@ impl Books<'_> {
         now: Timestamp,
     ) -> Result<Updated, StoreError> {
         let isbn = changes.isbn.clone().flatten();
-        let update = Update { sets: set_by(&changes), id, owner, expected_version, now };
-        if update.sets().next().is_some() {
+        let update = Update { sets: assignments_from(&changes), id, owner, expected_version, now };
+        if update.assignments().next().is_some() {
             let known = StatementKey::Update(update.shape());
             let sql = self.0.direct.known(known, update.values(), || update.statement());
             match self.0.direct.write::<Book>(sql).await {
                 Ok(mut updated) => {
                     if let Some(book) = updated.pop() {
-                        self.tell(owner, id, ChangeKind::Updated(book.version)).await;
+                        self.publish(owner, id, ChangeKind::Updated(book.version)).await;
                         return Ok(Updated::Done(book));
                     }
                 }
@@ -139,23 +139,23 @@ impl Books<'_> {
         let it = owned_by(owner).add(Column::Id.eq(id));
         let deleted = Entity::delete_many().filter(it).exec(&*self.0.writer().await?).await?;
         if deleted.rows_affected > 0 {
-            self.tell(owner, id, ChangeKind::Deleted).await;
+            self.publish(owner, id, ChangeKind::Deleted).await;
         }
         Ok(deleted.rows_affected > 0)
     }
 
-    async fn tell(&self, owner: UserId, book: BookId, kind: ChangeKind) {
-        self.0.events.tell(&[Event::BookChanged(BookChange { owner, book, kind })]).await;
+    async fn publish(&self, owner: UserId, book: BookId, kind: ChangeKind) {
+        self.0.events.publish(&[Event::BookChanged(BookChange { owner, book, kind })]).await;
     }
 }
 
 /// How many of a book's fields may change.
-const CHANGEABLE: usize = 5;
+const UPDATABLE_COLUMNS: usize = 5;
 
 /// An update of a book.
 struct Update {
     /// Those that are to change, each in its place.
-    sets: [Option<Assignment>; CHANGEABLE],
+    sets: [Option<Assignment>; UPDATABLE_COLUMNS],
     id: BookId,
     owner: UserId,
     expected_version: Option<i32>,
@@ -173,35 +173,39 @@ struct Assignment {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::store) struct UpdateStatementKey {
     /// Whether each of those that may change does.
-    sets: [bool; CHANGEABLE],
+    sets: [bool; UPDATABLE_COLUMNS],
     expects_a_version: bool,
 }
 
 /// What a change sets, each in its place.
-fn set_by(changes: &BookChanges) -> [Option<Assignment>; CHANGEABLE] {
-    let sets = |column, value| Assignment { column, value, key: None };
-    let sets_with_key = |column, value, key| Assignment { column, value, key: Some(key) };
+fn assignments_from(changes: &BookChanges) -> [Option<Assignment>; UPDATABLE_COLUMNS] {
+    let assignment = |column, value| Assignment { column, value, key: None };
+    let folded_assignment = |column, value, key| Assignment { column, value, key: Some(key) };
     let BookChanges { title, author, isbn, rating, notes } = changes;
     [
         title.as_ref().map(Title::as_str).map(|title| {
-            let key = (Column::TitleKey, fold_for_index(title).into());
-            sets_with_key(Column::Title, title.into(), key)
+            let key = (Column::TitleFolded, fold_for_index(title).into());
+            folded_assignment(Column::Title, title.into(), key)
         }),
         author.as_ref().map(Author::as_str).map(|author| {
-            let key = (Column::AuthorKey, fold_for_index(author).into());
-            sets_with_key(Column::Author, author.into(), key)
+            let key = (Column::AuthorFolded, fold_for_index(author).into());
+            folded_assignment(Column::Author, author.into(), key)
         }),
-        isbn.as_ref().map(|isbn| sets(Column::Isbn, isbn.as_ref().map(Isbn::as_str).into())),
-        rating.map(|rating| sets(Column::Rating, rating.map(Rating::get).into())),
+        isbn.as_ref().map(|isbn| assignment(Column::Isbn, isbn.as_ref().map(Isbn::as_str).into())),
+        rating.map(|rating| assignment(Column::Rating, rating.map(Rating::get).into())),
         notes.as_ref().map(|notes| {
             let notes = notes.as_ref().map(Notes::as_str);
-            sets_with_key(Column::Notes, notes.into(), (Column::NotesKey, notes.map(fold).into()))
+            folded_assignment(
+                Column::Notes,
+                notes.into(),
+                (Column::NotesFolded, notes.map(fold).into()),
+            )
         }),
     ]
 }
 
 impl Update {
-    fn sets(&self) -> impl Iterator<Item = &Assignment> {
+    fn assignments(&self) -> impl Iterator<Item = &Assignment> {
         self.sets.iter().flatten()
     }
 
@@ -215,7 +219,7 @@ impl Update {
         let mut update = Query::update();
         update.table(Entity);
         let mut different = Condition::any();
-        for Assignment { column, value, key } in self.sets() {
+        for Assignment { column, value, key } in self.assignments() {
             let distinct = BinOper::Custom("IS DISTINCT FROM");
             different = different.add(Expr::col(*column).binary(distinct, value.clone()));
             update.value(*column, value.clone());
@@ -230,17 +234,17 @@ impl Update {
         if let Some(version) = self.expected_version {
             update.and_where(Column::Version.eq(version));
         }
-        update.returning(Query::returning().columns(SHOWN)).take()
+        update.returning(Query::returning().columns(BOOK_COLUMNS)).take()
     }
 
     /// The values of the statement, in the order in which its text has their places.
     fn values(&self) -> Vec<Value> {
-        let sets = self.sets().flat_map(|set| {
+        let assignments = self.assignments().flat_map(|set| {
             std::iter::once(&set.value).chain(set.key.as_ref().map(|(_, key)| key))
         });
-        let mut values: Vec<_> = sets.cloned().collect();
+        let mut values: Vec<_> = assignments.cloned().collect();
         values.extend([1.into(), self.now.into()]);
-        values.extend(self.sets().map(|set| set.value.clone()));
+        values.extend(self.assignments().map(|set| set.value.clone()));
         values.extend([self.id.into(), self.owner.into()]);
         values.extend(self.expected_version.map(Value::from));
         values

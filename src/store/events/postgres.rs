@@ -33,34 +33,34 @@ use subscriber::PgSubscriber;
 const CHANNEL: &str = "bookshelf_events";
 
 /// Says nothing but that the way is open.
-const BEAT: &str = "beat";
+const HEARTBEAT: &str = "beat";
 
 /// Says that somebody listens from now on.
-const HELLO: &str = "hello";
+const JOIN: &str = "hello";
 
 /// Asks every copy to tell once more what it told lately, for somebody was not listening.
-const AGAIN: &str = "again";
+const REPLAY: &str = "again";
 
 /// How many events may wait to be told while the database is away. More are dropped.
-const OUTBOX: usize = 10_000;
+const OUTBOX_CAPACITY: usize = 10_000;
 
 /// How long a change waits until it is told.
-const PATIENCE: Duration = Duration::from_secs(1);
+const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
 /// How long to wait before the database is tried again.
-const RETRY: Duration = Duration::from_millis(200);
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// For how long events are kept, to be told again.
-const KEPT: Duration = Duration::from_secs(60);
+const REPLAY_WINDOW: Duration = Duration::from_secs(60);
 
 /// How long a hello may take to be heard. What was told only here meanwhile is told again.
-const HELLO_TAKES: Duration = Duration::from_secs(2);
+const JOIN_REPLAY_WINDOW: Duration = Duration::from_secs(2);
 
 /// How many events are kept at most.
-const KEPT_AT_MOST: usize = 10_000;
+const REPLAY_CAPACITY: usize = 10_000;
 
 /// A connection on which nothing is heard for so long is dead, whatever the system thinks of it.
-const DEAF_AFTER: Duration = Duration::from_secs(25);
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);
 
 #[derive(Debug)]
 pub(super) struct Postgres {
@@ -99,7 +99,7 @@ impl Postgres {
         let options = options.application_name("bookshelf events");
         let listener = subscriber::connect(&options).await?;
 
-        let (outbox, waiting) = mpsc::channel(OUTBOX);
+        let (outbox, waiting) = mpsc::channel(OUTBOX_CAPACITY);
         let (lately, signals) =
             (Arc::new(ReplayBuffer::default()), Arc::new(PublisherSignals::default()));
         let voice = PgPublisher::new(options.clone());
@@ -116,8 +116,8 @@ impl Postgres {
         Ok(Self { hub, lately, outbox, _tasks: tasks })
     }
 
-    pub(super) async fn tell(&self, events: &[Event]) {
-        if self.lately.keep(events) == Scope::Local {
+    pub(super) async fn publish(&self, events: &[Event]) {
+        if self.lately.record(events) == Scope::Local {
             events.iter().for_each(|event| self.hub.deliver(*event));
             return;
         }
@@ -134,7 +134,7 @@ impl Postgres {
                 let _ = is_told.await;
             }
         };
-        let _ = timeout(PATIENCE, all_told).await;
+        let _ = timeout(PUBLISH_TIMEOUT, all_told).await;
     }
 }
 
@@ -162,20 +162,20 @@ struct ReplayState {
 impl ReplayBuffer {
     /// Keeps what is about to be told, and says whom to tell. What only those here are told is kept before
     /// anybody else is known to listen, and so is among what is told again then.
-    fn keep(&self, events: &[Event]) -> Scope {
+    fn record(&self, events: &[Event]) -> Scope {
         let now = Instant::now();
         let ReplayState { audience, kept } = &mut *self.lock();
-        while kept.front().is_some_and(|(then, _)| now.duration_since(*then) >= KEPT) {
+        while kept.front().is_some_and(|(then, _)| now.duration_since(*then) >= REPLAY_WINDOW) {
             kept.pop_front();
         }
         kept.extend(events.iter().map(|event| (now, *event)));
-        let too_many = kept.len().saturating_sub(KEPT_AT_MOST);
+        let too_many = kept.len().saturating_sub(REPLAY_CAPACITY);
         kept.drain(..too_many);
         *audience
     }
 
     /// What was told in this time, oldest first.
-    fn kept(&self, time: Duration) -> Vec<Event> {
+    fn events_within(&self, time: Duration) -> Vec<Event> {
         let now = Instant::now();
         let recent = |(then, _): &&(Instant, Event)| now.duration_since(*then) < time;
         self.lock().kept.iter().filter(recent).map(|(_, event)| *event).collect()

@@ -30,15 +30,15 @@ use crate::store::last_outage::LastOutage;
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long the system waits for a sign of life of a database that is silent.
-const SILENCE: Duration = Duration::from_secs(10);
+const KEEPALIVE: Duration = Duration::from_secs(10);
 
 /// How statements are planned: once on each lane, since planning a page anew for each `LIMIT` takes as long as
 /// reading it; and by the index that is there for each, whatever is thought of the table's size meanwhile.
-const PLANNING: &str =
+const PLANNER_OPTIONS: &str =
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
 /// How many statements a lane keeps prepared. There are more: one for each shape of a page. Few of them are in use.
-const PREPARED: usize = 256;
+const STATEMENT_CACHE_SIZE: usize = 256;
 
 /// The lanes to a database.
 #[derive(Debug)]
@@ -67,7 +67,7 @@ struct Slot {
 struct Connection {
     client: Client,
     since: Instant,
-    /// At most [`PREPARED`].
+    /// At most [`STATEMENT_CACHE_SIZE`].
     prepared: RwLock<HashMap<Arc<str>, Statement>>,
 }
 
@@ -91,14 +91,16 @@ impl PipelinedPool {
             config.dbname(database);
         }
         let options = wanted.get_options().unwrap_or_default();
-        let options =
-            format!("{PLANNING} {options} -c statement_timeout={}", statement_timeout.as_millis());
+        let options = format!(
+            "{PLANNER_OPTIONS} {options} -c statement_timeout={}",
+            statement_timeout.as_millis()
+        );
         config
             .options(options)
             .application_name("bookshelf")
             .ssl_mode(SslMode::Disable)
-            .keepalives_idle(SILENCE)
-            .tcp_user_timeout(SILENCE);
+            .keepalives_idle(KEEPALIVE)
+            .tcp_user_timeout(KEEPALIVE);
         let readers = (connections / 4).max(1);
         let writers = connections.saturating_sub(readers).max(1);
         let lanes = |number| std::iter::repeat_with(Slot::default).take(number as usize).collect();
@@ -110,7 +112,7 @@ impl PipelinedPool {
     }
 
     /// Whether statements have to go another way from now on.
-    pub(super) fn are_closed(&self) -> bool {
+    pub(super) fn is_disabled(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
 
@@ -122,7 +124,7 @@ impl PipelinedPool {
     ) -> Result<Vec<T>, QueryError> {
         let lane = self.least_busy(&self.readers);
         match lane.ask(self, sql, &from_row).await {
-            Err(_) if lane.is_lost() => {
+            Err(_) if lane.is_closed() => {
                 self.least_busy(&self.readers).ask(self, sql, &from_row).await
             }
             answer => answer,
@@ -192,17 +194,17 @@ impl Slot {
 
     async fn open(&self, lanes: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
         let usable = |open: &Arc<Connection>| {
-            !open.client.is_closed() && lanes.outage.is_over_for(open.since.elapsed())
+            !open.client.is_closed() && lanes.outage.predates(open.since.elapsed())
         };
         if let Some(open) = self.current().filter(usable) {
             return Ok(open);
         }
-        timeout(OPEN_TIMEOUT, self.open_anew(lanes, usable))
+        timeout(OPEN_TIMEOUT, self.reconnect(lanes, usable))
             .await
             .unwrap_or_else(|_| Err(QueryError::unavailable("the database does not answer")))
     }
 
-    async fn open_anew(
+    async fn reconnect(
         &self,
         lanes: &PipelinedPool,
         usable: impl Fn(&Arc<Connection>) -> bool,
@@ -238,7 +240,7 @@ impl Slot {
         self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn is_lost(&self) -> bool {
+    fn is_closed(&self) -> bool {
         self.current().is_none_or(|open| open.client.is_closed())
     }
 }
@@ -251,7 +253,7 @@ impl Connection {
         }
         let statement = self.client.prepare(text).await?;
         let mut prepared = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
-        if prepared.len() >= PREPARED {
+        if prepared.len() >= STATEMENT_CACHE_SIZE {
             // Those that are in use come back, once each.
             prepared.clear();
         }

@@ -16,19 +16,19 @@ use tokio::sync::oneshot;
 use super::{BoundStatement, FromRow, Row};
 use crate::store::CHECKPOINT_PAGES;
 use crate::store::error::QueryError;
-use crate::store::write_lock::{TURN_TIMEOUT, WriteLock};
+use crate::store::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 
 /// How many writes may wait.
-const QUEUE: usize = 1_024;
+const QUEUE_CAPACITY: usize = 1_024;
 
 /// How many writes are committed together at most, so that whoever else writes gets a turn.
-const TOGETHER: usize = 128;
+const MAX_BATCH: usize = 128;
 
 /// How many statements a connection keeps prepared: those that were used last.
-const STATEMENTS: usize = 256;
+const STATEMENT_CACHE_SIZE: usize = 256;
 
 /// How much of the file is read through the system's own cache, in bytes.
-const MAPPED: i64 = 256 << 20;
+const MMAP_BYTES: i64 = 256 << 20;
 
 /// The connections to a file.
 #[derive(Debug)]
@@ -53,8 +53,8 @@ impl Sqlite {
         gate: WriteLock,
     ) -> anyhow::Result<Self> {
         let writer = connect(path, busy_timeout)?;
-        let (jobs, inbox) = sync_channel(QUEUE);
-        let write = move || write_all(&writer, &inbox, &gate);
+        let (jobs, inbox) = sync_channel(QUEUE_CAPACITY);
+        let write = move || run_writer(&writer, &inbox, &gate);
         thread::Builder::new().name("sqlite-writer".to_owned()).spawn(write)?;
         Ok(Self { path: path.to_owned(), busy_timeout, readers: Mutex::default(), writer: jobs })
     }
@@ -83,7 +83,7 @@ impl Sqlite {
         sql: BoundStatement,
     ) -> Result<Vec<T>, QueryError> {
         let (reply, answer) = oneshot::channel();
-        let too_late = Instant::now() + TURN_TIMEOUT;
+        let too_late = Instant::now() + WRITE_LOCK_TIMEOUT;
         let job: WriteJob = Box::new(move |transaction| {
             let rows = transaction.and_then(|connection| {
                 // What nobody waits for any more is not begun.
@@ -116,11 +116,11 @@ fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, rusqlite::
     connection.busy_timeout(busy_timeout)?;
     connection.pragma_update(None, "synchronous", "FULL")?;
     connection.pragma_update(None, "foreign_keys", true)?;
-    connection.pragma_update(None, "mmap_size", MAPPED)?;
+    connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
     // A plan is made once: SQLite would look at each new LIMIT, and plan anew.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
-    connection.set_prepared_statement_cache_capacity(STATEMENTS);
+    connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_SIZE);
     Ok(connection)
 }
 
@@ -179,23 +179,23 @@ impl ToSql for Parameter<'_> {
 }
 
 /// Writes what comes until nobody is there to send any more.
-fn write_all(connection: &Connection, inbox: &Receiver<WriteJob>, gate: &WriteLock) {
+fn run_writer(connection: &Connection, inbox: &Receiver<WriteJob>, gate: &WriteLock) {
     while let Ok(first) = inbox.recv() {
-        let _turn = gate.pass_blocking();
-        write_together(connection, std::iter::once(first).chain(inbox.try_iter()).take(TOGETHER));
+        let _turn = gate.lock_blocking();
+        commit_batch(connection, std::iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH));
     }
 }
 
 /// Commits some writes together, so that the disk is waited for once. A statement that fails undoes itself
 /// alone, unless it ends the transaction: then what was done before it is undone too.
-fn write_together(connection: &Connection, jobs: impl Iterator<Item = WriteJob>) {
+fn commit_batch(connection: &Connection, jobs: impl Iterator<Item = WriteJob>) {
     let begin = || connection.execute_batch("BEGIN IMMEDIATE").map_err(QueryError::from);
     let mut transaction = begin();
     let mut unsettled: Vec<OnCommit> = Vec::new();
     for job in jobs {
         unsettled.push(job(transaction.clone().map(|()| connection)));
         if transaction.is_ok() && connection.is_autocommit() {
-            settle(&mut unsettled, &Err(undone()));
+            complete_all(&mut unsettled, &Err(rolled_back()));
             transaction = begin();
         }
     }
@@ -206,21 +206,21 @@ fn write_together(connection: &Connection, jobs: impl Iterator<Item = WriteJob>)
         }
         committed
     });
-    settle(&mut unsettled, &committed);
+    complete_all(&mut unsettled, &committed);
 }
 
-fn settle(unsettled: &mut Vec<OnCommit>, committed: &Result<(), QueryError>) {
-    for settle in unsettled.drain(..) {
-        settle(committed.clone());
+fn complete_all(unsettled: &mut Vec<OnCommit>, committed: &Result<(), QueryError>) {
+    for complete in unsettled.drain(..) {
+        complete(committed.clone());
     }
 }
 
 fn busy() -> QueryError {
-    QueryError::unavailable("too much waits to be written")
+    QueryError::unavailable("the write queue is full")
 }
 
-fn undone() -> QueryError {
-    QueryError::unavailable("undone with a statement that failed")
+fn rolled_back() -> QueryError {
+    QueryError::unavailable("rolled back with another statement of the batch")
 }
 
 #[cfg(test)]

@@ -17,8 +17,8 @@ const env = {
   RATE_LIMITS: 'off',
   BCRYPT_COST: '12',
   RUST_LOG: 'bookshelf=info,bookshelf::operation=off,bookshelf::security=off',
-  LIMIT_ADDRESS_CONNECTIONS: '2000',
-  LIMIT_HEADER_TIMEOUT: '10m',
+  LIMIT_CONNECTIONS_PER_CLIENT: '2000',
+  LIMIT_HEADER_READ_TIMEOUT: '10m',
   ...(process.env.DATABASE_URL && { DATABASE_URL: process.env.DATABASE_URL, JWT_SECRETS: 'x'.repeat(32) }),
 };
 const origin = await startServer({ after: (undo) => cleanUp.push(undo) }, env);

@@ -14,9 +14,9 @@ let pid;
 // All of them come from one address.
 const env = {
   RATE_LIMITS: 'off',
-  LIMIT_ADDRESS_CONNECTIONS: String(2 * number),
-  LIMIT_CONNECTIONS: String(2 * number),
-  LIMIT_ADDRESS_WEBSOCKETS: String(number),
+  LIMIT_CONNECTIONS_PER_CLIENT: String(2 * number),
+  LIMIT_MAX_CONNECTIONS: String(2 * number),
+  LIMIT_WEBSOCKETS_PER_CLIENT: String(number),
 };
 const origin = await startServer({ after: (undo) => cleanUp.push(undo) }, env, (its) => { pid = its; });
 

@@ -26,7 +26,7 @@ async fn payload(program: &ServerProcess, token: &str, mutation: &str, input: Va
 #[tokio::test]
 async fn security_events_are_logged_with_their_address_and_without_secrets() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let settings = [("LIMIT_FAILED_LOGINS", "2")];
+    let settings = [("LIMIT_FAILED_LOGIN_BURST", "2")];
     let program = ServerProcess::start_with(folder.path(), &database, &settings);
     let text = |value: &Value| value.as_str().expect("a text").to_owned();
     let names = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });

@@ -10,7 +10,7 @@ use crate::support::{Actor, JWT_SECRET, PASSWORD, TestApp, TestResponse};
 const WHO: &str = "{ viewer { id } }";
 
 async fn show(app: &TestApp, token: &str) -> TestResponse {
-    app.anon().with("authorization", &format!("Bearer {token}")).ask(WHO).await
+    app.anon().with_header("authorization", &format!("Bearer {token}")).ask(WHO).await
 }
 
 #[track_caller]
@@ -161,13 +161,13 @@ async fn each_kind_of_token_is_good_for_its_own_thing() {
     let alice = app.alice().await;
     is_refused(&show(&app, &alice.refresh_token).await, "TOKEN_INVALID", "refresh as access");
     let answer = app.anon().refresh(&alice.access_token).await;
-    assert_eq!(answer.refusals(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    assert_eq!(answer.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     // Neither a cookie nor an address carries authority to read.
     let cookie = format!(
         "refresh={0}; __Host-refresh={0}; token={1}",
         alice.refresh_token, alice.access_token
     );
-    assert_eq!(app.anon().with("cookie", &cookie).ask(WHO).await.data(), json!(null));
+    assert_eq!(app.anon().with_header("cookie", &cookie).ask(WHO).await.data(), json!(null));
     let address =
         format!("/graphql?query=%7Bviewer%7Bid%7D%7D&access_token={}", alice.access_token);
     assert_eq!(app.anon().get(&address).await.data(), json!(null));
@@ -177,11 +177,11 @@ async fn each_kind_of_token_is_good_for_its_own_thing() {
 async fn a_token_dies_with_its_session_and_its_account() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let (phone, laptop) = (alice.again("alice").await, alice.again("alice").await);
+    let (phone, laptop) = (alice.sign_in_again("alice").await, alice.sign_in_again("alice").await);
     phone.ask("mutation { logout { revokedSessions userErrors { code } } }").await.payload();
     is_refused(&phone.ask(WHO).await, "SESSION_ENDED", "after logout");
     let refused = app.anon().refresh(&phone.refresh_token).await;
-    assert_eq!(refused.refusals(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    assert_eq!(refused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     assert_eq!(laptop.ask(WHO).await.data()["id"], json!(alice.id));
 
     let delete = "mutation($password: String!) {
@@ -190,7 +190,7 @@ async fn a_token_dies_with_its_session_and_its_account() {
     for device in [&alice, &laptop] {
         is_refused(&device.ask(WHO).await, "SESSION_ENDED", "of a deleted account");
         let refused = app.anon().refresh(&device.refresh_token).await;
-        assert_eq!(refused.refusals(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+        assert_eq!(refused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     }
 }
 
@@ -198,7 +198,7 @@ async fn a_token_dies_with_its_session_and_its_account() {
 async fn a_thief_and_an_owner_with_one_token_are_both_signed_out() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let elsewhere = alice.again("alice").await;
+    let elsewhere = alice.sign_in_again("alice").await;
     // Within the grace both get tokens: it may be two tabs.
     let tab = |answer: TestResponse| alice.clone().signed_in(&answer);
     let tabs: Vec<Actor> = futures_util::future::join_all(
@@ -209,13 +209,13 @@ async fn a_thief_and_an_owner_with_one_token_are_both_signed_out() {
         assert_eq!(tab.ask(WHO).await.data()["id"], json!(alice.id));
     }
     // After it somebody has what is not theirs.
-    app.pass(10);
+    app.advance_secs(10);
     let stolen = app.anon().refresh(&alice.refresh_token).await;
-    assert_eq!(stolen.refusals(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    assert_eq!(stolen.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     for tab in &tabs {
         is_refused(&tab.ask(WHO).await, "SESSION_ENDED", "of the session");
         let refused = app.anon().refresh(&tab.refresh_token).await;
-        assert_eq!(refused.refusals(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+        assert_eq!(refused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     }
     assert_eq!(elsewhere.ask(WHO).await.data()["id"], json!(alice.id));
 }

@@ -38,13 +38,13 @@ async fn a_new_email_needs_the_password() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let without = update(&alice, json!({ "email": "new@example.org" })).await;
-    assert_eq!(without.refusals(), ["REQUIRED input.currentPassword"]);
+    assert_eq!(without.user_errors(), ["REQUIRED input.currentPassword"]);
     let wrong = json!({ "email": "new@example.org", "currentPassword": NEW_PASSWORD });
     let wrong = update(&alice, wrong).await;
-    assert_eq!(wrong.refusals(), ["INVALID_CREDENTIALS input.currentPassword"]);
+    assert_eq!(wrong.user_errors(), ["INVALID_CREDENTIALS input.currentPassword"]);
     let right = json!({ "email": "new@example.org", "currentPassword": PASSWORD });
     assert_eq!(update(&alice, right).await.payload()["user"]["email"], "new@example.org");
-    assert_eq!(app.anon().login("alice@example.org", PASSWORD).await.refusals().len(), 1);
+    assert_eq!(app.anon().login("alice@example.org", PASSWORD).await.user_errors().len(), 1);
     app.anon().login("new@example.org", PASSWORD).await.payload();
 }
 
@@ -55,10 +55,10 @@ async fn names_of_others_are_taken_and_ones_own_are_not() {
     let both =
         json!({ "username": "BOB", "email": "Bob@example.org", "currentPassword": PASSWORD });
     let taken = update(&alice, both).await;
-    assert_eq!(taken.refusals(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
+    assert_eq!(taken.user_errors(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
     let faults = update(&alice, json!({ "username": "x", "email": "bob@example.org" })).await;
     assert_eq!(
-        faults.refusals(),
+        faults.user_errors(),
         ["TOO_SHORT input.username", "REQUIRED input.currentPassword", "EMAIL_TAKEN input.email"]
     );
     assert_eq!(
@@ -91,20 +91,20 @@ async fn what_was_renamed_is_seen_by_the_rest_of_the_request() {
 async fn a_new_password_ends_all_sessions_and_opens_one() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let other = alice.again("alice").await;
+    let other = alice.sign_in_again("alice").await;
     let wrong = change_password(&alice, NEW_PASSWORD, "short").await;
     assert_eq!(
-        wrong.refusals(),
+        wrong.user_errors(),
         ["TOO_SHORT input.newPassword", "INVALID_CREDENTIALS input.currentPassword"]
     );
     let changed = alice.clone().signed_in(&change_password(&alice, PASSWORD, NEW_PASSWORD).await);
     for ended in [&alice, &other] {
         assert_eq!(ended.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
-        assert_eq!(ended.refresh(&ended.refresh_token).await.refusals().len(), 1);
+        assert_eq!(ended.refresh(&ended.refresh_token).await.user_errors().len(), 1);
     }
     assert_eq!(changed.ask("{ viewer { id } }").await.data()["id"], json!(alice.id));
     assert_eq!(
-        app.anon().login("alice@example.org", PASSWORD).await.refusals(),
+        app.anon().login("alice@example.org", PASSWORD).await.user_errors(),
         ["INVALID_CREDENTIALS -"]
     );
     app.anon().login("alice@example.org", NEW_PASSWORD).await.payload();
@@ -114,10 +114,10 @@ async fn a_new_password_ends_all_sessions_and_opens_one() {
 async fn a_deleted_account_leaves_nothing_behind() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
-    bob.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    bob.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!(
-        delete(&alice, NEW_PASSWORD).await.refusals(),
+        delete(&alice, NEW_PASSWORD).await.user_errors(),
         ["INVALID_CREDENTIALS input.password"]
     );
     assert_eq!(delete(&alice, PASSWORD).await.payload()["deletedUserId"], json!(alice.id));
@@ -126,7 +126,7 @@ async fn a_deleted_account_leaves_nothing_behind() {
     }
     let ended = alice.ask("{ viewer { id } }").await.error();
     assert_eq!(ended["extensions"]["reason"], "SESSION_ENDED");
-    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals().len(), 1);
+    assert_eq!(alice.refresh(&alice.refresh_token).await.user_errors().len(), 1);
     app.alice().await;
 }
 
@@ -151,11 +151,11 @@ async fn no_sign_in_with_the_old_password_outlives_its_change() {
     changed.store(true, Ordering::SeqCst);
     for thief in thieves {
         for answer in thief.await.expect("answers") {
-            match answer.refusals() {
+            match answer.user_errors() {
                 refusals if refusals.is_empty() => {
                     let late = app.anon().signed_in(&answer);
                     assert_eq!(late.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
-                    assert_eq!(late.refresh(&late.refresh_token).await.refusals().len(), 1);
+                    assert_eq!(late.refresh(&late.refresh_token).await.user_errors().len(), 1);
                 }
                 refusals => assert_eq!(refusals, ["INVALID_CREDENTIALS -"]),
             }

@@ -11,7 +11,7 @@ fn assert_unauthenticated(answer: &TestResponse, reason: &str) {
 #[tokio::test]
 async fn a_field_that_needs_a_viewer_says_so() {
     let app = TestApp::start().await;
-    let modern = app.anon().with("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for query in [
         "{ books { totalCount } }",
         "{ booksPage { total } }",
@@ -36,7 +36,7 @@ async fn nobody_is_null_but_a_bad_token_is_an_error() {
     assert_eq!(app.anon().ask("{ viewer { id } }").await.data(), json!(null));
     for bad in ["Bearer garbage", "Bearer a.b.c", "Bearer ", "Basic YWxpY2U6cGFzc3dvcmQ=", "Bearer"]
     {
-        let answer = app.anon().with("authorization", bad).ask("{ viewer { id } }").await;
+        let answer = app.anon().with_header("authorization", bad).ask("{ viewer { id } }").await;
         assert_unauthenticated(&answer, "TOKEN_INVALID");
     }
 }
@@ -45,9 +45,9 @@ async fn nobody_is_null_but_a_bad_token_is_an_error() {
 async fn a_token_expires() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    app.pass(899);
+    app.advance_secs(899);
     assert_eq!(alice.ask("{ viewer { id } }").await.data()["id"], json!(alice.id));
-    app.pass(1);
+    app.advance_secs(1);
     assert_unauthenticated(&alice.ask("{ viewer { id } }").await, "TOKEN_EXPIRED");
 }
 
@@ -59,20 +59,20 @@ async fn a_refresh_token_is_no_access_token() {
     alice.access_token = alice.refresh_token.clone();
     assert_unauthenticated(&alice.ask("{ viewer { id } }").await, "TOKEN_INVALID");
     let answer = app.anon().refresh(&access_token).await;
-    assert_eq!(answer.refusals(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    assert_eq!(answer.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
 }
 
 #[tokio::test]
 async fn an_ended_session_is_refused_at_once_here_and_soon_elsewhere() {
     let app = TestApp::start().await;
-    let copy = app.copy().await;
+    let copy = app.second_instance().await;
     let alice = app.alice().await;
-    let elsewhere = alice.clone().at(&copy.router);
+    let elsewhere = alice.clone().on_instance(&copy.router);
     assert_eq!(elsewhere.ask("{ viewer { id } }").await.data()["id"], json!(alice.id));
 
     alice.ask("mutation { logout { revokedSessions userErrors { code } } }").await.payload();
     assert_unauthenticated(&alice.ask("{ viewer { id } }").await, "SESSION_ENDED");
-    app.pass(5);
+    app.advance_secs(5);
     assert_unauthenticated(&elsewhere.ask("{ viewer { id } }").await, "SESSION_ENDED");
 }
 
@@ -84,7 +84,7 @@ async fn a_warm_identity_costs_no_statement() {
     app.take_statements();
     assert_eq!(alice.ask("{ __typename }").await.data(), "Query");
     assert_eq!(app.take_statements(), Vec::<String>::new());
-    app.pass(4);
+    app.advance_secs(4);
     alice.ask("{ __typename }").await.data();
     assert_eq!(app.take_statements().len(), 1);
 }

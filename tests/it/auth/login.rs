@@ -10,7 +10,7 @@ async fn unknown_email_and_wrong_password_give_one_answer() {
     let unknown = app.anon().login("nobody@example.org", PASSWORD).await;
     let nonsense = app.anon().login("\0", "\0").await;
     let too_long = app.anon().login("alice@example.org", &PASSWORD.repeat(9)).await;
-    assert_eq!(wrong.refusals(), ["INVALID_CREDENTIALS -"]);
+    assert_eq!(wrong.user_errors(), ["INVALID_CREDENTIALS -"]);
     for other in [unknown, nonsense, too_long] {
         assert_eq!(other.data(), wrong.data());
         assert_eq!(other.status, wrong.status);
@@ -31,11 +31,11 @@ async fn the_email_may_be_typed_in_any_case() {
 async fn a_stale_token_does_not_stand_in_the_way() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    app.pass(901);
+    app.advance_secs(901);
     assert_eq!(alice.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
     alice.login("alice@example.org", PASSWORD).await.payload();
     alice.refresh(&alice.refresh_token).await.payload();
-    let garbage = app.anon().with("authorization", "Bearer garbage");
+    let garbage = app.anon().with_header("authorization", "Bearer garbage");
     garbage.login("alice@example.org", PASSWORD).await.payload();
     garbage.register("carol", "carol@example.org", PASSWORD).await.payload();
 }
@@ -48,7 +48,10 @@ async fn a_hash_of_another_cost_is_renewed_at_sign_in() {
     let hash = async || -> String {
         app.database.rows("SELECT password_hash FROM users").await[0].try_get_by_index(0).unwrap()
     };
-    assert_eq!(copy.anon().login("alice@example.org", "wrong password").await.refusals().len(), 1);
+    assert_eq!(
+        copy.anon().login("alice@example.org", "wrong password").await.user_errors().len(),
+        1
+    );
     assert!(hash().await.starts_with("$2b$10$"));
     copy.anon().login("alice@example.org", PASSWORD).await.payload();
     assert!(hash().await.starts_with("$2b$11$"));

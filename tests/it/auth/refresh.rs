@@ -10,17 +10,17 @@ async fn what_is_no_token_is_refused() {
     let app = TestApp::start().await;
     app.alice().await;
     for nonsense in ["", "garbage", "\0", &"A".repeat(43), &"A".repeat(10_000)] {
-        assert_eq!(app.anon().refresh(nonsense).await.refusals(), INVALID, "{nonsense}");
+        assert_eq!(app.anon().refresh(nonsense).await.user_errors(), INVALID, "{nonsense}");
     }
     let without = "mutation { refreshToken { accessToken userErrors { code message field } } }";
-    assert_eq!(app.anon().ask(without).await.refusals(), ["REFRESH_TOKEN_INVALID -"]);
+    assert_eq!(app.anon().ask(without).await.user_errors(), ["REFRESH_TOKEN_INVALID -"]);
 }
 
 #[tokio::test]
 async fn a_token_is_exchanged_for_another() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    app.pass(3_600);
+    app.advance_secs(3_600);
     let refreshed = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
     assert_eq!(refreshed.id, alice.id);
     assert_ne!(refreshed.refresh_token, alice.refresh_token);
@@ -40,7 +40,7 @@ async fn two_tabs_may_show_one_token_within_ten_seconds() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let first = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
-    app.pass(9);
+    app.advance_secs(9);
     let second = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
     for tab in [first, second] {
         tab.clone().signed_in(&tab.refresh(&tab.refresh_token).await);
@@ -53,13 +53,13 @@ async fn a_token_that_is_shown_again_later_ends_the_session() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let thief = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
-    app.pass(10);
-    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals(), INVALID);
+    app.advance_secs(10);
+    assert_eq!(alice.refresh(&alice.refresh_token).await.user_errors(), INVALID);
     assert_eq!(
         thief.ask("{ viewer { id } }").await.error()["extensions"]["reason"],
         "SESSION_ENDED"
     );
-    assert_eq!(thief.refresh(&thief.refresh_token).await.refusals(), INVALID);
+    assert_eq!(thief.refresh(&thief.refresh_token).await.user_errors(), INVALID);
     assert_eq!(app.db_count("sessions").await, 0);
 }
 
@@ -69,11 +69,11 @@ async fn reuse_is_recognised_however_old_the_token_is() {
     let alice = app.alice().await;
     let mut last = alice.clone();
     for _ in 0..40 {
-        app.pass(86_400);
+        app.advance_secs(86_400);
         last = last.clone().signed_in(&last.refresh(&last.refresh_token).await);
     }
-    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals(), INVALID);
-    assert_eq!(last.refresh(&last.refresh_token).await.refusals(), INVALID);
+    assert_eq!(alice.refresh(&alice.refresh_token).await.user_errors(), INVALID);
+    assert_eq!(last.refresh(&last.refresh_token).await.user_errors(), INVALID);
     assert_eq!(app.db_count("refresh_tokens").await, 0);
 }
 
@@ -81,8 +81,8 @@ async fn reuse_is_recognised_however_old_the_token_is() {
 async fn a_token_expires() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    app.pass(30 * 86_400);
-    assert_eq!(alice.refresh(&alice.refresh_token).await.refusals(), INVALID);
+    app.advance_secs(30 * 86_400);
+    assert_eq!(alice.refresh(&alice.refresh_token).await.user_errors(), INVALID);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -107,7 +107,7 @@ fn cookie(answer: &TestResponse) -> String {
 }
 
 fn browser(app: &TestApp) -> Actor {
-    app.anon().with("host", "books.example.org").with("cookie-mode", "refresh")
+    app.anon().with_header("host", "books.example.org").with_header("cookie-mode", "refresh")
 }
 
 const BY_COOKIE: &str = "mutation { refreshToken { accessToken refreshToken user { id } userErrors { code message field } } }";
@@ -123,7 +123,8 @@ async fn in_a_browser_the_token_stays_out_of_reach_of_scripts() {
         assert!(set.split("; ").any(|it| it == attribute), "{attribute} in {set}");
     }
 
-    let refreshed = browser(&app).with(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
+    let refreshed =
+        browser(&app).with_header(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
     assert_eq!(refreshed.payload()["refreshToken"], json!(null));
     assert_ne!(cookie(&refreshed), cookie(&answer));
     let login = browser(&app).login("ada@example.org", PASSWORD).await;
@@ -134,8 +135,9 @@ async fn in_a_browser_the_token_stays_out_of_reach_of_scripts() {
 async fn a_token_from_a_cookie_never_leaves_it() {
     let app = TestApp::start().await;
     let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
-    let without_mode = app.anon().with("host", "books.example.org");
-    let refreshed = without_mode.with(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
+    let without_mode = app.anon().with_header("host", "books.example.org");
+    let refreshed =
+        without_mode.with_header(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
     assert_eq!(refreshed.payload()["refreshToken"], json!(null));
     assert!(cookie(&refreshed).len() > "__Host-refresh=".len());
 }
@@ -144,13 +146,13 @@ async fn a_token_from_a_cookie_never_leaves_it() {
 async fn a_cookie_goes_when_its_session_goes() {
     let app = TestApp::start().await;
     let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
-    let ada = browser(&app).with(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
+    let ada = browser(&app).with_header(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
     let logout = ada.ask("mutation { logout { revokedSessions userErrors { code } } }").await;
     assert_eq!(logout.payload()["revokedSessions"], 1);
     assert_eq!(cookie(&logout), "__Host-refresh=");
     assert!(logout.headers[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     let refreshed = ada.ask(BY_COOKIE).await;
-    assert_eq!(refreshed.refusals(), ["REFRESH_TOKEN_INVALID -"]);
+    assert_eq!(refreshed.user_errors(), ["REFRESH_TOKEN_INVALID -"]);
     assert_eq!(cookie(&refreshed), "__Host-refresh=");
 }
 
@@ -158,8 +160,8 @@ async fn a_cookie_goes_when_its_session_goes() {
 async fn a_changed_password_puts_its_token_where_the_old_one_was() {
     let app = TestApp::start().await;
     let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
-    let without_mode = app.anon().with("host", "books.example.org");
-    let ada = without_mode.with(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
+    let without_mode = app.anon().with_header("host", "books.example.org");
+    let ada = without_mode.with_header(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
     let change = format!(
         r#"mutation {{
             changePassword(input: {{ currentPassword: "{PASSWORD}", newPassword: "another horse, another staple" }}) {{
@@ -169,7 +171,8 @@ async fn a_changed_password_puts_its_token_where_the_old_one_was() {
     );
     let changed = ada.ask(&change).await;
     assert_eq!(changed.payload()["refreshToken"], json!(null));
-    let refreshed = browser(&app).with(COOKIE.as_str(), &cookie(&changed)).ask(BY_COOKIE).await;
+    let refreshed =
+        browser(&app).with_header(COOKIE.as_str(), &cookie(&changed)).ask(BY_COOKIE).await;
     refreshed.payload();
 }
 
@@ -178,10 +181,10 @@ async fn refreshing_and_signing_out_at_once_wait_for_each_other_and_no_longer() 
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for _ in 0..10 {
-        let session = alice.again("alice").await;
+        let session = alice.sign_in_again("alice").await;
         let refreshes = (0..4).map(|_| {
             let session = session.clone();
-            tokio::spawn(async move { session.refresh(&session.refresh_token).await.refusals() })
+            tokio::spawn(async move { session.refresh(&session.refresh_token).await.user_errors() })
         });
         let refreshes: Vec<_> = refreshes.collect();
         let logout =

@@ -7,7 +7,7 @@ async fn all_faults_of_a_form_come_together() {
     let app = TestApp::start().await;
     let answer = app.anon().register("a", "nowhere", "short").await;
     assert_eq!(
-        answer.refusals(),
+        answer.user_errors(),
         ["TOO_SHORT input.username", "INVALID_FORMAT input.email", "TOO_SHORT input.password"]
     );
     assert_eq!(answer.data()["accessToken"], json!(null));
@@ -35,7 +35,7 @@ async fn each_fault_has_its_code() {
     ];
     for (username, email, password, fault) in faults {
         let answer = app.anon().register(username, email, password).await;
-        assert_eq!(answer.refusals(), [fault], "{username} {email} {password}");
+        assert_eq!(answer.user_errors(), [fault], "{username} {email} {password}");
     }
     assert_eq!(app.db_count("users").await, 0);
     let password_of_71_bytes = &"kV9#tq2 ".repeat(9)[..71];
@@ -48,12 +48,12 @@ async fn a_name_is_taken_in_any_case_and_both_are_said_at_once() {
     let app = TestApp::start().await;
     app.anon().register("Łukasz", "Lukasz@Example.org", PASSWORD).await.payload();
     let again = app.anon().register("łUKASZ", "lukasz@example.ORG", PASSWORD).await;
-    assert_eq!(again.refusals(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
+    assert_eq!(again.user_errors(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
     let again = app.anon().register("lukasz", "lukasz@example.org", PASSWORD).await;
-    assert_eq!(again.refusals(), ["EMAIL_TAKEN input.email"]);
+    assert_eq!(again.user_errors(), ["EMAIL_TAKEN input.email"]);
     let again = app.anon().register("x", "lukasz@example.org", "short").await;
     assert_eq!(
-        again.refusals(),
+        again.user_errors(),
         ["TOO_SHORT input.username", "TOO_SHORT input.password", "EMAIL_TAKEN input.email"]
     );
     assert_eq!(app.db_count("users").await, 1);
@@ -70,7 +70,7 @@ async fn twenty_registrations_at_once_make_one_account() {
     });
     let mut registered = 0;
     for registration in registrations.collect::<Vec<_>>() {
-        match registration.await.expect("an answer").refusals() {
+        match registration.await.expect("an answer").user_errors() {
             refusals if refusals.is_empty() => registered += 1,
             refusals => assert_eq!(refusals, ["EMAIL_TAKEN input.email"]),
         }

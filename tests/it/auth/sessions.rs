@@ -22,7 +22,7 @@ async fn another_users_session_reads_as_missing() {
     for id in
         [hers.clone(), json!(alice.id), json!("session_01m846py80e47td8285zf3ws2n"), json!("x")]
     {
-        assert_eq!(revoke(&bob, &id).await.refusals(), ["NOT_FOUND id"]);
+        assert_eq!(revoke(&bob, &id).await.user_errors(), ["NOT_FOUND id"]);
         let node = bob.run("query($id: ID!) { node(id: $id) { id } }", json!({ "id": id })).await;
         assert_eq!(node.data(), json!(null));
     }
@@ -32,9 +32,9 @@ async fn another_users_session_reads_as_missing() {
 #[tokio::test]
 async fn sessions_are_listed_newest_first_and_the_current_one_is_marked() {
     let app = TestApp::start().await;
-    let phone = app.anon().with("user-agent", "Phone/1").registered("alice").await;
-    app.pass(60);
-    let desk = app.anon().with("user-agent", "Desk/2");
+    let phone = app.anon().with_header("user-agent", "Phone/1").registered("alice").await;
+    app.advance_secs(60);
+    let desk = app.anon().with_header("user-agent", "Desk/2");
     let login = desk.login("alice@example.org", crate::support::PASSWORD).await;
     let desk = desk.signed_in(&login);
     let seen: Vec<_> = sessions(&desk).await;
@@ -52,11 +52,11 @@ async fn sessions_are_listed_newest_first_and_the_current_one_is_marked() {
 async fn one_session_can_be_revoked_from_another() {
     let app = TestApp::start().await;
     let phone = app.alice().await;
-    let desk = phone.again("alice").await;
+    let desk = phone.sign_in_again("alice").await;
     let id = sessions(&phone).await.iter().find(|it| it["current"] == true).unwrap()["id"].clone();
     assert_eq!(revoke(&desk, &id).await.payload()["revokedSessionId"], id);
     assert_eq!(phone.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
-    assert_eq!(revoke(&desk, &id).await.refusals(), ["NOT_FOUND id"]);
+    assert_eq!(revoke(&desk, &id).await.user_errors(), ["NOT_FOUND id"]);
     assert_eq!(sessions(&desk).await.len(), 1);
 }
 
@@ -64,10 +64,10 @@ async fn one_session_can_be_revoked_from_another() {
 async fn logout_ends_this_session_or_all() {
     let app = TestApp::start().await;
     let (one, bob) = (app.alice().await, app.bob().await);
-    let (two, three) = (one.again("alice").await, one.again("alice").await);
+    let (two, three) = (one.sign_in_again("alice").await, one.sign_in_again("alice").await);
     let logout = one.ask("mutation { logout { revokedSessions userErrors { code } } }").await;
     assert_eq!(logout.payload()["revokedSessions"], 1);
-    assert_eq!(one.refresh(&one.refresh_token).await.refusals().len(), 1);
+    assert_eq!(one.refresh(&one.refresh_token).await.user_errors().len(), 1);
     assert_eq!(sessions(&two).await.len(), 2);
 
     let everywhere =
@@ -75,7 +75,7 @@ async fn logout_ends_this_session_or_all() {
     assert_eq!(two.ask(everywhere).await.payload()["revokedSessions"], 2);
     for ended in [&two, &three] {
         assert_eq!(ended.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
-        assert_eq!(ended.refresh(&ended.refresh_token).await.refusals().len(), 1);
+        assert_eq!(ended.refresh(&ended.refresh_token).await.user_errors().len(), 1);
     }
     assert_eq!(sessions(&bob).await.len(), 1);
 }

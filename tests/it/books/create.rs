@@ -28,7 +28,7 @@ async fn all_faults_of_a_form_come_together() {
         "title": " ", "author": "\u{7}", "isbn": "080442957Y", "rating": 6, "notes": "\0",
     });
     assert_eq!(
-        alice.create(input).await.refusals(),
+        alice.create(input).await.user_errors(),
         [
             "REQUIRED input.title",
             "INVALID_FORMAT input.author",
@@ -58,11 +58,11 @@ async fn each_fault_has_its_code() {
     for (field, value, fault) in faults {
         let mut input = pragmatic();
         input[field] = value;
-        assert_eq!(alice.create(input).await.refusals(), [fault]);
+        assert_eq!(alice.create(input).await.user_errors(), [fault]);
     }
     assert_eq!(app.db_count("books").await, 0);
     let longest = json!({ "title": "ß".repeat(200), "author": "x", "notes": "ß".repeat(20_000) });
-    alice.has(longest).await;
+    alice.add_book(longest).await;
 }
 
 #[tokio::test]
@@ -116,14 +116,14 @@ async fn an_isbn_10_becomes_an_isbn_13_and_blank_is_none() {
 async fn one_isbn_is_one_book_of_an_owner_but_two_people_may_own_it() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    let id = alice.has(pragmatic()).await;
+    let id = alice.add_book(pragmatic()).await;
     let mut again = pragmatic();
     again["isbn"] = json!("0135957052");
     let answer = alice.create(again).await;
-    assert_eq!(answer.refusals(), ["DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(answer.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
     assert_eq!(answer.data()["userErrors"][0]["book"]["id"], json!(id));
     assert_eq!(answer.data()["book"], json!(null));
-    bob.has(pragmatic()).await;
+    bob.add_book(pragmatic()).await;
     assert_eq!(app.db_count("books").await, 2);
 }
 
@@ -188,14 +188,14 @@ async fn an_idempotency_key_has_a_length() {
 async fn an_isbn_that_is_there_is_said_with_all_other_faults() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let id = alice.has(pragmatic()).await;
+    let id = alice.add_book(pragmatic()).await;
     let mut faulty = pragmatic();
     faulty["rating"] = json!(9);
     let answer = alice.create(faulty.clone()).await;
-    assert_eq!(answer.refusals(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(answer.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
     assert_eq!(answer.data()["userErrors"][1]["book"]["id"], json!(id));
-    let other = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let other = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     let answer = alice.update(&other, faulty.clone()).await;
-    assert_eq!(answer.refusals(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
-    assert_eq!(alice.update(&id, faulty).await.refusals(), ["OUT_OF_RANGE input.rating"]);
+    assert_eq!(answer.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(alice.update(&id, faulty).await.user_errors(), ["OUT_OF_RANGE input.rating"]);
 }

@@ -6,9 +6,9 @@ use crate::support::TestApp;
 async fn another_users_book_stays() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     for wrong in [&id, "book_01m846py8ne2hs7g3s4tx3a7ay", &alice.id, "", "42"] {
-        assert_eq!(bob.delete(wrong).await.refusals(), ["NOT_FOUND id"]);
+        assert_eq!(bob.delete(wrong).await.user_errors(), ["NOT_FOUND id"]);
     }
     assert_eq!(app.anon().delete(&id).await.code(), "UNAUTHENTICATED");
     assert_eq!(app.db_count("books").await, 1);
@@ -19,9 +19,9 @@ async fn a_book_goes_once() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let input = json!({ "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719" });
-    let id = alice.has(input.clone()).await;
+    let id = alice.add_book(input.clone()).await;
     assert_eq!(alice.delete(&id).await.payload()["deletedBookId"], json!(id));
-    assert_eq!(alice.delete(&id).await.refusals(), ["NOT_FOUND id"]);
+    assert_eq!(alice.delete(&id).await.user_errors(), ["NOT_FOUND id"]);
     assert_eq!(alice.book(&id).await, json!(null));
-    alice.has(input).await;
+    alice.add_book(input).await;
 }

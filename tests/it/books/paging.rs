@@ -49,9 +49,9 @@ async fn fill(app: &TestApp, actor: &Actor, samples: &[Sample]) {
     for sample in samples {
         let book =
             json!({ "title": sample.title, "author": sample.author, "rating": sample.rating });
-        ids.push(actor.has(book).await);
+        ids.push(actor.add_book(book).await);
         if sample.later {
-            app.pass(1);
+            app.advance_secs(1);
         }
     }
     // Some are changed, so that the time of the last change has an order of its own.

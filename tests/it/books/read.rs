@@ -6,7 +6,7 @@ use crate::support::TestApp;
 async fn a_wrong_id_anothers_id_and_no_id_read_as_missing() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     for wrong in
         [&id, "book_01m846py8ne2hs7g3s4tx3a7ay", &alice.id, &id.to_uppercase(), "", "42", "\0"]
     {
@@ -21,8 +21,8 @@ async fn a_wrong_id_anothers_id_and_no_id_read_as_missing() {
 async fn two_users_see_their_own_books_only() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    let dune = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
-    let emma = bob.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let dune = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let emma = bob.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     for (actor, name, own) in [(&alice, "alice", &dune), (&bob, "bob", &emma)] {
         let list = "{ books { totalCount nodes { id owner { id username } } } }";
         assert_eq!(
@@ -48,9 +48,9 @@ async fn two_users_see_their_own_books_only() {
 async fn nodes_come_in_the_order_of_their_ids() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    let dune = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
-    let emma = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-    let bobs = bob.has(json!({ "title": "Ulysses", "author": "James Joyce" })).await;
+    let dune = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let emma = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let bobs = bob.add_book(json!({ "title": "Ulysses", "author": "James Joyce" })).await;
     let nodes = "query($ids: [ID!]!) {
         nodes(ids: $ids) { __typename id ... on Book { title } ... on User { username } }
     }";

@@ -56,7 +56,7 @@ async fn act(actor: &Actor, deeds: &[Action]) {
 }
 
 /// The size that a library tells, in each way in which it does.
-async fn told(actor: &Actor) -> [i64; 4] {
+async fn reported_totals(actor: &Actor) -> [i64; 4] {
     let sizes = [
         "{ books(first: 1) { nodes { id } totalCount } }",
         "{ books(last: 1) { totalCount } }",
@@ -89,9 +89,9 @@ fn a_kept_total_is_the_number_of_books_whatever_happens_at_once() {
                         "books WHERE owner_id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)",
                     )
                     .await;
-                prop_assert_eq!(told(&actor).await, [counted; 4]);
-                let kept = "libraries l JOIN users u ON u.id = l.owner_id WHERE l.books \
-                            <> (SELECT count(*) FROM books b WHERE b.owner_id = l.owner_id)";
+                prop_assert_eq!(reported_totals(&actor).await, [counted; 4]);
+                let kept = "book_counts c JOIN users u ON u.id = c.owner_id WHERE c.count \
+                            <> (SELECT count(*) FROM books b WHERE b.owner_id = c.owner_id)";
                 prop_assert_eq!(app.db_count(kept).await, 0);
                 Ok(())
             })
@@ -104,29 +104,29 @@ async fn a_library_goes_with_its_account() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     for actor in [&alice, &alice, &bob] {
-        actor.has(json!({ "title": "T", "author": "A" })).await;
+        actor.add_book(json!({ "title": "T", "author": "A" })).await;
     }
-    assert_eq!(app.db_count("libraries").await, 2);
+    assert_eq!(app.db_count("book_counts").await, 2);
     let input = json!({ "input": { "password": PASSWORD } });
     let mutation = "mutation($input: DeleteAccountInput!) {
         deleteAccount(input: $input) { deletedUserId userErrors { code } }
     }";
     alice.run(mutation, input).await.payload();
-    assert_eq!(app.db_count("libraries").await, 1);
-    assert_eq!(told(&bob).await, [1; 4]);
+    assert_eq!(app.db_count("book_counts").await, 1);
+    assert_eq!(reported_totals(&bob).await, [1; 4]);
 }
 
 #[tokio::test]
 async fn an_empty_library_has_none() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    assert_eq!(told(&alice).await, [0; 4]);
-    let id = alice.has(json!({ "title": "T", "author": "A" })).await;
-    assert_eq!(told(&alice).await, [1; 4]);
+    assert_eq!(reported_totals(&alice).await, [0; 4]);
+    let id = alice.add_book(json!({ "title": "T", "author": "A" })).await;
+    assert_eq!(reported_totals(&alice).await, [1; 4]);
     alice.delete(&id).await.payload();
-    assert_eq!(told(&alice).await, [0; 4]);
+    assert_eq!(reported_totals(&alice).await, [0; 4]);
     // A part of the list that has no book to tell the total of the rest.
-    alice.has(json!({ "title": "T", "author": "A" })).await;
+    alice.add_book(json!({ "title": "T", "author": "A" })).await;
     let list = alice.ask("{ books { edges { cursor } } }").await.data();
     let after = &list["edges"][0]["cursor"];
     let list = format!("{{ books(after: {after}) {{ nodes {{ id }} totalCount }} }}");

@@ -6,7 +6,7 @@ async fn dune(alice: &Actor) -> String {
     let input = json!({
         "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 4, "notes": "Spice.",
     });
-    alice.has(input).await
+    alice.add_book(input).await
 }
 
 #[tokio::test]
@@ -23,7 +23,7 @@ async fn another_users_book_reads_as_missing() {
             json!({}),
         ] {
             let answer = bob.update(wrong, input).await;
-            assert_eq!(answer.refusals(), ["NOT_FOUND id"]);
+            assert_eq!(answer.user_errors(), ["NOT_FOUND id"]);
             assert_eq!(answer.data()["userErrors"][0]["book"], json!(null));
         }
     }
@@ -38,7 +38,7 @@ async fn faults_come_together_and_nothing_is_written() {
     let before = alice.book(&id).await;
     let input = json!({ "title": null, "author": "", "isbn": "9780441172710", "rating": 9, "notes": "\u{1}" });
     assert_eq!(
-        alice.update(&id, input).await.refusals(),
+        alice.update(&id, input).await.user_errors(),
         [
             "REQUIRED input.title",
             "REQUIRED input.author",
@@ -55,9 +55,9 @@ async fn an_isbn_of_another_book_is_refused() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let dune = dune(&alice).await;
-    let emma = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let emma = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     let answer = alice.update(&emma, json!({ "isbn": "0441172717", "title": "Emma 2" })).await;
-    assert_eq!(answer.refusals(), ["DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(answer.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
     assert_eq!(answer.data()["userErrors"][0]["book"]["id"], json!(dune));
     assert_eq!(alice.book(&emma).await["title"], "Emma");
     alice.update(&dune, json!({ "isbn": "978-0-441-17271-9", "rating": 5 })).await.payload();
@@ -68,7 +68,7 @@ async fn absent_keeps_and_null_clears() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
-    app.pass(60);
+    app.advance_secs(60);
     let book = alice.update(&id, json!({ "rating": 5 })).await.payload()["book"].clone();
     let kept = json!({
         "id": id, "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 5,
@@ -104,7 +104,7 @@ async fn an_omitted_variable_inside_an_inline_input_keeps_and_an_explicit_null_c
     let null = alice.run(update, null).await.payload()["book"].clone();
     assert_eq!(null, json!({ "title": "Dune", "isbn": null, "rating": null, "notes": "Sand." }));
     let title = alice.run(update, json!({ "id": id, "title": null })).await;
-    assert_eq!(title.refusals(), ["REQUIRED input.title"]);
+    assert_eq!(title.user_errors(), ["REQUIRED input.title"]);
 }
 
 #[tokio::test]
@@ -112,7 +112,7 @@ async fn an_update_that_changes_nothing_leaves_version_and_time_alone() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
-    app.pass(60);
+    app.advance_secs(60);
     for nothing in [
         json!({}),
         json!({ "title": "Dune", "rating": 4 }),
@@ -134,7 +134,7 @@ async fn a_change_against_an_older_version_is_refused_with_the_newer_one() {
     alice.update(&id, json!({ "rating": 5, "expectedVersion": 1 })).await.payload();
     for stale in [json!({ "rating": 1, "expectedVersion": 1 }), json!({ "expectedVersion": 1 })] {
         let answer = alice.update(&id, stale).await;
-        assert_eq!(answer.refusals(), ["VERSION_CONFLICT input.expectedVersion"]);
+        assert_eq!(answer.user_errors(), ["VERSION_CONFLICT input.expectedVersion"]);
         assert_eq!(answer.data()["userErrors"][0]["book"], json!({ "id": id, "version": 2 }));
     }
     assert_eq!(alice.book(&id).await["rating"], 5);
@@ -148,7 +148,7 @@ async fn of_updates_at_once_against_one_version_one_is_made() {
     let updates = (0..10).map(|number| {
         let (alice, id) = (alice.clone(), id.clone());
         let input = json!({ "notes": format!("{number}"), "expectedVersion": 1 });
-        tokio::spawn(async move { alice.update(&id, input).await.refusals() })
+        tokio::spawn(async move { alice.update(&id, input).await.user_errors() })
     });
     let mut made = 0;
     for update in updates.collect::<Vec<_>>() {

@@ -10,8 +10,8 @@ use crate::support::TestApp;
 
 #[tokio::test]
 async fn an_operation_has_its_time() {
-    let app = TestApp::with(|config| config.limits.operation_timeout = Duration::ZERO).await;
-    let modern = app.anon().with("accept", "application/graphql-response+json");
+    let app = TestApp::with_config(|config| config.limits.operation_timeout = Duration::ZERO).await;
+    let modern = app.anon().with_header("accept", "application/graphql-response+json");
     let answer = modern.login("nobody@example.org", "correct horse battery staple").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (503, "TIMEOUT".into()));
 }
@@ -21,7 +21,7 @@ async fn what_goes_wrong_inside_stays_inside() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     app.database.execute("ALTER TABLE books RENAME TO elsewhere").await;
-    let modern = alice.clone().with("accept", "application/graphql-response+json");
+    let modern = alice.clone().with_header("accept", "application/graphql-response+json");
     let answer = modern.ask("{ books { totalCount } }").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (500, "INTERNAL_SERVER_ERROR".into()));
     let error = answer.error();
@@ -47,7 +47,7 @@ async fn a_database_that_went_away_is_unavailable() {
     let alice = app.alice().await;
     assert_eq!(app.anon().get("/health/ready").await.status, 200);
     app.database.remove().await;
-    let modern = alice.clone().with("accept", "application/graphql-response+json");
+    let modern = alice.clone().with_header("accept", "application/graphql-response+json");
     let answer = modern.ask("{ books { totalCount } }").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (503, "SERVICE_UNAVAILABLE".into()));
     assert_eq!(app.anon().get("/health/ready").await.status, 503);
@@ -55,11 +55,11 @@ async fn a_database_that_went_away_is_unavailable() {
 }
 
 #[tokio::test]
-async fn every_answer_has_a_number_and_stays_private() {
+async fn every_response_has_a_request_id_and_is_not_cached() {
     let app = TestApp::start().await;
     let mut numbers = Vec::new();
     for path in ["/health/live", "/health/ready", "/schema.graphql", "/", "/nowhere", "/graphql"] {
-        let answer = app.anon().with("x-request-id", "forged").get(path).await;
+        let answer = app.anon().with_header("x-request-id", "forged").get(path).await;
         let number = answer.header("x-request-id").expect("a number").to_owned();
         assert_eq!(number.len(), 32, "{number}");
         assert_eq!(answer.header("x-content-type-options"), Some("nosniff"), "{path}");
@@ -76,8 +76,9 @@ async fn every_answer_has_a_number_and_stays_private() {
     let answer = app.anon().ask("{ __typename }").await;
     assert_eq!(answer.header("cache-control"), Some("private, no-store"));
     assert_eq!(answer.header("content-type"), Some("application/json; charset=utf-8"));
-    let modern =
-        app.anon().with("accept", "application/graphql-response+json, application/json;q=0.9");
+    let modern = app
+        .anon()
+        .with_header("accept", "application/graphql-response+json, application/json;q=0.9");
     assert_eq!(
         modern.ask("{ __typename }").await.header("content-type"),
         Some("application/graphql-response+json; charset=utf-8")
@@ -85,7 +86,7 @@ async fn every_answer_has_a_number_and_stays_private() {
 }
 
 #[tokio::test]
-async fn the_server_says_how_it_is() {
+async fn health_endpoints_report_status() {
     let app = TestApp::start().await;
     for path in ["/health/live", "/health/ready"] {
         let answer = app.anon().get(path).await;
@@ -100,10 +101,10 @@ async fn the_schema_can_be_fetched_and_is_fetched_once() {
     assert_eq!(answer.text, bookshelf::graphql::sdl());
     let etag = answer.header("etag").expect("an ETag").to_owned();
     for known in [etag.clone(), format!("W/{etag}, \"other\""), "*".to_owned()] {
-        let answer = app.anon().with("if-none-match", &known).get("/schema.graphql").await;
+        let answer = app.anon().with_header("if-none-match", &known).get("/schema.graphql").await;
         assert_eq!((answer.status.as_u16(), answer.text.as_str()), (304, ""));
     }
-    let other = app.anon().with("if-none-match", "\"other\"").get("/schema.graphql").await;
+    let other = app.anon().with_header("if-none-match", "\"other\"").get("/schema.graphql").await;
     assert_eq!(other.status, 200);
 }
 
@@ -125,14 +126,14 @@ async fn graphiql_is_served_under_a_strict_policy_or_not_at_all() {
     {
         assert_eq!(app.anon().get(missing).await.status, 404, "{missing}");
     }
-    let without = TestApp::with(|config| config.graphiql = false).await;
+    let without = TestApp::with_config(|config| config.graphiql = false).await;
     assert_eq!(without.anon().get("/").await.status, 404);
 }
 
 #[tokio::test]
 async fn only_listed_origins_may_call_from_a_browser() {
     let origin = "https://books.example.org";
-    let app = TestApp::with(|config| config.cors_origins = vec![origin.to_owned()]).await;
+    let app = TestApp::with_config(|config| config.cors_origins = vec![origin.to_owned()]).await;
     let preflight = async |origin: &str| {
         let request = Request::options("/graphql")
             .header("origin", origin)
@@ -147,13 +148,13 @@ async fn only_listed_origins_may_call_from_a_browser() {
         allowed.header("access-control-allow-headers"),
         Some("content-type,authorization,cookie-mode")
     );
-    let answer = app.anon().with("origin", origin).ask("{ __typename }").await;
+    let answer = app.anon().with_header("origin", origin).ask("{ __typename }").await;
     assert_eq!(answer.header("access-control-allow-origin"), Some(origin));
     assert!(answer.header("access-control-expose-headers").unwrap().contains("x-request-id"));
     for other in ["https://evil.example.org", "http://books.example.org", "null"] {
         assert_eq!(preflight(other).await.header("access-control-allow-origin"), None);
     }
     let none = TestApp::start().await;
-    let answer = none.anon().with("origin", origin).ask("{ __typename }").await;
+    let answer = none.anon().with_header("origin", origin).ask("{ __typename }").await;
     assert_eq!(answer.header("access-control-allow-origin"), None);
 }

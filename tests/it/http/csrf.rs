@@ -23,7 +23,8 @@ async fn what_a_foreign_page_could_send_is_blocked_and_told_how_to_pass() {
         assert_eq!((answer.status.as_u16(), answer.code()), (400, "CSRF_BLOCKED".into()));
         let message = answer.error()["message"].as_str().unwrap().to_owned();
         assert!(message.contains("Apollo-Require-Preflight"), "{message}");
-        let empty = app.anon().with("apollo-require-preflight", "").post(simple, QUERY).await;
+        let empty =
+            app.anon().with_header("apollo-require-preflight", "").post(simple, QUERY).await;
         assert_eq!(empty.code(), "CSRF_BLOCKED");
     }
     let bare = app.anon().send(Request::post("/graphql"), QUERY.into()).await;
@@ -34,7 +35,7 @@ async fn what_a_foreign_page_could_send_is_blocked_and_told_how_to_pass() {
 async fn a_preflight_header_leads_on_to_the_media_type() {
     let app = TestApp::start().await;
     for header in ["Apollo-Require-Preflight", "X-Apollo-Operation-Name"] {
-        let answer = app.anon().with(header, "true").post("text/plain", QUERY).await;
+        let answer = app.anon().with_header(header, "true").post("text/plain", QUERY).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
     }
     assert_eq!(app.anon().post("application/json", QUERY).await.data(), "Query");
@@ -44,7 +45,7 @@ async fn a_preflight_header_leads_on_to_the_media_type() {
 #[tokio::test]
 async fn a_websocket_is_for_pages_of_this_origin_and_of_the_listed_ones() {
     let origin = "https://books.example.org";
-    let app = TestApp::with(|config| config.cors_origins = vec![origin.to_owned()]).await;
+    let app = TestApp::with_config(|config| config.cors_origins = vec![origin.to_owned()]).await;
     let connect = async |origin: &str| {
         let request = Request::get("/graphql")
             .header("host", "localhost:8000")

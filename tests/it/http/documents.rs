@@ -98,8 +98,10 @@ async fn errors_say_where() {
 #[tokio::test]
 async fn a_document_is_known_by_its_hash_once_it_was_valid() {
     let app = TestApp::start().await;
-    let (query, modern) =
-        ("query A { __typename }", app.anon().with("accept", "application/graphql-response+json"));
+    let (query, modern) = (
+        "query A { __typename }",
+        app.anon().with_header("accept", "application/graphql-response+json"),
+    );
     let extensions = persisted(&sha256(query));
     let first = send(&modern, json!({ "extensions": extensions })).await;
     assert_eq!((first.status.as_u16(), first.code()), (200, "PERSISTED_QUERY_NOT_FOUND".into()));
@@ -118,7 +120,7 @@ async fn a_document_is_known_by_its_hash_once_it_was_valid() {
     let by_get = format!("/graphql?extensions={}", percent(&extensions.to_string()));
     assert_eq!(modern.get(&by_get).await.data(), "Query");
     // Another copy has not heard of it.
-    let elsewhere = app.copy().await;
+    let elsewhere = app.second_instance().await;
     assert_eq!(elsewhere.anon().get(&by_get).await.code(), "PERSISTED_QUERY_NOT_FOUND");
     let with_text = format!("{by_get}&query={}", percent(query));
     assert_eq!(elsewhere.anon().get(&with_text).await.data(), "Query");
@@ -174,7 +176,7 @@ async fn is_known(actor: &Actor, document: &str) -> bool {
 
 #[tokio::test]
 async fn known_documents_take_a_bounded_amount_of_memory() {
-    let app = TestApp::with(|config| config.limits.known_documents_bytes = 40_000).await;
+    let app = TestApp::with_config(|config| config.limits.document_cache_bytes = 40_000).await;
     let anon = app.anon();
     for number in 0..50 {
         assert_eq!(anon.ask(&numbered(number)).await.json().get("errors"), None);
@@ -191,7 +193,7 @@ async fn known_documents_take_a_bounded_amount_of_memory() {
 
 #[tokio::test]
 async fn the_least_recently_used_documents_are_forgotten_first() {
-    let app = TestApp::with(|config| config.limits.known_documents_bytes = 1_000_000).await;
+    let app = TestApp::with_config(|config| config.limits.document_cache_bytes = 1_000_000).await;
     let anon = app.anon();
     for number in 0..200 {
         anon.ask(&numbered(number)).await;
@@ -211,7 +213,7 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
     let (a, b) = ("query A { __typename }\n", "query B { viewer { id } }");
     let by_id = json!({ format!("sha256:{}", sha256(a)): a, "e1bd7f3c": b });
     std::fs::write(&list, by_id.to_string()).expect("a file");
-    let app = TestApp::with(|config| config.trusted_documents = Some(list)).await;
+    let app = TestApp::with_config(|config| config.trusted_documents = Some(list)).await;
     for request in [
         json!({ "documentId": format!("sha256:{}", sha256(a)) }),
         json!({ "documentId": sha256(a) }),
@@ -235,7 +237,7 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
         json!({ "documentId": "unknown" }),
         json!({ "extensions": persisted(&sha256(query)) }),
     ] {
-        let modern = app.anon().with("accept", "application/graphql-response+json");
+        let modern = app.anon().with_header("accept", "application/graphql-response+json");
         let answer = send(&modern, request).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (400, "DOCUMENT_NOT_TRUSTED".into()));
     }
@@ -248,7 +250,7 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
 #[tokio::test]
 async fn nothing_is_run_whose_answer_nobody_takes() {
     let app = TestApp::start().await;
-    let alice = app.alice().await.with("accept", "multipart/mixed");
+    let alice = app.alice().await.with_header("accept", "multipart/mixed");
     let create = alice.create(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!((create.status.as_u16(), create.code()), (406, "NOT_ACCEPTABLE".into()));
     assert_eq!(app.db_count("books").await, 0);
@@ -289,7 +291,7 @@ async fn a_document_has_so_many_tokens_and_parts() {
 
 #[tokio::test]
 async fn a_strict_status_is_there_for_plain_json_too() {
-    let app = TestApp::with(|config| config.strict_status = true).await;
+    let app = TestApp::with_config(|config| config.strict_status = true).await;
     for (query, status) in [
         ("{", 400),
         ("{ nothing }", 400),
@@ -303,7 +305,7 @@ async fn a_strict_status_is_there_for_plain_json_too() {
 #[tokio::test]
 async fn a_server_that_takes_nothing_but_events_is_answered_in_one() {
     let app = TestApp::start().await;
-    let events = app.anon().with("accept", "text/event-stream");
+    let events = app.anon().with_header("accept", "text/event-stream");
     let answer = events.ask("{ __typename }").await;
     assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
     let expected =

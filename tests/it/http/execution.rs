@@ -84,7 +84,7 @@ async fn a_null_condition_fails_the_object_that_it_stands_in() {
     let response = run(&alice, nodes, ids).await;
     assert_eq!(response["data"], json!({ "nodes": [null, null, null] }));
     assert_eq!(error_paths(&response), ["nodes.0", "nodes.2"]);
-    alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     for list in [
         "nodes { title owner { id @include(if: $b) } }",
         "edges { node { owner { id @include(if: $b) } } }",
@@ -210,7 +210,7 @@ async fn an_argument_whose_variable_is_absent_takes_its_default() {
     let response = run(&alice, order, json!({ "d": null })).await;
     assert_eq!(error_paths(&response), ["books"]);
     let logout = "mutation($e: Boolean) { logout(everywhere: $e) { revokedSessions } }";
-    let other = alice.again("alice").await;
+    let other = alice.sign_in_again("alice").await;
     assert_eq!(alice.ask(logout).await.data(), json!({ "revokedSessions": 1 }));
     assert_eq!(other.ask("{ viewer { username } }").await.data(), json!({ "username": "alice" }));
 }
@@ -263,7 +263,7 @@ async fn an_invalid_date_is_an_error_of_the_request() {
 async fn a_default_of_null_is_a_value() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let id = alice.has(json!({ "title": "Emma", "author": "Jane Austen", "rating": 5 })).await;
+    let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen", "rating": 5 })).await;
     let update = |default: &str| {
         format!(
             "mutation($id: ID!, $rating: Int {default}) {{

@@ -55,7 +55,7 @@ async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
         let answer = app.anon().post("application/json", body).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
         assert_eq!(answer.json().get("data"), None, "{body}");
-        let modern = app.anon().with("accept", "application/graphql-response+json");
+        let modern = app.anon().with_header("accept", "application/graphql-response+json");
         let answer = modern.post("application/json", body).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
         let media_type = answer.header("content-type").unwrap();
@@ -70,7 +70,7 @@ async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
 #[tokio::test]
 async fn documents_and_operations_that_are_wrong_have_their_codes() {
     let app = TestApp::start().await;
-    let modern = app.anon().with("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for (request, code) in [
         (json!({ "query": "" }), "GRAPHQL_PARSE_FAILED"),
         (json!({ "query": "{ viewer { id }" }), "GRAPHQL_PARSE_FAILED"),
@@ -147,7 +147,7 @@ async fn fragments_that_double_are_refused_before_they_are_walked() {
 }
 
 #[tokio::test]
-async fn a_body_has_an_end() {
+async fn a_body_over_the_limit_is_rejected() {
     let app = TestApp::start().await;
     let padding = " ".repeat((1 << 20) - 26);
     let longest = format!(r#"{{"query":"{{ __typename }}"}}{padding}"#);
@@ -162,7 +162,8 @@ async fn a_body_has_an_end() {
 
 #[tokio::test]
 async fn a_body_that_does_not_come_is_not_waited_for() {
-    let app = TestApp::with(|config| config.limits.body_timeout = Duration::from_millis(10)).await;
+    let app =
+        TestApp::with_config(|config| config.limits.body_timeout = Duration::from_millis(10)).await;
     let (_sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
     let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
         receiver.recv().await.map(|chunk| (chunk, receiver))
@@ -212,7 +213,7 @@ async fn nothing_is_changed_by_get() {
     let alice = app.alice().await;
     let document = "mutation M { createBook(input: { title: \"Dune\", author: \"A\" }) { book { id } } } query Q { __typename }";
     for accept in ["application/json", "application/graphql-response+json"] {
-        let get = alice.clone().with("accept", accept);
+        let get = alice.clone().with_header("accept", accept);
         let answer = get.get(&query(&[("query", document), ("operationName", "M")])).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (405, "METHOD_NOT_ALLOWED".into()));
         assert_eq!(answer.header("allow"), Some("POST"));
@@ -257,11 +258,11 @@ async fn the_media_type_is_the_one_that_the_client_likes_best() {
             "application/json; charset=utf-8",
         ),
     ] {
-        let answer = app.anon().with("accept", accept).ask("{ __typename }").await;
+        let answer = app.anon().with_header("accept", accept).ask("{ __typename }").await;
         assert_eq!(answer.header("content-type"), Some(media_type), "{accept}");
         assert_eq!(answer.header("vary"), Some("Accept"));
     }
-    let answer = app.anon().with("accept", "text/html").ask("{ __typename }").await;
+    let answer = app.anon().with_header("accept", "text/html").ask("{ __typename }").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (406, "NOT_ACCEPTABLE".into()));
 }
 

@@ -58,7 +58,7 @@ fn file(name: &'static str, content: &str) -> (&'static str, &'static str, Strin
 }
 
 async fn send(app: &TestApp, body: String) -> TestResponse {
-    let client = app.anon().with("apollo-require-preflight", "true");
+    let client = app.anon().with_header("apollo-require-preflight", "true");
     client.post("multipart/form-data; boundary=x", body).await
 }
 
@@ -117,7 +117,7 @@ async fn what_is_no_multipart_request_is_told_so() {
     }
     let whole = form(&[operation, map, file("0", "a long text")]);
     assert_eq!(send(&app, whole[..whole.len() - 20].to_owned()).await.code(), "BAD_REQUEST");
-    let client = app.anon().with("apollo-require-preflight", "true");
+    let client = app.anon().with_header("apollo-require-preflight", "true");
     assert_eq!(client.post("multipart/form-data", whole).await.code(), "BAD_REQUEST");
 }
 

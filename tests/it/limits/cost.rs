@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::support::{Actor, TestApp};
 
 async fn cost(actor: &Actor, query: &str, variables: Value) -> Value {
-    let answer = actor.clone().with("graphql-cost", "report").run(query, variables).await;
+    let answer = actor.clone().with_header("graphql-cost", "report").run(query, variables).await;
     assert_eq!(answer.json()["extensions"]["cost"]["limit"], 5_000, "{answer:?}");
     answer.json()["extensions"]["cost"]["requested"].clone()
 }
@@ -67,7 +67,7 @@ async fn the_actual_variables_count() {
 #[tokio::test]
 async fn at_most_5000_is_served() {
     let app = TestApp::start().await;
-    let alice = app.alice().await.with("accept", "application/graphql-response+json");
+    let alice = app.alice().await.with_header("accept", "application/graphql-response+json");
     let query = |more: usize| {
         let (fields, more) = ("id ".repeat(49), "__typename ".repeat(more));
         format!("query($n: Int!) {{ books(first: $n) {{ nodes {{ {fields} }} }} {more} }}")
@@ -91,7 +91,7 @@ async fn at_most_5000_is_served() {
 }
 
 #[tokio::test]
-async fn nobody_is_told_who_did_not_ask() {
+async fn cost_is_reported_only_on_request() {
     let app = TestApp::start().await;
     assert_eq!(app.anon().ask("{ __typename }").await.json().get("extensions"), None);
 }

@@ -19,7 +19,7 @@ async fn ask(actor: &Actor, query: &str, name: Option<&str>, variables: Value) -
     let body = json!({ "query": query, "operationName": name, "variables": variables });
     actor
         .clone()
-        .with("accept", "application/graphql-response+json")
+        .with_header("accept", "application/graphql-response+json")
         .post("application/json", body.to_string())
         .await
 }
@@ -48,7 +48,7 @@ async fn a_document_has_at_most_2000_tokens() {
     // The frame has four, and a comma is none.
     let document =
         |it: usize| format!("query A0 {{ {} }}", many(it - 4, |_| "__typename,".to_owned()));
-    let app = TestApp::with(|config| config.limits.expanded_selections = 5_000).await;
+    let app = TestApp::with_config(|config| config.limits.expanded_selections = 5_000).await;
     let at_the_limit = ask(&app.anon(), &document(2_000), None, json!({})).await;
     assert_eq!(at_the_limit.json()["data"], json!({ "__typename": "Query" }));
     is_refused(&ask(&app.anon(), &document(2_001), None, json!({})).await, "TOO_MANY_TOKENS");
@@ -210,19 +210,19 @@ async fn an_answer_has_at_most_20_errors_of_300_characters() {
 #[tokio::test]
 async fn compressed_bodies_and_batches_are_refused() {
     let app = TestApp::start().await;
-    let compressed = app.anon().with("content-encoding", "gzip");
+    let compressed = app.anon().with_header("content-encoding", "gzip");
     let answer = compressed.post("application/json", vec![0x1f, 0x8b, 0x08]).await;
     assert_eq!((answer.code().as_str(), answer.status.as_u16()), ("UNSUPPORTED_MEDIA_TYPE", 415));
-    let plain = app.anon().with("content-encoding", "identity").ask("{ __typename }").await;
+    let plain = app.anon().with_header("content-encoding", "identity").ask("{ __typename }").await;
     assert_eq!(plain.data(), "Query");
     let batch = app.anon().post("application/json", r#"[{"query":"{ __typename }"}]"#).await;
     assert_eq!((batch.code().as_str(), batch.status.as_u16()), ("BATCH_NOT_ALLOWED", 400));
 }
 
 #[tokio::test]
-async fn brackets_without_end_do_not_reach_the_end_of_the_stack() {
+async fn deep_nesting_does_not_overflow_the_stack() {
     // What counts them first is set aside.
-    let app = TestApp::with(|config| {
+    let app = TestApp::with_config(|config| {
         config.limits.body_bytes = 4 << 20;
         config.limits.document_bytes = 4 << 20;
         config.limits.document_tokens = 1 << 20;
@@ -247,7 +247,7 @@ async fn brackets_without_end_do_not_reach_the_end_of_the_stack() {
 
 #[tokio::test]
 async fn the_introspection_of_every_tool_passes() {
-    let app = TestApp::with(|config| config.rate_limits = true).await;
+    let app = TestApp::with_config(|config| config.rate_limits = true).await;
     let answer = app.anon().ask(include_str!("introspection.graphql")).await;
     assert_eq!(answer.json().get("errors"), None);
     assert_eq!(answer.data()["queryType"]["name"], "Query");
@@ -258,7 +258,7 @@ async fn the_introspection_of_every_tool_passes() {
 
 #[tokio::test]
 async fn no_names_are_suggested_and_the_schema_can_be_kept_to_oneself() {
-    let app = TestApp::with(|config| config.introspection = false).await;
+    let app = TestApp::with_config(|config| config.introspection = false).await;
     for wrong in [
         "{ viewe { id } }",
         "{ books(firs: 1) { totalCount } }",

@@ -51,8 +51,8 @@ async fn app(configure: impl FnOnce(&mut Config)) -> (TestApp, Misbehaving) {
 
 #[tokio::test]
 async fn a_panic_is_one_answer_with_its_number_and_the_server_goes_on() {
-    let (app, _) = app(|config| config.limits.running_operations = 1).await;
-    let modern = app.anon().with("accept", "application/graphql-response+json");
+    let (app, _) = app(|config| config.limits.concurrent_operations = 1).await;
+    let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for document in ["{ panic }", "mutation { panic }", "{ well panic }"] {
         let answer = modern.ask(document).await;
         assert_eq!((answer.status.as_u16(), answer.code()), (500, "INTERNAL_SERVER_ERROR".into()));
@@ -68,8 +68,8 @@ async fn a_panic_is_one_answer_with_its_number_and_the_server_goes_on() {
 #[tokio::test]
 async fn too_many_operations_at_once_are_told_so_at_once() {
     for kind in ["query", "mutation"] {
-        let (app, its) = app(|config| config.limits.running_operations = 2).await;
-        let modern = app.anon().with("accept", "application/graphql-response+json");
+        let (app, its) = app(|config| config.limits.concurrent_operations = 2).await;
+        let modern = app.anon().with_header("accept", "application/graphql-response+json");
         let waiting: Vec<_> = (0..2)
             .map(|_| {
                 let actor = modern.clone();
@@ -93,11 +93,11 @@ async fn too_many_operations_at_once_are_told_so_at_once() {
 #[tokio::test]
 async fn a_mutation_keeps_its_place_until_it_ends() {
     let (app, its) = app(|config| {
-        config.limits.running_operations = 1;
+        config.limits.concurrent_operations = 1;
         config.limits.operation_timeout = Duration::from_millis(10);
     })
     .await;
-    let modern = app.anon().with("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", "application/graphql-response+json");
     assert_eq!(modern.ask("mutation { wait }").await.code(), "TIMEOUT");
     assert_eq!(modern.ask("{ well }").await.code(), "SERVICE_UNAVAILABLE");
     its.may_end.add_permits(1);

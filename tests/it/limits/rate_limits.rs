@@ -6,7 +6,7 @@ use tokio_tungstenite::tungstenite::Error;
 use crate::support::{Actor, Socket, TestApp, TestResponse};
 
 async fn limited() -> TestApp {
-    TestApp::with(|config| config.rate_limits = true).await
+    TestApp::with_config(|config| config.rate_limits = true).await
 }
 
 /// Signs in with a wrong password, as somebody else each time.
@@ -26,10 +26,10 @@ fn wait(answer: &TestResponse) -> u64 {
 #[tokio::test]
 async fn an_address_signs_in_20_times_a_minute() {
     let app = limited().await;
-    let (here, there) = (app.anon().from("192.0.2.1"), app.anon().from("192.0.2.2"));
+    let (here, there) = (app.anon().with_ip("192.0.2.1"), app.anon().with_ip("192.0.2.2"));
     let token = app.alice().await.refresh_token;
     for number in 0..19 {
-        assert_eq!(guess(&here, number).await.refusals(), ["INVALID_CREDENTIALS -"]);
+        assert_eq!(guess(&here, number).await.user_errors(), ["INVALID_CREDENTIALS -"]);
     }
     let last = here.refresh(&token).await;
     last.payload();
@@ -41,12 +41,12 @@ async fn an_address_signs_in_20_times_a_minute() {
     let refused = guess(&here, 19).await;
     assert_eq!(wait(&refused), 3);
     assert_eq!(refused.header("ratelimit"), Some("\"sign-in\";r=0;t=3"));
-    assert_eq!(guess(&there, 20).await.refusals(), ["INVALID_CREDENTIALS -"]);
+    assert_eq!(guess(&there, 20).await.user_errors(), ["INVALID_CREDENTIALS -"]);
 
-    app.pass(2);
+    app.advance_secs(2);
     assert_eq!(wait(&guess(&here, 21).await), 1);
-    app.pass(1);
-    assert_eq!(guess(&here, 22).await.refusals(), ["INVALID_CREDENTIALS -"]);
+    app.advance_secs(1);
+    assert_eq!(guess(&here, 22).await.user_errors(), ["INVALID_CREDENTIALS -"]);
     assert_eq!(wait(&here.refresh(&token).await), 3);
     // Nothing else waits.
     assert_eq!(here.ask("{ __typename }").await.data(), "Query");
@@ -58,7 +58,7 @@ async fn a_refusal_has_its_status_and_nothing_happens() {
     for number in 0..10 {
         app.anon().registered(&format!("reader{number}")).await;
     }
-    let anon = app.anon().with("accept", "application/graphql-response+json");
+    let anon = app.anon().with_header("accept", "application/graphql-response+json");
     let refused = anon.register("late", "late@example.org", "correct horse battery staple").await;
     assert_eq!(refused.status, 429);
     assert_eq!(wait(&refused), 6);
@@ -67,9 +67,9 @@ async fn a_refusal_has_its_status_and_nothing_happens() {
 
 #[tokio::test]
 async fn aliases_count_as_often_as_they_try() {
-    let app = TestApp::with(|config| {
+    let app = TestApp::with_config(|config| {
         config.rate_limits = true;
-        config.limits.sign_in_fields = 5;
+        config.limits.auth_mutations = 5;
     })
     .await;
     let login = |alias: usize, account: usize| {
@@ -94,21 +94,21 @@ async fn aliases_count_as_often_as_they_try() {
 }
 
 #[tokio::test]
-async fn a_websocket_is_no_way_around() {
+async fn rate_limits_apply_to_websockets() {
     let app = limited().await;
     let listening = app.listen();
     let mut socket = Socket::open(listening.address).await;
-    socket.say(json!({ "type": "connection_init" })).await;
-    socket.hear().await;
+    socket.send(json!({ "type": "connection_init" })).await;
+    socket.receive().await;
     let query =
         "mutation($email: String!) { login(input: { email: $email, password: \"wrong-password\" })
         { userErrors { code } } }";
     for number in 0..=20 {
         let variables = json!({ "email": format!("nobody{number}@example.org") });
         let payload = json!({ "query": query, "variables": variables });
-        socket.say(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
-        let next = socket.hear().await;
-        assert_eq!(socket.hear().await["type"], "complete");
+        socket.send(json!({ "type": "subscribe", "id": "1", "payload": payload })).await;
+        let next = socket.receive().await;
+        assert_eq!(socket.receive().await["type"], "complete");
         let errors = &next["payload"]["errors"];
         match number {
             20 => assert_eq!(
@@ -122,27 +122,28 @@ async fn a_websocket_is_no_way_around() {
 
 #[tokio::test]
 async fn only_a_trusted_proxy_says_who_is_calling() {
-    let app = TestApp::with(|config| {
+    let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.sign_ins_per_minute = 1;
         config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     })
     .await;
-    let through = |proxy: &str, told: &str| app.anon().from(proxy).with("x-forwarded-for", told);
-    guess(&through("192.0.2.1", "198.51.100.1"), 1).await.refusals();
+    let through =
+        |proxy: &str, told: &str| app.anon().with_ip(proxy).with_header("x-forwarded-for", told);
+    guess(&through("192.0.2.1", "198.51.100.1"), 1).await.user_errors();
     wait(&guess(&through("192.0.2.1", "198.51.100.2"), 2).await);
-    guess(&through("10.0.0.1", "198.51.100.1"), 3).await.refusals();
-    guess(&through("10.0.0.1", "198.51.100.2"), 4).await.refusals();
+    guess(&through("10.0.0.1", "198.51.100.1"), 3).await.user_errors();
+    guess(&through("10.0.0.1", "198.51.100.2"), 4).await.user_errors();
     wait(&guess(&through("10.0.0.2", "203.0.113.1, 198.51.100.2"), 5).await);
     // The neighbours in a /64 are one caller.
-    guess(&through("10.0.0.1", "2001:db8:0:1::1"), 6).await.refusals();
+    guess(&through("10.0.0.1", "2001:db8:0:1::1"), 6).await.user_errors();
     wait(&guess(&through("10.0.0.1", "2001:db8:0:1::2"), 7).await);
-    guess(&through("10.0.0.1", "2001:db8:0:2::1"), 8).await.refusals();
+    guess(&through("10.0.0.1", "2001:db8:0:2::1"), 8).await.user_errors();
 }
 
 #[tokio::test]
 async fn a_viewer_has_a_budget_and_so_has_an_address() {
-    let app = TestApp::with(|config| {
+    let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.cost_per_minute = 600;
     })
@@ -155,14 +156,14 @@ async fn a_viewer_has_a_budget_and_so_has_an_address() {
     assert_eq!(first.header("ratelimit"), Some("\"cost\";r=298;t=31"));
     first.data();
     // Wherever she calls from.
-    let refused = alice.clone().from("192.0.2.9").ask(books).await;
+    let refused = alice.clone().with_ip("192.0.2.9").ask(books).await;
     assert_eq!(wait(&refused), 1);
     assert_eq!(refused.status, 200, "plain JSON");
     bob.ask(books).await.data();
-    app.pass(1);
+    app.advance_secs(1);
     alice.ask(books).await.data();
     // Nobody in particular has the budget of the address.
-    let anon = |address: &str| app.anon().from(address);
+    let anon = |address: &str| app.anon().with_ip(address);
     let fields = format!("{{ {} }}", "__typename ".repeat(290));
     anon("198.51.100.3").ask(&fields).await.data();
     for _ in 0..2 {
@@ -174,12 +175,12 @@ async fn a_viewer_has_a_budget_and_so_has_an_address() {
 
 #[tokio::test]
 async fn a_document_that_is_not_known_costs_its_tokens() {
-    let app = TestApp::with(|config| {
+    let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.cost_per_minute = 100;
     })
     .await;
-    let anon = app.anon().from("192.0.2.1");
+    let anon = app.anon().with_ip("192.0.2.1");
     // 42 tokens and 40 fields, of which none is there.
     let wrong = |name: &str| format!("{{ {} }}", format!("{name} ").repeat(40));
     for name in ["a", "b"] {
@@ -203,7 +204,7 @@ async fn events_wait_for_the_budget_and_none_is_lost() {
             config.limits.cost_per_minute = 60;
         })
         .await;
-    let alice = app.alice().await.at(&limited.router);
+    let alice = app.alice().await.on_instance(&limited.router);
     // 20 now, and 20 for each event.
     let fields = "id title author notes version rating isbn createdAt updatedAt ";
     let query = format!("subscription {{ bookChanged {{ book {{ {fields}{fields} }} }} }}");
@@ -226,7 +227,7 @@ async fn events_wait_for_the_budget_and_none_is_lost() {
     }
     assert!(!waiting.is_finished());
     for _ in 0..1_000 {
-        app.pass(1);
+        app.advance_secs(1);
         for _ in 0..20 {
             tokio::task::yield_now().await;
         }
@@ -239,17 +240,17 @@ async fn events_wait_for_the_budget_and_none_is_lost() {
 }
 
 #[tokio::test]
-async fn for_measurements_nothing_is_counted() {
+async fn rate_limits_can_be_disabled() {
     let app = TestApp::start().await;
     for number in 0..25 {
         let answer = guess(&app.anon(), number).await;
-        assert_eq!(answer.refusals(), ["INVALID_CREDENTIALS -"]);
+        assert_eq!(answer.user_errors(), ["INVALID_CREDENTIALS -"]);
         assert_eq!(answer.header("ratelimit"), None);
         assert_eq!(answer.header("ratelimit-policy"), None);
     }
     for _ in 0..12 {
         assert_eq!(
-            app.anon().login("same@example.org", "wrong").await.refusals(),
+            app.anon().login("same@example.org", "wrong").await.user_errors(),
             ["INVALID_CREDENTIALS -"]
         );
     }
@@ -258,8 +259,8 @@ async fn for_measurements_nothing_is_counted() {
 
 #[tokio::test]
 async fn an_address_has_so_many_websockets() {
-    let app = TestApp::with(|config| {
-        config.limits.address_websockets = 2;
+    let app = TestApp::with_config(|config| {
+        config.limits.websockets_per_client = 2;
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
     })
     .await;

@@ -25,7 +25,7 @@ fn change(kind: &str, id: &str, title: Option<&str>) -> Value {
 
 /// There was nothing more to hear: what comes next is what happens next.
 async fn nothing_more(actor: &Actor, frames: &mut StreamReader) {
-    let id = actor.has(json!({ "title": "Next", "author": "Nobody" })).await;
+    let id = actor.add_book(json!({ "title": "Next", "author": "Nobody" })).await;
     let next = &frames.next().await["data"]["bookChanged"];
     assert_eq!((&next["kind"], &next["bookId"]), (&json!("CREATED"), &json!(id)));
 }
@@ -44,10 +44,10 @@ async fn the_owner_hears_of_every_change_in_order_and_once() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let (mut frames, mut second) =
-        (listen(&alice).await, listen(&alice.again("alice").await).await);
+        (listen(&alice).await, listen(&alice.sign_in_again("alice").await).await);
     let mut of_bob = listen(&bob).await;
 
-    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     for frames in [&mut frames, &mut second] {
         assert_eq!(frames.next().await, change("CREATED", &id, Some("Dune")));
     }
@@ -55,11 +55,11 @@ async fn the_owner_hears_of_every_change_in_order_and_once() {
     assert_eq!(frames.next().await, change("UPDATED", &id, Some("Dune Messiah")));
     // What changes nothing is no change, and what is refused neither.
     alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
-    alice.update(&id, json!({ "title": "" })).await.refusals();
-    bob.delete(&id).await.refusals();
+    alice.update(&id, json!({ "title": "" })).await.user_errors();
+    bob.delete(&id).await.user_errors();
     alice.delete(&id).await.payload();
     assert_eq!(frames.next().await, change("DELETED", &id, None));
-    alice.delete(&id).await.refusals();
+    alice.delete(&id).await.user_errors();
 
     nothing_more(&alice, &mut frames).await;
     nothing_more(&bob, &mut of_bob).await;
@@ -83,7 +83,7 @@ async fn a_change_is_read_afresh_for_every_event() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let mut frames = listen(&alice).await;
-    let id = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!(frames.next().await, change("CREATED", &id, Some("Emma")));
     alice
         .ask("mutation { updateProfile(input: { username: \"alicia\" }) { userErrors { code } } }")
@@ -101,9 +101,9 @@ async fn a_change_made_through_one_copy_is_heard_at_another() {
         return; // An SQLite file has one server.
     }
     let alice = app.alice().await;
-    let copy = app.copy().await;
-    let mut frames = listen(&alice.clone().at(&copy.router)).await;
-    let id = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let copy = app.second_instance().await;
+    let mut frames = listen(&alice.clone().on_instance(&copy.router)).await;
+    let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     assert_eq!(frames.next().await, change("CREATED", &id, Some("Dune")));
 
     // All connections are cut, those of the servers included.
@@ -134,12 +134,12 @@ async fn what_one_copy_kept_to_itself_is_told_when_another_comes() {
     channel.listen("bookshelf_events").await.expect("a channel");
     let alice = app.alice().await;
     let mut frames = listen(&alice).await;
-    let alone = alice.has(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let alone = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     assert_eq!(frames.next().await["data"]["bookChanged"]["bookId"], json!(alone));
 
-    let copy = app.copy().await;
-    let mut there = listen(&alice.clone().at(&copy.router)).await;
-    let together = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let copy = app.second_instance().await;
+    let mut there = listen(&alice.clone().on_instance(&copy.router)).await;
+    let together = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     for frames in [&mut frames, &mut there] {
         // A subscriber may hear of what was told again, too.
         while frames.next().await["data"]["bookChanged"]["bookId"] != json!(together) {}
@@ -158,12 +158,12 @@ async fn what_one_copy_kept_to_itself_is_told_when_another_comes() {
 async fn changes_through_two_copies_are_heard_in_their_order() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let copy = app.copy().await;
+    let copy = app.second_instance().await;
     let there = if app.database.is_postgres() { &copy } else { &app };
-    let elsewhere = alice.clone().at(&there.router);
+    let elsewhere = alice.clone().on_instance(&there.router);
     let mut frames = listen(&alice).await;
     for _ in 0..30 {
-        let id = alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+        let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
         elsewhere.update(&id, json!({ "rating": 5 })).await.payload();
         alice.delete(&id).await.payload();
         for kind in ["CREATED", "UPDATED", "DELETED"] {
@@ -180,7 +180,8 @@ async fn a_change_is_heard_of_though_its_maker_went_away() {
     let alice = app.alice().await;
     let mut frames = listen(&alice).await;
     {
-        let create = std::pin::pin!(alice.has(json!({ "title": "Emma", "author": "Jane Austen" })));
+        let create =
+            std::pin::pin!(alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })));
         assert!(futures_util::poll!(create).is_pending());
     }
     assert_eq!(frames.next().await["data"]["bookChanged"]["kind"], "CREATED");
@@ -192,7 +193,7 @@ async fn who_does_not_read_is_cut_off() {
     let alice = app.alice().await;
     let mut frames = listen(&alice).await;
     for number in 0..200 {
-        alice.has(json!({ "title": format!("Book {number}"), "author": "Somebody" })).await;
+        alice.add_book(json!({ "title": format!("Book {number}"), "author": "Somebody" })).await;
     }
     // On PostgreSQL the events take their way through the database first.
     let mut last = frames.next().await;

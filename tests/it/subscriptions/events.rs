@@ -17,7 +17,7 @@ async fn listen(actor: &Actor, accept: &str) -> StreamReader {
 }
 
 async fn add_a_book(actor: &Actor) {
-    actor.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    actor.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
 }
 
 #[tokio::test]
@@ -67,7 +67,7 @@ async fn a_quiet_stream_shows_that_it_is_alive() {
             for _ in 0..100 {
                 tokio::task::yield_now().await;
             }
-            app.pass(12);
+            app.advance_secs(12);
         };
         let (event, part, ()) = tokio::join!(events.frame(), parts.frame(), beat);
         assert_eq!(event.as_deref(), Some(":\n\n"));
@@ -82,12 +82,12 @@ async fn a_stream_ends_when_its_token_expires() {
     let alice = app.alice().await;
     let mut events = listen(&alice, "text/event-stream").await;
     let mut parts = listen(&alice, PARTS).await;
-    app.pass(900);
-    let refusal = events.word().await.expect("a refusal");
+    app.advance_secs(900);
+    let refusal = events.next_non_keepalive().await.expect("a refusal");
     assert!(refusal.starts_with("event: next\ndata: {\"errors\":"), "{refusal}");
     assert!(refusal.contains("TOKEN_EXPIRED") && refusal.ends_with(COMPLETE), "{refusal}");
     assert_eq!(events.frame().await, None);
-    let refusal = parts.word().await.expect("a refusal");
+    let refusal = parts.next_non_keepalive().await.expect("a refusal");
     assert!(refusal.contains("{\"payload\":null,\"errors\":["), "{refusal}");
     assert!(refusal.contains("TOKEN_EXPIRED") && refusal.ends_with("\r\n--graphql--\r\n"));
     assert_eq!(parts.frame().await, None);
@@ -97,13 +97,13 @@ async fn a_stream_ends_when_its_token_expires() {
 async fn a_stream_ends_with_its_session_on_any_copy() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let copy = app.copy().await;
+    let copy = app.second_instance().await;
     let there = if app.database.is_postgres() { &copy } else { &app };
-    let mut frames = listen(&alice.clone().at(&there.router), "text/event-stream").await;
+    let mut frames = listen(&alice.clone().on_instance(&there.router), "text/event-stream").await;
     add_a_book(&alice).await;
     assert_eq!(frames.next().await["data"]["bookChanged"]["kind"], "CREATED");
     alice.ask("mutation { logout { revokedSessions } }").await.data();
-    let refusal = frames.word().await.expect("a refusal");
+    let refusal = frames.next_non_keepalive().await.expect("a refusal");
     assert!(refusal.contains("SESSION_ENDED") && refusal.ends_with(COMPLETE), "{refusal}");
     assert_eq!(frames.frame().await, None);
 }

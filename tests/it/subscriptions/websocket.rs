@@ -18,9 +18,9 @@ async fn who_says_nothing_in_time_is_closed() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
-    socket.say(json!({ "type": "ping" })).await;
-    assert_eq!(socket.hear().await, json!({ "type": "pong" }));
-    app.pass(5);
+    socket.send(json!({ "type": "ping" })).await;
+    assert_eq!(socket.receive().await, json!({ "type": "pong" }));
+    app.advance_secs(5);
     assert_eq!(socket.closed().await, (4408, "Connection initialisation timeout".into()));
 }
 
@@ -55,7 +55,7 @@ async fn nothing_begins_before_the_acknowledgement() {
     let mut socket = Socket::open(server.address).await;
     let subscribe =
         json!({ "type": "subscribe", "id": "1", "payload": { "query": "{ __typename }" } });
-    socket.say(subscribe).await;
+    socket.send(subscribe).await;
     assert_eq!(socket.closed().await, (4401, "Unauthorized".into()));
 }
 
@@ -64,9 +64,9 @@ async fn a_connection_begins_once() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
-    socket.say(init()).await;
-    assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
-    socket.say(init()).await;
+    socket.send(init()).await;
+    assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
+    socket.send(init()).await;
     assert_eq!(socket.closed().await, (4429, "Too many initialisation requests".into()));
 }
 
@@ -77,10 +77,10 @@ async fn an_id_stands_for_one_operation_at_a_time() {
     let alice = app.alice().await;
     let mut socket = Socket::of(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
-    socket.say(json!({ "type": "complete", "id": "1" })).await;
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
     socket.subscribe("1", CHANGES).await;
     let again = json!({ "type": "subscribe", "id": "1", "payload": { "query": CHANGES } });
-    socket.say(again).await;
+    socket.send(again).await;
     assert_eq!(socket.closed().await, (4409, "Subscriber for 1 already exists".into()));
 }
 
@@ -114,13 +114,13 @@ async fn a_token_is_taken_from_wherever_clients_keep_it() {
         json!({ "Authorization": "", "headers": { "Authorization": bearer } }),
     ] {
         let mut socket = Socket::open(server.address).await;
-        socket.say(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
         let query = "{ viewer { username } }";
-        socket.say(json!({ "type": "subscribe", "id": "q", "payload": { "query": query } })).await;
+        socket.send(json!({ "type": "subscribe", "id": "q", "payload": { "query": query } })).await;
         let answer = json!({ "data": { "viewer": { "username": "alice" } } });
-        assert_eq!(socket.hear().await, json!({ "type": "next", "id": "q", "payload": answer }));
-        assert_eq!(socket.hear().await, json!({ "type": "complete", "id": "q" }));
+        assert_eq!(socket.receive().await, json!({ "type": "next", "id": "q", "payload": answer }));
+        assert_eq!(socket.receive().await, json!({ "type": "complete", "id": "q" }));
     }
 }
 
@@ -129,11 +129,11 @@ async fn a_bad_token_is_forbidden_so_that_clients_refresh_it() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    app.pass(900);
+    app.advance_secs(900);
     for token in [alice.access_token.as_str(), "nonsense"] {
         let mut socket = Socket::open(server.address).await;
         let payload = json!({ "Authorization": format!("Bearer {token}") });
-        socket.say(json!({ "type": "connection_init", "payload": payload })).await;
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
         assert_eq!(socket.closed().await, (4403, "Forbidden".into()));
     }
 }
@@ -143,7 +143,7 @@ async fn a_connection_ends_when_its_token_expires_or_its_session_ends() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    let again = alice.again("alice").await;
+    let again = alice.sign_in_again("alice").await;
     let mut first = Socket::of(server.address, &alice.access_token).await;
     let mut second = Socket::of(server.address, &again.access_token).await;
     for socket in [&mut first, &mut second] {
@@ -151,9 +151,9 @@ async fn a_connection_ends_when_its_token_expires_or_its_session_ends() {
     }
     again.ask("mutation { logout { revokedSessions } }").await.data();
     assert_eq!(second.closed().await, (4403, "Forbidden".into()));
-    alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-    assert_eq!(first.hear().await["payload"]["data"]["bookChanged"]["kind"], "CREATED");
-    app.pass(900);
+    alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    assert_eq!(first.receive().await["payload"]["data"]["bookChanged"]["kind"], "CREATED");
+    app.advance_secs(900);
     assert_eq!(first.closed().await, (4403, "Forbidden".into()));
 }
 
@@ -170,13 +170,13 @@ async fn a_refused_operation_is_an_error_and_the_others_go_on() {
         ("query A { __typename } query B { __typename }", "OPERATION_RESOLUTION_FAILURE"),
         ("query($id: ID!) { node(id: $id) { id } }", "BAD_USER_INPUT"),
     ] {
-        socket.say(json!({ "type": "subscribe", "id": "2", "payload": { "query": query } })).await;
-        let error = socket.hear().await;
+        socket.send(json!({ "type": "subscribe", "id": "2", "payload": { "query": query } })).await;
+        let error = socket.receive().await;
         assert_eq!((&error["type"], &error["id"]), (&json!("error"), &json!("2")), "{query}");
         assert_eq!(error["payload"][0]["extensions"]["code"], code, "{query}");
     }
-    alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-    assert_eq!(socket.hear().await["id"], "1");
+    alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    assert_eq!(socket.receive().await["id"], "1");
 }
 
 #[tokio::test]
@@ -184,13 +184,13 @@ async fn nobody_in_particular_may_ask_but_hears_of_no_books() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
-    socket.say(init()).await;
-    assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
-    socket.say(json!({ "type": "subscribe", "id": "1", "payload": { "query": CHANGES } })).await;
-    let refusal = socket.hear().await;
+    socket.send(init()).await;
+    assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
+    socket.send(json!({ "type": "subscribe", "id": "1", "payload": { "query": CHANGES } })).await;
+    let refusal = socket.receive().await;
     let reason = &refusal["payload"]["errors"][0]["extensions"]["reason"];
     assert_eq!((&refusal["type"], reason), (&json!("next"), &json!("TOKEN_MISSING")));
-    assert_eq!(socket.hear().await, json!({ "type": "complete", "id": "1" }));
+    assert_eq!(socket.receive().await, json!({ "type": "complete", "id": "1" }));
 }
 
 #[tokio::test]
@@ -201,13 +201,13 @@ async fn what_was_completed_is_heard_of_no_more() {
     let mut socket = Socket::of(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
     socket.subscribe("2", CHANGES).await;
-    socket.say(json!({ "type": "complete", "id": "1" })).await;
-    socket.say(json!({ "type": "complete", "id": "unknown" })).await;
-    socket.say(json!({ "type": "ping" })).await;
-    assert_eq!(socket.hear().await, json!({ "type": "pong" }));
+    socket.send(json!({ "type": "complete", "id": "1" })).await;
+    socket.send(json!({ "type": "complete", "id": "unknown" })).await;
+    socket.send(json!({ "type": "ping" })).await;
+    assert_eq!(socket.receive().await, json!({ "type": "pong" }));
     for kind in ["CREATED", "CREATED"] {
-        alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-        let next = socket.hear().await;
+        alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+        let next = socket.receive().await;
         assert_eq!(
             (&next["id"], &next["payload"]["data"]["bookChanged"]["kind"]),
             (&json!("2"), &json!(kind))
@@ -220,29 +220,29 @@ async fn a_quiet_connection_is_asked_whether_it_is_there() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
-    socket.say(init()).await;
-    assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
+    socket.send(init()).await;
+    assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
     for _ in 0..3 {
         tokio::task::yield_now().await;
-        app.pass(12);
+        app.advance_secs(12);
         assert!(matches!(socket.read().await, Message::Ping(_)));
         // Reading it has answered it; a message of our own shows that the answer is there.
-        socket.say(json!({ "type": "ping" })).await;
-        assert_eq!(socket.hear().await, json!({ "type": "pong" }));
+        socket.send(json!({ "type": "ping" })).await;
+        assert_eq!(socket.receive().await, json!({ "type": "pong" }));
     }
 }
 
 #[tokio::test]
 async fn a_connection_has_so_many_operations_and_messages_so_many_bytes() {
-    let app = TestApp::with(|config| config.limits.websocket_operations = 2).await;
+    let app = TestApp::with_config(|config| config.limits.websocket_operations = 2).await;
     let server = app.listen();
     let alice = app.alice().await;
     let mut socket = Socket::of(server.address, &alice.access_token).await;
     for id in ["1", "2"] {
         socket.subscribe(id, CHANGES).await;
     }
-    socket.say(json!({ "type": "subscribe", "id": "3", "payload": { "query": CHANGES } })).await;
-    let error = socket.hear().await;
+    socket.send(json!({ "type": "subscribe", "id": "3", "payload": { "query": CHANGES } })).await;
+    let error = socket.receive().await;
     assert_eq!(
         (&error["type"], &error["payload"][0]["extensions"]["code"]),
         (&json!("error"), &json!("RATE_LIMITED"))
@@ -272,11 +272,11 @@ async fn a_dead_connection_is_dropped_also_if_there_is_much_to_tell_it() {
     socket.subscribe("1", CHANGES).await;
     // It answers nothing while it does not read.
     for _ in 0..8 {
-        alice.has(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+        alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
         for _ in 0..100 {
             tokio::task::yield_now().await;
         }
-        app.pass(11);
+        app.advance_secs(11);
     }
     assert!(socket.ends().await, "neither closed nor cut");
 }

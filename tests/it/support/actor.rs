@@ -34,19 +34,19 @@ impl Actor {
     }
 
     /// The same client with another header.
-    pub fn with(mut self, name: &str, value: &str) -> Self {
+    pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// The same client, on another machine.
-    pub fn from(mut self, address: &str) -> Self {
+    pub fn with_ip(mut self, address: &str) -> Self {
         self.address = Some((address.parse::<IpAddr>().expect("an address"), 4711).into());
         self
     }
 
     /// The same client, calling another copy of the server.
-    pub fn at(mut self, router: &Router) -> Self {
+    pub fn on_instance(mut self, router: &Router) -> Self {
         self.router = router.clone();
         self
     }
@@ -84,7 +84,7 @@ impl Actor {
     }
 
     /// Signs in again, as another device.
-    pub async fn again(&self, name: &str) -> Self {
+    pub async fn sign_in_again(&self, name: &str) -> Self {
         let answer = Self::new(self.router.clone());
         let answer = answer.login(&format!("{name}@example.org"), PASSWORD).await;
         self.clone().signed_in(&answer)
@@ -126,7 +126,7 @@ impl Actor {
     }
 
     /// Adds a book that nothing is wrong with, and tells its id.
-    pub async fn has(&self, input: Value) -> String {
+    pub async fn add_book(&self, input: Value) -> String {
         self.create(input).await.payload()["book"]["id"].as_str().unwrap().to_owned()
     }
 

@@ -46,11 +46,11 @@ impl Listening {
 
 impl TestApp {
     pub async fn start() -> Self {
-        Self::with(|_| {}).await
+        Self::with_config(|_| {}).await
     }
 
     /// A server with another configuration.
-    pub async fn with(configure: impl FnOnce(&mut Config)) -> Self {
+    pub async fn with_config(configure: impl FnOnce(&mut Config)) -> Self {
         Self::serving(None, configure).await
     }
 
@@ -67,7 +67,7 @@ impl TestApp {
     }
 
     /// Another copy of the server, on the same database and by the same clock.
-    pub async fn copy(&self) -> Self {
+    pub async fn second_instance(&self) -> Self {
         self.copy_with(|_| {}).await
     }
 
@@ -85,7 +85,7 @@ impl TestApp {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: database.config(),
-            database_pool: None,
+            database_pool_size: None,
             jwt_secrets: JwtSecrets::Configured(vec![JWT_SECRET.into()]),
             access_token_ttl: Duration::from_secs(900),
             refresh_token_ttl: Duration::from_secs(30 * 86_400),
@@ -150,7 +150,7 @@ impl TestApp {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }
 
-    pub fn pass(&self, seconds: u64) {
+    pub fn advance_secs(&self, seconds: u64) {
         self.clock.advance(Duration::from_secs(seconds));
     }
 

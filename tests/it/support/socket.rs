@@ -32,12 +32,12 @@ impl Socket {
     pub async fn of(address: SocketAddr, token: &str) -> Self {
         let mut socket = Self::open(address).await;
         let payload = json!({ "Authorization": format!("Bearer {token}") });
-        socket.say(json!({ "type": "connection_init", "payload": payload })).await;
-        assert_eq!(socket.hear().await, json!({ "type": "connection_ack" }));
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
         socket
     }
 
-    pub async fn say(&mut self, message: Value) {
+    pub async fn send(&mut self, message: Value) {
         self.write(Message::text(message.to_string())).await;
     }
 
@@ -47,14 +47,14 @@ impl Socket {
 
     /// Begins an operation; it has begun when this returns.
     pub async fn subscribe(&mut self, id: &str, query: &str) {
-        self.say(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
-        self.say(json!({ "type": "ping", "payload": { "id": id } })).await;
+        self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
+        self.send(json!({ "type": "ping", "payload": { "id": id } })).await;
         let pong = json!({ "type": "pong", "payload": { "id": id } });
-        assert_eq!(self.hear().await, pong);
+        assert_eq!(self.receive().await, pong);
     }
 
     /// The next message of the protocol.
-    pub async fn hear(&mut self) -> Value {
+    pub async fn receive(&mut self) -> Value {
         loop {
             match self.read().await {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),

@@ -9,20 +9,20 @@ use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::{
-    AGAIN, BEAT, CHANNEL, DEAF_AFTER, HELLO_TAKES, KEPT, PendingEvent, PublisherSignals, RETRY,
-    ReplayBuffer,
+    CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, JOIN_REPLAY_WINDOW, PendingEvent, PublisherSignals,
+    REPLAY, REPLAY_WINDOW, RETRY_DELAY, ReplayBuffer,
 };
-use crate::store::events::{BACKLOG, Event};
+use crate::store::events::{CHANNEL_CAPACITY, Event};
 
 /// How many events go into one notification, whose text has less than 8,000 bytes. A listener may be behind by
 /// more.
-const AT_ONCE: usize = BACKLOG / 2;
+const BATCH_SIZE: usize = CHANNEL_CAPACITY / 2;
 
 /// How long after an outage the other copies listen again, as a rule.
-const RECOVERY: Duration = Duration::from_millis(300);
+const RESYNC_DELAY: Duration = Duration::from_millis(300);
 
 /// How often something is said that is no event.
-const BEAT_EVERY: Duration = Duration::from_secs(10);
+const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 
 /// A connection of its own to tell things over: a pool would ask whether it still lives before and after
 /// each.
@@ -43,12 +43,12 @@ impl PgPublisher {
         lately: Arc<ReplayBuffer>,
         signals: Arc<PublisherSignals>,
     ) {
-        let mut batch: Vec<PendingEvent> = Vec::with_capacity(AT_ONCE);
-        let mut beats = interval(BEAT_EVERY);
+        let mut batch: Vec<PendingEvent> = Vec::with_capacity(BATCH_SIZE);
+        let mut beats = interval(HEARTBEAT_INTERVAL);
         beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                received = waiting.recv_many(&mut batch, AT_ONCE) => {
+                received = waiting.recv_many(&mut batch, BATCH_SIZE) => {
                     if received == 0 {
                         return;
                     }
@@ -59,18 +59,18 @@ impl PgPublisher {
                     }
                 }
                 () = signals.missed.notified() => {
-                    sleep(RECOVERY).await;
-                    self.notify(AGAIN).await;
+                    sleep(RESYNC_DELAY).await;
+                    self.notify(REPLAY).await;
                 }
-                () = signals.again.notified() => self.tell_again(&lately.kept(KEPT)).await,
-                () = signals.hello.notified() => self.tell_again(&lately.kept(HELLO_TAKES)).await,
-                _ = beats.tick() => self.notify(BEAT).await,
+                () = signals.again.notified() => self.replay(&lately.events_within(REPLAY_WINDOW)).await,
+                () = signals.hello.notified() => self.replay(&lately.events_within(JOIN_REPLAY_WINDOW)).await,
+                _ = beats.tick() => self.notify(HEARTBEAT).await,
             }
         }
     }
 
-    async fn tell_again(&mut self, events: &[Event]) {
-        for events in events.chunks(AT_ONCE) {
+    async fn replay(&mut self, events: &[Event]) {
+        for events in events.chunks(BATCH_SIZE) {
             self.notify(&lines(events)).await;
         }
     }
@@ -80,7 +80,7 @@ impl PgPublisher {
     async fn notify(&mut self, lines: &str) {
         loop {
             let was_open = self.connection.is_some();
-            match timeout(DEAF_AFTER, self.try_notify(lines)).await {
+            match timeout(HEARTBEAT_TIMEOUT, self.try_notify(lines)).await {
                 Ok(Ok(())) => return,
                 Ok(Err(error)) => tracing::warn!(%error, "events wait"),
                 Err(_) => tracing::warn!("events wait: the database does not answer"),
@@ -88,7 +88,7 @@ impl PgPublisher {
             self.connection = None;
             // One that was open may have been lost while nothing was told.
             if !was_open {
-                sleep(RETRY).await;
+                sleep(RETRY_DELAY).await;
             }
         }
     }

@@ -1,17 +1,17 @@
-//! Libraries: what is known of all books of an account together.
+//! The number of books of each library.
 
 use sea_orm::entity::prelude::*;
 
 use crate::id::UserId;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
-#[sea_orm(table_name = "libraries")]
+#[sea_orm(table_name = "book_counts")]
 pub struct Model {
-    /// An account that has, or had, a book.
+    /// The owner of the library. A user who never had a book has no row.
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) owner_id: UserId,
-    /// How many it has. Triggers keep it, in the transaction in which a book comes or goes.
-    pub(crate) books: i64,
+    /// Maintained by triggers in the transaction that inserts or deletes a book.
+    pub(crate) count: i64,
 }
 
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]

@@ -34,7 +34,7 @@ impl TestResponse {
 
     /// `CODE path.to.field` of each user error.
     #[track_caller]
-    pub fn refusals(&self) -> Vec<String> {
+    pub fn user_errors(&self) -> Vec<String> {
         let payload = self.data();
         let errors = payload["userErrors"].as_array().unwrap_or_else(|| panic!("{self:?}"));
         let refusals = errors.iter().map(|error| {

@@ -28,7 +28,7 @@ impl StreamReader {
     }
 
     /// The next frame that says something: a stream that is quiet says that it is alive.
-    pub async fn word(&mut self) -> Option<String> {
+    pub async fn next_non_keepalive(&mut self) -> Option<String> {
         loop {
             let frame = self.frame().await?;
             if frame != ":\n\n" && !frame.contains("\r\n\r\n{}\r\n") {
@@ -39,7 +39,7 @@ impl StreamReader {
 
     /// The data of the next Server-Sent Event, which is a `next`.
     pub async fn next(&mut self) -> Value {
-        let frame = self.word().await.expect("an event");
+        let frame = self.next_non_keepalive().await.expect("an event");
         let data = frame.strip_prefix("event: next\ndata: ").and_then(|it| it.strip_suffix("\n\n"));
         serde_json::from_str(data.unwrap_or_else(|| panic!("no event: {frame}"))).expect("JSON")
     }
