@@ -1,5 +1,4 @@
-//! The rules of the GraphQL specification in which apollo-compiler 2.0.0-beta.2 differs from
-//! graphql-js.
+//! Rules of the GraphQL specification that apollo-compiler 2.0.0-beta.2 does not check as graphql-js does.
 
 use std::collections::HashSet;
 
@@ -14,21 +13,20 @@ use super::uploads;
 use super::visit::{Visitor, walk};
 use crate::graphql::scalars;
 
-/// What is wrong, and where.
+/// The message and the location of a violation.
 pub(super) type Violation = (&'static str, Option<SourceSpan>);
 
-/// Input objects that have a field twice (section 5.6.3), nulls that are the default of what cannot be
-/// null (5.6.1), subscriptions to more than one field (5.2.4.1), and what looks like a file but is
-/// none.
+/// Input objects with a repeated field (section 5.6.3), null defaults of non-null types (5.6.1),
+/// subscriptions with several root fields (5.2.4.1), and strings that look like uploaded files.
 pub(super) fn violations(document: &Document) -> Vec<Violation> {
-    let mut checks = ExtraRules { document, faults: Vec::new() };
-    walk(document, &mut checks);
-    checks.faults
+    let mut rules = ExtraRules { document, violations: Vec::new() };
+    walk(document, &mut rules);
+    rules.violations
 }
 
 struct ExtraRules<'a> {
     document: &'a Document,
-    faults: Vec<Violation>,
+    violations: Vec<Violation>,
 }
 
 impl Visitor for ExtraRules<'_> {
@@ -38,13 +36,15 @@ impl Visitor for ExtraRules<'_> {
                 && default.is_null()
                 && variable.ty.is_non_null()
             {
-                self.faults.push(("Null is no default for this type.", default.location()));
+                let message = "The default of a non-null variable cannot be null.";
+                self.violations.push((message, default.location()));
             }
         }
         if operation.operation_type == OperationType::Subscription
             && root_fields(self.document, &operation.selection_set).len() > 1
         {
-            self.faults.push(("A subscription has one root field.", operation.location()));
+            let message = "A subscription must have exactly one root field.";
+            self.violations.push((message, operation.location()));
         }
     }
 
@@ -55,15 +55,15 @@ impl Visitor for ExtraRules<'_> {
                 let mut seen = HashSet::new();
                 for (name, field) in fields {
                     if !seen.insert(name.as_str()) {
-                        let message = "An input object has each field once.";
-                        self.faults.push((message, name.location()));
+                        let message = "An input object cannot repeat a field.";
+                        self.violations.push((message, name.location()));
                     }
                     self.value(field);
                 }
             }
             Value::String(text) if uploads::is_upload_token(text) => {
-                let message = "A file comes as a part of a multipart request.";
-                self.faults.push((message, value.location()));
+                let message = "A file must be sent as a part of a multipart request.";
+                self.violations.push((message, value.location()));
             }
             _ => {}
         }
@@ -113,7 +113,7 @@ impl ScalarCheck<'_> {
         let name = ty.inner_named_type();
         match (&**value, self.schema.types.get(name)) {
             (Value::Variable(_) | Value::Null, _) => {}
-            (Value::List(items), _) => {
+            (Value::List(items), _) if ty.is_list() => {
                 items.iter().for_each(|item| self.value(ty.item_type(), item));
             }
             (Value::Object(fields), Some(ExtendedType::InputObject(object))) => {

@@ -23,7 +23,7 @@ use crate::graphql::scalars;
 pub(super) struct VariableDefinitions(Option<Operation>);
 
 impl VariableDefinitions {
-    /// `variables` are those of the document as it was parsed: validation drops defaults that are null.
+    /// `variables` are those of the parsed document: validation removes defaults that are null.
     pub(super) fn new(operation: &Operation, variables: &[Node<VariableDefinition>]) -> Self {
         Self((!variables.is_empty()).then(|| Operation {
             description: None,
@@ -35,8 +35,8 @@ impl VariableDefinitions {
         }))
     }
 
-    /// Coerces the values of a request. A variable without a value takes its default; one that has no
-    /// default either is absent. Values of variables that are not declared are ignored.
+    /// Coerces the values of a request. A variable without a value takes its default; without a default,
+    /// it is absent. Values of variables that are not declared are ignored.
     pub(super) fn coerce(
         &self,
         schema: &Valid<Schema>,
@@ -92,10 +92,10 @@ fn without_value(message: &str) -> String {
     }
 }
 
-/// The custom scalar that a coerced value has an invalid value for. apollo-compiler 2.0.0-beta.2 takes
-/// any value for a custom scalar (`coerce_variable_value` in its `resolvers/input_coercion.rs`).
+/// The custom scalar for which a coerced value is invalid. apollo-compiler 2.0.0-beta.2 accepts any value
+/// for a custom scalar (`coerce_variable_value` in its `resolvers/input_coercion.rs`).
 fn invalid_scalar(schema: &Schema, ty: &ast::Type, value: &JsonValue) -> Option<ApolloName> {
-    if let JsonValue::Array(items) = value {
+    if let (true, JsonValue::Array(items)) = (ty.is_list(), value) {
         return items.iter().find_map(|item| invalid_scalar(schema, ty.item_type(), item));
     }
     let name = ty.inner_named_type();
@@ -129,10 +129,10 @@ fn constant(value: JsonValue) -> ConstValue {
     }
 }
 
-/// The values on which the shape of an operation depends: which selections and arguments it has, and
-/// which fields fail before they are resolved.
+/// The values of variables that determine the shape of an operation: its selections, its arguments, and the
+/// fields that fail before they are resolved.
 pub(super) struct VariableValues<'a> {
-    /// None as long as no request is known.
+    /// `None` if there is no request yet.
     values: Option<&'a Variables>,
     was_read: Cell<bool>,
 }
@@ -142,18 +142,18 @@ impl<'a> VariableValues<'a> {
         Self { values: Some(values), was_read: Cell::new(false) }
     }
 
-    /// For an operation whose request is not known yet.
+    /// For an operation without a request.
     pub(super) fn unknown() -> Self {
         Self { values: None, was_read: Cell::new(false) }
     }
 
-    /// The coerced value of a variable; none if it is absent.
+    /// The coerced value of a variable; `None` if it is absent.
     pub(super) fn get(&self, variable: &str) -> Option<&'a ConstValue> {
         self.was_read.set(true);
         self.values?.get(variable)
     }
 
-    /// Whether a value was asked for that is not known: what was made of it holds for no request.
+    /// Whether a value was read without a request. Then the result is valid for no request.
     pub(super) fn were_missed(&self) -> bool {
         self.values.is_none() && self.was_read.get()
     }
@@ -164,7 +164,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rejected_value_is_not_repeated() {
+    fn errors_do_not_echo_the_rejected_value() {
         let message = "could not coerce variable v: {\"a\":\"x: y to type Z\"} to type Int";
         assert_eq!(sentence(&without_value(message)), "Could not coerce variable v to type Int.");
         let message = "missing value for non-null variable 'id'";
