@@ -1,6 +1,6 @@
-// Documents for each validation rule of graphql-js, some that break it and some that just do not.
+// Documents for each validation rule of graphql-js: some violate it, some barely do not.
 
-/** Selections of the root that stand alone, and documents that do not. */
+/** Anonymous queries with a single selection set, and other documents. */
 export const byRule = {
   ExecutableDefinitions: [
     '{ __typename } type A { b: Int }',
@@ -325,7 +325,7 @@ export const byRule = {
   ],
 };
 
-/** Each document as it is, and what an anonymous query selects in other places too. */
+/** Each document unchanged; the selections of anonymous queries also inside other documents. */
 export function inFrames(documents) {
   const frames = [
     (inner) => ({ query: `query Named { ${inner} }` }),
@@ -342,7 +342,7 @@ export function inFrames(documents) {
   });
 }
 
-/** A variable of every type in every place, with and without a default, and values for the valid ones. */
+/** Variables of every type in every position, with and without a default, and values where they fit. */
 export function variables() {
   const types = {
     Int: '1', Float: '1.5', String: '"x"', ID: '"x"', Boolean: 'true', DateTime: '"2026-03-27T09:15:00Z"',
@@ -381,20 +381,20 @@ export function variables() {
     ];
   }));
 
-  /** Whether a type may stand in a place, so that values are worth a try. */
+  /** Whether a type probably fits a position, so that values are worth testing. */
   function likely(type, place) {
     const base = type.replaceAll(/[[\]!]/g, '');
     const text = place('');
-    const wanted = [
+    const expected = [
       [/first|page|minRating/, 'Int'], [/after: /, 'String'], [/filter: \)/, 'BookFilter'], [/createdAfter/, 'DateTime'],
       [/orderBy: \)/, 'BookOrder'], [/field: /, 'BookOrderField'], [/ids?: /, 'ID'], [/if: |everywhere/, 'Boolean'],
     ].find(([pattern]) => pattern.test(text));
-    return wanted?.[1] === base;
+    return expected?.[1] === base;
   }
 }
 
-/** Documents of which a token is gone, doubled, or in another's place: the same in every run. */
-export function breakings(documents, number) {
+/** Documents with a removed, duplicated, replaced or inserted token; the same in every run. */
+export function brokenDocuments(documents, number) {
   let state = 0x2545f491;
   const below = (limit) => {
     state ^= state << 13;

@@ -1,0 +1,164 @@
+// How the server reads and writes texts, dates, ids, ISBNs and cursors, written a second time.
+
+const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** The longest cursor that is decoded. */
+const LONGEST_CURSOR = 2_048;
+
+/** The bits that name what a list is ordered by, in the first byte of a cursor. */
+const ORDER_FIELDS = ['CREATED_AT', 'UPDATED_AT', 'TITLE', 'AUTHOR', 'RATING'];
+
+/** Something that is wrong with an input: a code of `UserErrorCode`. */
+export class Fault extends Error {
+  constructor(code) {
+    super(code);
+    this.code = code;
+  }
+}
+
+/** A text as order and search compare it. */
+export function fold(text) {
+  const upper = [...text.normalize('NFKC')].map((c) => c.toUpperCase()).join('');
+  return [...upper].map((c) => c.toLowerCase()).join('').normalize('NFKC');
+}
+
+/** A text without white space at both ends. */
+export const trim = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
+
+/** One line of 1 to `longest` characters; throws a [Fault]. */
+export function line(text, longest) {
+  const trimmed = trim(text);
+  if (trimmed === '') throw new Fault('REQUIRED');
+  if (/\p{Cc}/u.test(trimmed)) throw new Fault('INVALID_FORMAT');
+  if ([...trimmed].length > longest) throw new Fault('TOO_LONG');
+  return trimmed;
+}
+
+/** The notes on a book; throws a [Fault]. */
+export function parseNotes(text) {
+  if (/(?![\t\n\r])\p{Cc}/u.test(text)) throw new Fault('INVALID_FORMAT');
+  if ([...text].length > 20_000) throw new Fault('TOO_LONG');
+  return text;
+}
+
+/** A rating; throws a [Fault]. */
+export function parseRating(number) {
+  if (number < 1 || number > 5) throw new Fault('OUT_OF_RANGE');
+  return number;
+}
+
+/** A username; throws a [Fault]. */
+export function parseUsername(text) {
+  const name = line(text, Infinity).normalize('NFC');
+  if ([...name].length > 80) throw new Fault('TOO_LONG');
+  if (!/^(?!\p{M})[\p{Alphabetic}\p{N}\p{M}._-]*$/u.test(name)) throw new Fault('INVALID_FORMAT');
+  if ([...name].length < 3) throw new Fault('TOO_SHORT');
+  return name;
+}
+
+/** The ISBN-13 that a text spells, null for a blank one; throws a [Fault]. */
+export function parseIsbn(text) {
+  if (trim(text) === '') return null;
+  const separator = '[\\p{White_Space}\\-\\u00AD\\u2010-\\u2015\\u2212]';
+  const code = trim(text)
+    .replace(new RegExp(`^isbn(?:${separator}*1[03](?=[: ]))?:*`, 'iu'), '')
+    .replace(new RegExp(separator, 'gu'), '');
+  if (!/^[0-9xX]*$/.test(code) || ![10, 13].includes(code.length)) throw new Fault('INVALID_FORMAT');
+  const digits = [...code].map((c) => (c.toLowerCase() === 'x' ? 10 : Number(c)));
+  if (digits.slice(0, -1).includes(10) || (code.length === 13 && digits[12] === 10)) {
+    throw new Fault('INVALID_FORMAT');
+  }
+  const sum = (weight) => digits.reduce((total, digit, index) => total + digit * weight(index), 0);
+  const fits = code.length === 10
+    ? sum((index) => 10 - index) % 11 === 0
+    : sum((index) => (index % 2 ? 3 : 1)) % 10 === 0;
+  if (!fits) throw new Fault('ISBN_CHECKSUM');
+  const isbn = code.length === 13 ? code : isbn13(code.slice(0, 9));
+  if (!/^97[89]/.test(isbn) || isbn.startsWith('9790')) throw new Fault('INVALID_FORMAT');
+  return isbn;
+}
+
+/** The ISBN-13 with these nine digits in the middle. */
+export function isbn13(nine) {
+  const digits = `978${nine}`;
+  const sum = [...digits].reduce((total, digit, index) => total + digit * (index % 2 ? 3 : 1), 0);
+  return `${digits}${(10 - (sum % 10)) % 10}`;
+}
+
+/** The milliseconds since the epoch of an RFC 3339 date-time; undefined if it is none. */
+export function parseDateTime(text) {
+  const pattern = /^(\d{4})-(\d\d)-(\d\d)[^](\d\d):(\d\d):(\d\d)(\.\d+)?(?:[Zz]|([+-])(\d\d):(\d\d))$/;
+  const match = pattern.exec(text);
+  if (!match) return undefined;
+  const [year, month, day, hour, minute, second] = match.slice(1, 7).map(Number);
+  const milliseconds = Number((match[7] ?? '.').slice(1, 4).padEnd(3, '0'));
+  const date = new Date(0);
+  date.setUTCFullYear(year, month - 1, day);
+  date.setUTCHours(hour, minute, second, milliseconds);
+  const read = [
+    date.getUTCFullYear(), date.getUTCMonth() + 1, date.getUTCDate(),
+    date.getUTCHours(), date.getUTCMinutes(), date.getUTCSeconds(),
+  ];
+  if (read.join() !== [year, month, day, hour, minute, second].join()) return undefined;
+  const [hours, minutes] = [Number(match[9] ?? 0), Number(match[10] ?? 0)];
+  if (hours > 23 || minutes > 59) return undefined;
+  const offset = (hours * 60 + minutes) * (match[8] === '-' ? -60_000 : 60_000);
+  return date.getTime() - offset;
+}
+
+/** The UUID in a TypeID of this type, as hexadecimal digits; undefined if the text is none. */
+export function uuidOf(type, id) {
+  const match = new RegExp(`^${type}_([0-7][${CROCKFORD}]{25})$`).exec(id);
+  if (!match) return undefined;
+  const number = [...match[1]].reduce((total, c) => total * 32n + BigInt(CROCKFORD.indexOf(c)), 0n);
+  return number.toString(16).padStart(32, '0');
+}
+
+/** The TypeID of this type with this UUID. */
+export function typeId(type, uuid) {
+  let number = BigInt(`0x${uuid}`);
+  let text = '';
+  for (let digit = 0; digit < 26; digit += 1) {
+    text = CROCKFORD[Number(number % 32n)] + text;
+    number /= 32n;
+  }
+  return `${type}_${text}`;
+}
+
+/** The first byte of the cursors of an order. */
+const tag = ({ field, direction }) =>
+  0x10 | (ORDER_FIELDS.indexOf(field) << 1) | (direction === 'DESC' ? 1 : 0);
+
+/** The cursor of a position in a list of this order. Its key is a number, or the bytes of a text. */
+export function encodeCursor(order, { key, id }) {
+  const bytes = Buffer.alloc(8);
+  if (order.field === 'RATING') bytes.writeInt32BE(key);
+  else if (!Buffer.isBuffer(key)) bytes.writeBigInt64BE(BigInt(key));
+  const width = order.field === 'RATING' ? 4 : 8;
+  const keyBytes = Buffer.isBuffer(key) ? key : bytes.subarray(0, width);
+  const uuid = Buffer.from(uuidOf('book', id), 'hex');
+  return Buffer.concat([Buffer.from([tag(order)]), keyBytes, uuid]).toString('base64url');
+}
+
+/** The position that a cursor of this order stands for; undefined if it is no such cursor. */
+export function decodeCursor(order, cursor) {
+  const bytes = Buffer.from(cursor, 'base64url');
+  if (cursor.length > LONGEST_CURSOR || bytes.toString('base64url') !== cursor) return undefined;
+  if (bytes.length < 17 || bytes[0] !== tag(order)) return undefined;
+  const keyBytes = bytes.subarray(1, -16);
+  const id = typeId('book', bytes.subarray(-16).toString('hex'));
+  switch (order.field) {
+    case 'TITLE':
+    case 'AUTHOR':
+      if (keyBytes.includes(0) || !isUtf8(keyBytes)) return undefined;
+      return { key: keyBytes, id };
+    case 'RATING': {
+      const rating = keyBytes.length === 4 ? keyBytes.readInt32BE() : -1;
+      return rating >= 0 && rating <= 6 ? { key: rating, id } : undefined;
+    }
+    default:
+      return keyBytes.length === 8 ? { key: Number(keyBytes.readBigInt64BE()), id } : undefined;
+  }
+}
+
+const isUtf8 = (bytes) => Buffer.from(bytes.toString('utf8'), 'utf8').equals(bytes);
