@@ -1,13 +1,13 @@
-//! Builds GraphiQL from `web/graphiql` into `$OUT_DIR/graphiql`, where `src/http/graphiql.rs` takes
-//! it into the binary. Without npm, or with `BOOKSHELF_WEB=skip`, a page that says so takes its place.
+//! Builds GraphiQL from `web/graphiql` into `$OUT_DIR/graphiql`; `src/http/graphiql.rs` embeds it in the
+//! binary. Without npm, or with `BOOKSHELF_WEB=skip`, a page that explains this replaces it.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-/// What the page is made of. Listed one by one: to cargo, `web/graphiql` includes the `node_modules`
-/// of whoever works on the page.
+/// The sources of the page. They are listed one by one, because `web/graphiql` may contain a developer's
+/// `node_modules`, which cargo would watch too.
 const SOURCES: [&str; 6] =
     [".npmrc", "index.html", "main.jsx", "package-lock.json", "package.json", "tabs.js"];
 const FALLBACK: &str = "fallback.html";
@@ -22,7 +22,7 @@ fn main() -> io::Result<()> {
     let out = variable("OUT_DIR").map(PathBuf::from).ok_or(io::ErrorKind::NotFound)?;
     let page = out.join("graphiql");
     remove(&page)?;
-    // npm works on a copy, so that it writes nothing outside of cargo's directory.
+    // npm works on a copy, so that it writes only to cargo's directory.
     let copy = out.join("web");
     remove(&copy)?;
     fs::create_dir(&copy)?;
@@ -32,7 +32,7 @@ fn main() -> io::Result<()> {
     match build(&copy) {
         Ok(()) => fs::rename(copy.join("dist"), &page)?,
         Err(reason) => {
-            println!("cargo::warning=GraphiQL is left out of the binary.");
+            println!("cargo::warning=The binary is built without GraphiQL.");
             for line in reason.lines() {
                 println!("cargo::warning={line}");
             }
@@ -40,7 +40,7 @@ fn main() -> io::Result<()> {
             fs::copy(sources.join(FALLBACK), page.join("index.html"))?;
         }
     }
-    // `node_modules` is large, and `npm ci` starts from nothing anyway.
+    // `node_modules` is large, and `npm ci` always starts from an empty directory.
     remove(&copy)
 }
 
@@ -52,7 +52,7 @@ fn build(directory: &Path) -> Result<(), String> {
     npm(directory, &["run", "build"])
 }
 
-/// Runs npm, quietly unless it fails; the error holds what it had to say then.
+/// Runs npm without printing its output. If it fails, the error contains its standard error.
 fn npm(directory: &Path, arguments: &[&str]) -> Result<(), String> {
     let command = format!("npm {}", arguments.join(" "));
     let output = Command::new("npm")
@@ -67,7 +67,7 @@ fn npm(directory: &Path, arguments: &[&str]) -> Result<(), String> {
     Err(format!("{command}: {}\n{said}", output.status))
 }
 
-/// Removes a directory that may not be there.
+/// Removes a directory if it exists.
 fn remove(directory: &Path) -> io::Result<()> {
     match fs::remove_dir_all(directory) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -77,7 +77,7 @@ fn remove(directory: &Path) -> io::Result<()> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "a build script is told everything by its environment"
+    reason = "a build script gets its settings from the environment"
 )]
 fn variable(name: &str) -> Option<OsString> {
     env::var_os(name)

@@ -1,4 +1,4 @@
-"""Opens subscriptions that hear nothing, so that requests can be measured beside them.
+"""Opens subscriptions that receive no events, so that requests can be measured at the same time.
 
     LIMIT_CONNECTIONS_PER_CLIENT=4096 bookshelf serve
     python3 benches/idle_subscribers.py http://127.0.0.1:8000 ACCESS_TOKEN 1000

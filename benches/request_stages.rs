@@ -1,6 +1,6 @@
-//! What the parts of a request take by themselves: `cargo bench --features benchmarks`.
+//! Measures single parts of a request: `cargo bench --features benchmarks`.
 
-#![expect(clippy::expect_used, reason = "what cannot be set up cannot be measured")]
+#![expect(clippy::expect_used, reason = "a benchmark that cannot be set up must fail")]
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -37,7 +37,7 @@ fn request(criterion: &mut Criterion) {
     let client = runtime.block_on(Client::with_twenty_books(folder.path().join("bookshelf.db")));
     let one = format!("query One($id: ID!) {{ book(id: $id) {{ {FIELDS} }} }}");
     let list = format!("{{ books {{ nodes {{ {FIELDS} }} totalCount }} }}");
-    // Below an interface async-graphql resolves each field of each book.
+    // Under an interface type, async-graphql resolves each field of each book separately.
     let nodes = format!(
         "query Nodes($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Book {{ {FIELDS} }} }} }}"
     );
@@ -75,7 +75,7 @@ impl Client {
         let token = &answer["data"]["register"]["accessToken"];
         client.token = token.as_str().expect("a token").to_owned();
         for number in 0..20 {
-            let notes = "What somebody wrote about it. ".repeat(10);
+            let notes = "These are notes about a book. ".repeat(10);
             let input = json!({ "title": format!("Book {number}"), "author": "A", "notes": notes });
             let create = "mutation($input: CreateBookInput!) { \
                           createBook(input: $input) { book { id } } }";

@@ -1,4 +1,4 @@
-//! Puts the house together, opens its door, and closes it again.
+//! Builds the application, serves it and shuts it down.
 
 use std::future::Future;
 use std::net::SocketAddr;
@@ -23,10 +23,10 @@ use crate::http::{self, AppState, HttpServer};
 use crate::id::IdGenerator;
 use crate::store::{StatementObserver, Store};
 
-/// How often expired sessions and tokens are removed.
+/// How often expired rows, such as sessions and tokens, are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3_600);
 
-/// A server that is ready: its tables are there and its port is bound.
+/// A server that is ready to serve: its tables are up to date and its port is bound.
 pub struct App {
     router: Router,
     door: HttpServer,
@@ -37,28 +37,28 @@ pub struct App {
     tasks: TaskTracker,
 }
 
-/// What tests pass in.
+/// Replacements of parts of the application, for tests.
 #[derive(Clone, Default)]
 pub struct Overrides {
-    /// Tells the time.
+    /// The source of the time.
     pub clock: Clock,
-    /// Told of every statement.
+    /// Called for every SQL statement.
     pub observer: Option<StatementObserver>,
-    /// Served in the place of the contract's.
+    /// Served instead of the schema of the product.
     pub schema: Option<DynSchema>,
 }
 
 impl App {
-    /// Connects to the database, brings its tables up to date and binds the port.
+    /// Connects to the database, applies pending migrations and binds the port.
     ///
     /// # Errors
-    /// If any of that fails.
+    /// If any of these steps fails.
     pub async fn build(config: Config, surroundings: Overrides) -> anyhow::Result<Self> {
         let Overrides { clock, observer, schema } = surroundings;
         let store = Store::connect(&config.database, config.database_pool_size, observer)
             .await
             .with_context(|| format!("cannot open the database {}", config.database))?;
-        store.migrate().await.context("cannot bring the tables up to date")?;
+        store.migrate().await.context("cannot migrate the database")?;
 
         let ids = Arc::new(IdGenerator::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
@@ -94,20 +94,20 @@ impl App {
         Ok(Self { router, door, listener, services, shutdown_timeout, stopping, tasks })
     }
 
-    /// The routes, for whoever calls them without a socket.
+    /// The routes, for calling them without a socket.
     pub fn router(&self) -> Router {
         self.router.clone()
     }
 
-    /// Where the server listens.
+    /// The address that the server listens on.
     ///
     /// # Errors
-    /// If the system does not say.
+    /// If the system cannot report the address.
     pub fn address(&self) -> std::io::Result<SocketAddr> {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` is done, then finishes what has begun.
+    /// Serves until `stop` completes, then waits for open requests, up to the shutdown timeout.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let Self { router: _, door, listener, services, shutdown_timeout, stopping, tasks } = self;
         let purge = tokio::spawn(purge(services));
@@ -119,21 +119,21 @@ impl App {
         stopping.cancel();
         tasks.close();
         if timeout(shutdown_timeout, tasks.wait()).await.is_err() {
-            tracing::warn!("some requests did not end in time");
+            tracing::warn!("some requests did not complete within the shutdown timeout");
         }
         purge.abort();
         tracing::info!("stopped");
     }
 }
 
-/// Removes what has expired, now and from then on.
+/// Removes expired rows, now and at every `PURGE_INTERVAL`.
 async fn purge(services: Arc<Services>) {
     let mut ticks = interval(PURGE_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
         ticks.tick().await;
         if let Err(error) = services.store.purge(services.clock.now()).await {
-            tracing::warn!(%error, "what has expired stays for now");
+            tracing::warn!(%error, "purging expired rows failed, will retry");
         }
     }
 }

@@ -1,4 +1,4 @@
-//! Who is calling: passwords, access tokens and sessions.
+//! Authentication: passwords, access tokens and sessions.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -26,16 +26,16 @@ use passwords::HashingPool;
 use refresh_token::RefreshToken;
 use session_cache::SessionCache;
 
-/// How long after its first use a refresh token still works: two tabs may show it at once.
+/// How long after its first use a refresh token is still valid: two browser tabs may use it at once.
 const REFRESH_GRACE: Duration = Duration::from_secs(10);
 
-/// How long to wait for the database to come back before it is asked again.
+/// Delay before a failed query is repeated while the database is unavailable.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
-/// The longest name of a client that is kept, in characters.
+/// Maximum length of a stored user agent, in characters. The rest is cut off.
 const USER_AGENT_CHARS: usize = 255;
 
-/// What a client gets when somebody signs in.
+/// The tokens that a client receives when a user signs in.
 #[derive(Clone, Debug)]
 pub(crate) struct IssuedTokens {
     pub(crate) access_token: String,
@@ -46,20 +46,20 @@ pub(crate) struct IssuedTokens {
     pub(crate) session: SessionId,
 }
 
-/// What became of a refresh token that was shown.
+/// The result of presenting a refresh token.
 #[derive(Clone, Debug)]
 pub(crate) enum RefreshOutcome {
     Rotated(Box<IssuedTokens>),
-    /// It was used before, too long ago for a second tab: its session has ended.
+    /// The token was used before, and longer ago than [`REFRESH_GRACE`]: its session has ended.
     Reused {
         user: UserId,
         session: SessionId,
     },
-    /// It is not, or no longer, good for anything.
+    /// The token is unknown or expired, or its session has ended.
     Invalid,
 }
 
-/// Signs people in, recognises them, and signs them out.
+/// Signs users in and out, and authenticates requests.
 #[derive(Debug)]
 pub(crate) struct Auth {
     store: Store,
@@ -68,7 +68,7 @@ pub(crate) struct Auth {
     access_tokens: AccessTokens,
     live_sessions: SessionCache,
     refresh_token_ttl: Duration,
-    /// How many wrong passwords for one account are looked at; any number if none.
+    /// How many wrong passwords an account may have in a burst; unlimited if `None`.
     failed_logins: Option<u32>,
     pub(crate) passwords: HashingPool,
 }
@@ -93,8 +93,8 @@ impl Auth {
         })
     }
 
-    /// Recognises the caller by the value of the `Authorization` header. Costs no statement while
-    /// the session is known to be alive.
+    /// Authenticates the caller by the value of the `Authorization` header. Runs no statement while
+    /// the session is in the cache.
     pub(crate) async fn identify(
         &self,
         authorization: Option<&[u8]>,
@@ -107,7 +107,7 @@ impl Auth {
         };
         let viewer = match self.access_tokens.verify(token, self.clock.now()) {
             Ok(viewer) => viewer,
-            Err(rejection) => return Ok(Identity::Invalid(rejection)),
+            Err(failure) => return Ok(Identity::Invalid(failure)),
         };
         Ok(if self.is_live(viewer).await? {
             Identity::User(viewer)
@@ -116,11 +116,11 @@ impl Auth {
         })
     }
 
-    /// Waits until this viewer's token is good for nothing any more, and tells why.
+    /// Resolves when the token expires or the session ends, with the reason.
     pub(crate) async fn wait_until_revoked(&self, viewer: Viewer) -> AuthFailure {
         let mut ending = self.store.events().session(viewer.session);
-        // It may have ended, on any copy of the server, just before we listened.
-        self.live_sessions.forget(viewer.session);
+        // The session may have ended on any instance just before the subscription began.
+        self.live_sessions.evict(viewer.session);
         if !self.is_live_with_retry(viewer).await {
             return AuthFailure::SessionEnded;
         }
@@ -130,7 +130,7 @@ impl Auth {
         }
     }
 
-    /// The same as [`Auth::is_live`], however long the database is away.
+    /// Like [`Auth::is_live`], but retries for as long as the database is unavailable.
     pub(crate) async fn is_live_with_retry(&self, viewer: Viewer) -> bool {
         loop {
             match self.is_live(viewer).await {
@@ -140,21 +140,21 @@ impl Auth {
         }
     }
 
-    /// Whether this viewer's session has not ended. Costs no statement most of the time.
+    /// Whether this viewer's session is alive. Usually known from the cache, without a statement.
     pub(crate) async fn is_live(&self, viewer: Viewer) -> Result<bool, StoreError> {
         let now = self.clock.now();
         if let Some(user) = self.live_sessions.find(viewer.session, now) {
             return Ok(user == viewer.user);
         }
-        let asked = self.live_sessions.ask();
+        let generation = self.live_sessions.generation();
         let user = self.store.sessions().user_of(viewer.session, now).await?;
         if let Some(user) = user {
-            self.live_sessions.remember(asked, viewer.session, user, now);
+            self.live_sessions.remember(generation, viewer.session, user, now);
         }
         Ok(user == Some(viewer.user))
     }
 
-    /// Makes an account, and signs its owner in.
+    /// Creates an account and signs its owner in.
     pub(crate) async fn register(
         &self,
         username: &Username,
@@ -170,7 +170,7 @@ impl Auth {
         })
     }
 
-    /// Signs in somebody whose password was verified just now; none if it was changed meanwhile.
+    /// Signs in a user whose password was just verified; `None` if it has changed since.
     pub(crate) async fn open_session(
         &self,
         user: User,
@@ -181,11 +181,11 @@ impl Auth {
         Ok(opened.then(|| self.signed_in(user, &new, token)))
     }
 
-    /// Exchanges a refresh token for another and a fresh access token.
-    pub(crate) async fn refresh(&self, shown: &RefreshToken) -> Result<RefreshOutcome, StoreError> {
+    /// Exchanges a refresh token for a new one and a new access token.
+    pub(crate) async fn refresh(&self, old: &RefreshToken) -> Result<RefreshOutcome, StoreError> {
         let now = self.clock.now();
         let (token, new) = self.new_refresh_token(now);
-        let rotation = self.store.sessions().rotate(shown.hash(), new, REFRESH_GRACE, now).await;
+        let rotation = self.store.sessions().rotate(old.hash(), new, REFRESH_GRACE, now).await;
         let (session, user) = match rotation {
             Ok(Rotation::Rotated { session, user }) => (session, user),
             Ok(Rotation::Reused { session, user }) => {
@@ -218,15 +218,15 @@ impl Auth {
         Ok(ended)
     }
 
-    /// Ends all sessions of an account, and tells how many.
+    /// Ends all sessions of an account and returns their number.
     pub(crate) async fn end_all_sessions(&self, user: UserId) -> Result<usize, StoreError> {
         let ended = self.store.sessions().end_all(user).await?;
         self.live_sessions.end(&ended);
         Ok(ended.len())
     }
 
-    /// Sets another password for somebody whose password was verified just now, ends all sessions
-    /// and signs in anew; none if the password was changed meanwhile.
+    /// Sets a new password for a user whose current password was just verified. Ends all sessions and
+    /// opens a new one; `None` if the password has changed since the verification.
     pub(crate) async fn change_password(
         &self,
         user: User,
@@ -239,8 +239,8 @@ impl Auth {
         Ok(ended.map(|_| self.signed_in(user, &new, token)))
     }
 
-    /// Removes the account of somebody whose password was verified just now, and all it owns; false
-    /// if the password was changed meanwhile.
+    /// Deletes the account of a user whose password was just verified, with all its data; false if the
+    /// password has changed since the verification.
     pub(crate) async fn delete_account(&self, user: &User) -> Result<bool, StoreError> {
         let ended = self.store.users().delete(user).await?;
         self.live_sessions.end(ended.as_deref().unwrap_or_default());

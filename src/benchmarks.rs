@@ -1,4 +1,4 @@
-//! Parts of the house by themselves, for `benches/request_stages.rs`.
+//! Single parts of a request, for `benches/request_stages.rs`.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::clock::{Clock, Timestamp};
 use crate::id::IdGenerator;
 use crate::store::books::statement_of_first_page;
 
-/// An access token, and those who verify it.
+/// An access token, with the secrets and the cache to verify it.
 #[derive(Debug)]
 pub struct Token {
     tokens: AccessTokens,
@@ -31,18 +31,18 @@ impl Token {
         Ok(Self { tokens, token, now })
     }
 
-    /// Whether the token is good, as a request asks.
+    /// Whether the token is valid, checked as for a request.
     pub fn verify(&self) -> bool {
         self.tokens.verify(&self.token, self.now).is_ok()
     }
 
-    /// The same of a token that was never seen.
+    /// Whether the signature is valid, checked as for a token that is not cached.
     pub fn verify_signature(&self) -> bool {
         self.tokens.verify_signature(&self.token).is_some()
     }
 }
 
-/// Writes the statement for the first page of a library, as it is done once for each kind of page.
+/// Builds the SQL for the first page of a library. The server does this once for each kind of page.
 pub fn write_page_statement() -> String {
     let ids = IdGenerator::new(Clock::system());
     statement_of_first_page(ids.next()).build(SqliteQueryBuilder).0

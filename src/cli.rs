@@ -13,8 +13,8 @@ use crate::{graphql, telemetry};
 
 /// A GraphQL server for personal book libraries.
 ///
-/// Without a command it serves. Every option is an environment variable as well, and may stand in a
-/// file .env in the working directory; the option wins.
+/// The default command is `serve`. Every option is also an environment variable, which can be set in a
+/// file .env in the working directory. The option takes precedence.
 #[derive(Debug, Parser)]
 #[command(name = "bookshelf", version, max_term_width = 100)]
 struct Cli {
@@ -27,35 +27,35 @@ struct Cli {
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Command {
-    /// Serve until SIGTERM or SIGINT; makes and updates the tables first
+    /// Apply pending migrations, then serve until SIGTERM or SIGINT
     Serve,
-    /// Change or show the tables of the database
+    /// Apply, revert or list database migrations
     Migrate {
         #[command(subcommand)]
         direction: Migrate,
     },
-    /// Print the schema
+    /// Print the GraphQL schema
     Schema,
-    /// Print the configuration that is in force, without its secrets
+    /// Print the effective configuration, without its secrets
     Config,
 }
 
 #[derive(Clone, Copy, Debug, Subcommand)]
 enum Migrate {
-    /// Apply all steps that are not applied yet
+    /// Apply all pending migrations
     Up,
-    /// Take back the latest steps, and the data in what they made
+    /// Revert the latest migrations, and delete the data in the tables that they created
     Down {
-        /// How many
+        /// Number of migrations to revert
         #[arg(default_value_t = 1)]
         steps: u32,
     },
-    /// Show which steps are applied
+    /// List all migrations and whether they are applied
     Status,
 }
 
-/// Parses the command line and does what it says. The exit code is 0, or 1 if it failed, or 2 if
-/// it was asked for something that is not allowed.
+/// Parses the command line and runs the command. The exit code is 0 on success, 1 if the command failed,
+/// and 2 if the command line or the configuration is invalid.
 pub fn main() -> ExitCode {
     if let Err(wrong) = read_dotenv() {
         eprintln!("bookshelf: {wrong}");
@@ -99,9 +99,9 @@ fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
 
 async fn serve(config: Config) -> anyhow::Result<()> {
     telemetry::init(&config)?;
-    // Each connection is an open file, and many systems allow a thousand until they are asked.
+    // Each connection is an open file, and on many systems the default limit is about a thousand.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
-        tracing::warn!(%error, "the limit of open files stays as it is");
+        tracing::warn!(%error, "could not raise the open file limit");
     }
     let mut terminate = signal(SignalKind::terminate()).context("cannot wait for SIGTERM")?;
     let mut interrupt = signal(SignalKind::interrupt()).context("cannot wait for SIGINT")?;
@@ -116,7 +116,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
         () = &mut stop => return Ok(()),
     };
     let address = app.address()?;
-    tracing::info!(%address, "Bookshelf is open: http://{address}");
+    tracing::info!(%address, "Bookshelf is listening on http://{address}");
     app.serve(stop).await;
     Ok(())
 }

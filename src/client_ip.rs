@@ -1,14 +1,14 @@
-//! Where a caller is on the network.
+//! The network address of a client.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 
-/// An address, an IPv4 one always as such.
+/// An IP address. An IPv4-mapped IPv6 address is stored as IPv4.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientIp(IpAddr);
 
-/// What belongs to one caller: an IPv4 address, or a /64 of IPv6, which is the least that providers
-/// give to anybody (RFC 6177, section 2).
+/// The addresses that count as one client: an IPv4 address, or an IPv6 /64, which is the smallest block that
+/// providers assign to a customer (RFC 6177, section 2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientPrefix(IpAddr);
 
@@ -48,7 +48,7 @@ mod tests {
     }
 
     #[test]
-    fn a_caller_has_an_ipv4_address_or_a_64_of_ipv6() {
+    fn a_client_prefix_is_an_ipv4_address_or_an_ipv6_64() {
         assert_ne!(network("192.0.2.1"), network("192.0.2.2"));
         assert_eq!(network("192.0.2.1"), network("::ffff:192.0.2.1"));
         assert_eq!(network("2001:db8:0:1::1"), network("2001:db8:0:1:ffff::2"));

@@ -1,4 +1,4 @@
-//! The only reader of the time.
+//! The clock. No other module reads the system time.
 
 use std::fmt;
 use std::sync::{Arc, LazyLock};
@@ -12,8 +12,8 @@ use tokio::sync::watch;
 
 /// An instant in UTC, in whole milliseconds since the Unix epoch.
 ///
-/// Both databases keep it as a 64-bit integer: it orders, compares and indexes alike everywhere,
-/// and a cursor that carries it is exact.
+/// Both databases store it as a 64-bit integer: ordering, comparison and indexes work the same in both, and
+/// a cursor that contains it is exact.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, DeriveValueType)]
 pub struct Timestamp(i64);
 
@@ -38,12 +38,12 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
-    /// How long this is after an instant; nothing if it is before.
+    /// The time since an earlier instant; zero if that instant is later.
     pub(crate) fn since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 
-    /// Reads an RFC 3339 date-time with any offset; what is finer than a millisecond is dropped.
+    /// Parses an RFC 3339 date-time with any offset. Digits below a millisecond are dropped.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
         let millis = instant.unix_timestamp_nanos().div_euclid(1_000_000);
@@ -82,7 +82,7 @@ impl fmt::Display for Timestamp {
     }
 }
 
-/// Tells the time: the system's, or one that stands still until a test moves it.
+/// A clock: the system clock, or a manual clock that changes only when a test advances it.
 #[derive(Clone, Debug, Default)]
 pub struct Clock(Source);
 
@@ -94,17 +94,17 @@ enum Source {
 }
 
 impl Clock {
-    /// The system's time.
+    /// The system clock.
     pub fn system() -> Self {
         Self(Source::System)
     }
 
-    /// A clock that shows `start` until [`Clock::advance`] moves it.
+    /// A manual clock, which returns `start` until [`Clock::advance`] changes it.
     pub fn manual(start: Timestamp) -> Self {
         Self(Source::Manual(Arc::new(watch::Sender::new(start))))
     }
 
-    /// The present instant.
+    /// The current instant.
     #[expect(clippy::disallowed_methods, reason = "this is the clock")]
     pub fn now(&self) -> Timestamp {
         match &self.0 {
@@ -116,7 +116,7 @@ impl Clock {
         }
     }
 
-    /// Time that only ever grows, since some moment or other.
+    /// Monotonic time since an arbitrary instant.
     pub(crate) fn elapsed(&self) -> Duration {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match &self.0 {
@@ -127,17 +127,17 @@ impl Clock {
         }
     }
 
-    /// Moves a manual clock and every clone of it; the system's clock stays as it is.
+    /// Advances a manual clock and every clone of it. Has no effect on the system clock.
     pub fn advance(&self, duration: Duration) {
         if let Source::Manual(now) = &self.0 {
             now.send_modify(|now| *now = *now + duration);
         }
     }
 
-    /// Waits until an instant by this clock.
+    /// Waits until this clock reaches an instant.
     pub(crate) async fn sleep_until(&self, instant: Timestamp) {
         match &self.0 {
-            // The system's clock may be set while we wait: look again from time to time.
+            // The system clock may be set during the wait, so check it again at intervals.
             Source::System => loop {
                 let now = self.now();
                 if now >= instant {
@@ -147,19 +147,19 @@ impl Clock {
                 tokio::time::sleep(Duration::from_millis(left).min(CLOCK_RECHECK)).await;
             },
             Source::Manual(now) => {
-                // The sender lives in `self`.
+                // Cannot fail, because `self` owns the sender.
                 let _ = now.subscribe().wait_for(|now| *now >= instant).await;
             }
         }
     }
 
-    /// Waits for some time by this clock.
+    /// Waits for a duration by this clock.
     pub(crate) async fn sleep(&self, duration: Duration) {
         self.sleep_until(self.now() + duration).await;
     }
 }
 
-/// How long a wait trusts that the system's clock goes evenly.
+/// The longest wait before the system clock is checked again.
 const CLOCK_RECHECK: Duration = Duration::from_secs(60);
 
 #[cfg(test)]
@@ -167,7 +167,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_instant_is_shown_with_exactly_three_digits_of_a_second() {
+    fn timestamps_are_displayed_with_milliseconds() {
         assert_eq!(Timestamp::from_millis(0).to_string(), "1970-01-01T00:00:00.000Z");
         assert_eq!(
             Timestamp::from_millis(1_774_602_900_007).to_string(),
@@ -176,7 +176,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_wait_ends_when_the_clock_is_there() {
+    async fn sleep_ends_when_the_clock_reaches_the_deadline() {
         let clock = Clock::manual(Timestamp::from_millis(0));
         let wait = tokio::spawn({
             let clock = clock.clone();
@@ -194,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn any_offset_is_read_and_nonsense_is_not() {
+    fn timestamps_parse_with_any_offset() {
         let utc = Timestamp::parse("2026-03-27T09:15:00Z");
         assert_eq!(utc, Timestamp::parse("2026-03-27T10:15:00.0009+01:00"));
         assert_eq!(utc.map(|t| t.to_string()).as_deref(), Some("2026-03-27T09:15:00.000Z"));

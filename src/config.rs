@@ -1,5 +1,5 @@
-//! The only reader of the environment. Every setting is a variable and an option of the command
-//! line; the option wins.
+//! The configuration. No other module reads the environment. Every setting is an environment variable and
+//! a command line option; the option takes precedence.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,71 +19,71 @@ mod parse;
 pub use limits::Limits;
 pub use options::{Options, read_dotenv};
 
-/// What is in force. Made by [`Options::resolve`], which checks every value.
+/// The effective configuration. [`Options::resolve`] creates it and checks every value.
 #[derive(Clone, Debug)]
 pub struct Config {
-    /// Where connections are accepted; port 0 takes any free one.
+    /// Address and port to accept connections on. Port 0 selects a free port.
     pub listen: SocketAddr,
-    /// Where the data is kept.
+    /// The database that stores the data.
     pub database: Database,
-    /// Connections to PostgreSQL for single statements, and the most, beside those, for what takes several;
-    /// with SQLite, readers for searches. Sized to the machine when absent.
+    /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
+    /// transactions. SQLite: number of read connections for searches. Four per core if absent.
     pub database_pool_size: Option<NonZeroU32>,
-    /// Signs and verifies access tokens: the first signs, all verify.
+    /// The secrets of access tokens: the first signs, all verify.
     pub jwt_secrets: JwtSecrets,
-    /// How long an access token is good for.
+    /// Lifetime of an access token.
     pub access_token_ttl: Duration,
-    /// How long a refresh token is good for, and a session without use with it.
+    /// Lifetime of a refresh token, and of a session that is not used.
     pub refresh_token_ttl: Duration,
-    /// The logarithm of bcrypt's number of rounds, from 10 to 16.
+    /// bcrypt cost: the binary logarithm of the number of rounds, from 10 to 16.
     pub bcrypt_cost: u32,
-    /// Origins (`https://books.example.org`) whose pages may call from a browser.
+    /// Origins, such as `https://books.example.org`, whose pages may send requests from a browser.
     pub cors_origins: Vec<String>,
     /// Whether `/` serves GraphiQL.
     pub graphiql: bool,
-    /// Whether the schema may be asked for: by introspection, and at `/schema.graphql`.
+    /// Whether clients can read the schema: by introspection, and at `/schema.graphql`.
     pub introspection: bool,
-    /// A list of documents, by their ids, outside of which nothing is run.
+    /// A file of trusted documents by id. If set, other documents are rejected.
     pub trusted_documents: Option<PathBuf>,
-    /// Whether an answer without data has the status of its error for clients of plain
-    /// `application/json` too.
+    /// Whether a response without data has the status of its error also for clients that accept only
+    /// plain `application/json`.
     pub strict_status: bool,
-    /// How log lines are written.
+    /// The format of log lines.
     pub log_format: LogFormat,
-    /// Which log lines are written, in the syntax of `tracing-subscriber`'s `EnvFilter`.
+    /// The filter of log lines, in the syntax of `tracing-subscriber`'s `EnvFilter`.
     pub log_filter: String,
-    /// Whether callers may do only so much in a minute.
+    /// Whether the limits per minute apply to clients.
     pub rate_limits: bool,
-    /// Whose `X-Forwarded-For` is believed.
+    /// Proxies whose `X-Forwarded-For` is trusted.
     pub trusted_proxies: Vec<IpNet>,
-    /// What one request, one caller and the process may take.
+    /// The limits of one request, one client and the process.
     pub limits: Limits,
 }
 
-/// Where the data is kept.
+/// The database that stores the data.
 #[derive(Clone, Debug)]
 pub enum Database {
-    /// One file, made when it is not there.
+    /// One file, created if it does not exist.
     Sqlite(PathBuf),
-    /// A server, by its URL, which may hold a password.
+    /// A server, by its URL, which may contain a password.
     Postgres(SecretString),
 }
 
 /// Where the secrets of access tokens come from.
 #[derive(Clone, Debug)]
 pub enum JwtSecrets {
-    /// From the configuration: each at least 32 bytes, at least one.
+    /// From the configuration: at least one secret, each at least 32 bytes.
     Configured(Vec<SecretString>),
-    /// From a file beside the SQLite database, made at first start, for its owner's eyes only.
+    /// From a file next to the SQLite database. It is created at first start; only its owner can read it.
     GeneratedFile(PathBuf),
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogFormat {
-    /// One JSON object a line, for machines.
+    /// One JSON object per line, for machines.
     Json,
-    /// For people.
+    /// Text, for people.
     Pretty,
 }
 
@@ -96,11 +96,11 @@ impl fmt::Display for LogFormat {
     }
 }
 
-/// A value that is not allowed: which variable, what was found there, what may stand there.
+/// An invalid value: the name of the variable, its value, and which values are allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     variable: Cow<'static, str>,
-    /// None where the value is a secret.
+    /// `None` if the value is a secret.
     value: Option<String>,
     allowed: String,
 }
@@ -108,8 +108,8 @@ pub struct ConfigError {
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(f, "{}={value} is not allowed: {}", self.variable, self.allowed),
-            None => write!(f, "{} is not allowed: {}", self.variable, self.allowed),
+            Some(value) => write!(f, "invalid {}={value}: {}", self.variable, self.allowed),
+            None => write!(f, "invalid {}: {}", self.variable, self.allowed),
         }
     }
 }

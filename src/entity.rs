@@ -1,4 +1,4 @@
-//! The rows, as sea-orm maps them. No logic lives here.
+//! The rows of the tables, as sea-orm maps them. Without logic.
 
 pub(crate) mod book;
 pub(crate) mod book_count;

@@ -1,5 +1,5 @@
-//! What holds of any input at all. Fuzzers call this with inputs of their making (`fuzz/`), and the tests
-//! below with random ones.
+//! Properties that hold for any input. Fuzzers call these functions with generated inputs (`fuzz/`), and the
+//! tests below with random ones.
 
 use crate::graphql::document::GraphqlRequest;
 use crate::graphql::fuzzing as graphql;
@@ -7,7 +7,7 @@ use crate::http::fuzzing as http;
 use crate::id::{BookId, SessionId, UserId};
 use crate::input::isbn::Isbn;
 
-/// A text is no id, or the only one that is written so.
+/// A text is not an id, or it is the only spelling of exactly one id.
 pub fn id(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let book = BookId::parse(text).map(|id| id.to_string());
@@ -16,17 +16,17 @@ pub fn id(data: &[u8]) {
     for id in [&book, &user, &session].into_iter().flatten() {
         assert_eq!(id, text);
     }
-    assert!([book, user, session].iter().flatten().count() <= 1, "{text} is two things");
+    assert!([book, user, session].iter().flatten().count() <= 1, "{text} is two ids");
 }
 
-/// A text is no cursor, or the only one of its place and its order.
+/// A text is not a cursor, or it is the only cursor of its position and order.
 pub fn cursor(data: &[u8]) {
     if let Ok(text) = std::str::from_utf8(data) {
         graphql::cursor(text);
     }
 }
 
-/// A text is no ISBN, or stands for 13 digits that stand for themselves.
+/// A text is not an ISBN, or it parses to 13 digits, which parse to themselves.
 pub fn isbn(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     match Isbn::parse(text) {
@@ -44,7 +44,7 @@ pub fn isbn(data: &[u8]) {
     }
 }
 
-/// The body of a request, a message over WebSocket, or a header is understood or refused.
+/// A request body, a WebSocket message or a header is parsed or rejected.
 pub fn request(data: &[u8]) {
     http::accept(data);
     http::message(data);
@@ -53,7 +53,7 @@ pub fn request(data: &[u8]) {
     }
 }
 
-/// A document is refused, or it has an operation whose cost is within the limit.
+/// A document is rejected, or it has an operation whose cost is within the limit.
 pub fn document(data: &[u8]) {
     let Ok(text) = std::str::from_utf8(data) else { return };
     let query = Some(text.to_owned());
@@ -66,7 +66,7 @@ mod tests {
 
     use super::*;
 
-    /// Words out of which documents are made, right ones and wrong ones.
+    /// Tokens from which valid and invalid documents are generated.
     const WORDS: [&str; 40] = [
         "{",
         "}",
@@ -112,7 +112,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_text_is_an_id_or_is_not(
+        fn id_parsing_never_panics(
             text in prop_oneof![
                 ".*",
                 "(book|user|session|isbn)?_?[0-9a-z]{24,28}",
@@ -123,19 +123,19 @@ mod tests {
         }
 
         #[test]
-        fn any_text_is_a_cursor_or_is_not(text in prop_oneof![".*", "[A-Za-z0-9_-]{0,120}", "E[A-Za-z0-9_-]{33}"]) {
+        fn cursor_parsing_never_panics(text in prop_oneof![".*", "[A-Za-z0-9_-]{0,120}", "E[A-Za-z0-9_-]{33}"]) {
             cursor(text.as_bytes());
         }
 
         #[test]
-        fn any_text_is_an_isbn_or_is_not(
+        fn isbn_parsing_never_panics(
             text in prop_oneof![".*", "(ISBN(-1[03])?:? ?)?97[89][ -]?[0-9 -]{9,12}[0-9X]", "[0-9]{9}[0-9Xx]"],
         ) {
             isbn(text.as_bytes());
         }
 
         #[test]
-        fn any_bytes_are_a_request_or_are_not(bytes: Vec<u8>, query in "\\PC*", operation in "\\PC*") {
+        fn request_parsing_never_panics(bytes: Vec<u8>, query in "\\PC*", operation in "\\PC*") {
             request(&bytes);
             let body = serde_json::json!({ "query": query, "operationName": operation });
             request(body.to_string().as_bytes());
@@ -144,7 +144,7 @@ mod tests {
         }
 
         #[test]
-        fn any_words_are_a_document_or_are_not(
+        fn document_parsing_never_panics(
             words in proptest::collection::vec(0..WORDS.len(), 0..60),
         ) {
             let text: Vec<_> = words.into_iter().map(|word| WORDS[word]).collect();

@@ -1,4 +1,5 @@
-//! The contract: types, queries, mutations and errors. Knows the store, but no SQL, and no HTTP.
+//! The GraphQL layer: types, queries, mutations, subscriptions and errors. It uses the store, but contains
+//! no SQL and no HTTP.
 
 use std::sync::Arc;
 
@@ -34,7 +35,7 @@ use query::Query;
 use rate_limit::RateLimits;
 use subscription::Subscription;
 
-/// What resolvers work with, whoever is calling.
+/// The services that resolvers use. They are the same for every request.
 #[derive(Debug)]
 pub(crate) struct Services {
     pub(crate) store: Store,
@@ -44,7 +45,7 @@ pub(crate) struct Services {
     pub(crate) rates: RateLimits,
 }
 
-/// The schema of the contract.
+/// The GraphQL schema of this server.
 pub(crate) fn schema() -> DynSchema {
     DynSchema::new(Query::default(), Mutation::default(), Subscription)
 }

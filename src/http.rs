@@ -1,4 +1,4 @@
-//! One request in, one response out: routes, layers and the protocol.
+//! HTTP: the server, its routes and layers, and the GraphQL over HTTP protocol.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -42,16 +42,16 @@ use connection_limit::ConnectionLimiter;
 use response::{RATE_LIMIT, RATE_LIMIT_POLICY};
 pub(crate) use server::HttpServer;
 
-/// What the routes work with.
+/// The state that all request handlers share.
 pub(crate) struct AppState {
     services: Arc<Services>,
     api: Arc<GraphqlService>,
     config: Config,
-    /// Cancelled when the server is about to stop: streams end then.
+    /// Cancelled when shutdown begins; streams end then.
     stopping: CancellationToken,
-    /// Places for connections that speak `WebSocket`.
+    /// Limits the WebSocket connections of each client.
     websockets: Arc<ConnectionLimiter>,
-    /// The connections that have become something else than HTTP.
+    /// Tasks of WebSocket connections and subscription streams. Shutdown waits for them.
     tasks: TaskTracker,
 }
 
@@ -68,8 +68,8 @@ impl AppState {
     }
 }
 
-/// The routes, inside their layers: CORS answers preflights before anything else; the envelope
-/// numbers every request and turns a panic into an answer.
+/// Builds the routes and their layers. The outermost layer gives every request an id and turns a panic
+/// into a response. The CORS layer responds to preflight requests before any route does.
 pub(crate) fn router(server: AppState) -> Router {
     let server = Arc::new(server);
     let mut router = Router::new()
@@ -92,8 +92,8 @@ pub(crate) fn router(server: AppState) -> Router {
         .with_state(server)
 }
 
-/// Lets the listed origins call with credentials, and nobody else. Without any there is no layer,
-/// since it would answer every OPTIONS itself.
+/// Allows requests with credentials from the listed origins only. `None` if the list is empty, because
+/// a CORS layer would respond to every OPTIONS request itself.
 fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();

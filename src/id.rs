@@ -23,7 +23,7 @@ macro_rules! typed_id {
         }
 
         impl $name {
-            /// Reads the TypeID of this type and of no other.
+            /// Parses a TypeID of this type. `None` for any other text.
             pub(crate) fn parse(text: &str) -> Option<Self> {
                 text.parse::<TypeSafeId<$tag>>().ok().map(|id| Self(id.uuid()))
             }
@@ -47,7 +47,7 @@ macro_rules! typed_id {
             }
         }
 
-        /// Asked for by sea-orm of every primary key; no integer becomes one of ours.
+        /// sea-orm requires this of every primary key. No integer converts to an id.
         impl TryFromU64 for $name {
             fn try_from_u64(_: u64) -> Result<Self, DbErr> {
                 Err(DbErr::ConvertFromU64(stringify!($name)))
@@ -57,19 +57,19 @@ macro_rules! typed_id {
 }
 
 typed_id!(
-    /// Names an account.
+    /// Identifies an account.
     UserId, UserTag, "user"
 );
 typed_id!(
-    /// Names one sign-in.
+    /// Identifies a session, which one sign-in starts.
     SessionId, SessionTag, "session"
 );
 typed_id!(
-    /// Names a book.
+    /// Identifies a book.
     BookId, BookTag, "book"
 );
 
-/// Makes identifiers that grow with the clock, also within one millisecond.
+/// Generates ids that increase with the clock, also within one millisecond.
 #[derive(Debug)]
 pub(crate) struct IdGenerator {
     clock: Clock,
@@ -81,7 +81,7 @@ impl IdGenerator {
         Self { clock, context: Mutex::new(ContextV7::new()) }
     }
 
-    /// An identifier that nobody has yet (RFC 9562, section 5.7).
+    /// A new, unique id: a UUIDv7 (RFC 9562, section 5.7).
     pub(crate) fn next<Id: From<Uuid>>(&self) -> Id {
         let millis = self.clock.now().as_millis().unsigned_abs();
         let nanos = u32::try_from(millis % 1000).unwrap_or(0) * 1_000_000;
@@ -95,7 +95,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_id_reads_back_as_itself_and_as_nothing_else() {
+    fn ids_round_trip_and_invalid_ids_are_rejected() {
         let ids = IdGenerator::new(Clock::system());
         let book: BookId = ids.next();
         let text = book.to_string();
@@ -110,7 +110,7 @@ mod tests {
     }
 
     #[test]
-    fn ids_made_within_one_millisecond_still_grow() {
+    fn ids_generated_within_one_millisecond_are_increasing() {
         let ids = IdGenerator::new(Clock::manual(crate::clock::Timestamp::from_millis(
             1_774_602_900_000,
         )));

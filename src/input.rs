@@ -1,4 +1,4 @@
-//! Parse, don't validate: what people type, as types that cannot hold anything wrong.
+//! User input as types that cannot hold an invalid value ("parse, don't validate").
 
 pub(crate) mod author;
 pub(crate) mod email;

@@ -1,20 +1,21 @@
 //! Bookshelf: a GraphQL server for personal book libraries.
 //!
-//! The house has floors, and each may use what is below it, never what is above:
+//! The crate is layered: a module may depend on the layers below it, never on those above. The shared
+//! utilities depend on no layer.
 //!
 //! ```text
-//! cli   app              start and stop things; know everybody
-//!   http                 one request in, one response out: routes, layers, protocol, cookies
-//!     graphql            the contract: types, queries, mutations, errors
-//!       auth             who is calling: passwords, access tokens, sessions
-//!         store          every query there is; speaks to the database and to nobody else
-//!           entity       the rows (sea-orm), no logic
+//! cli   app              start and stop the server; depend on all layers
+//!   http                 routes, layers, the HTTP protocol, cookies
+//!     graphql            the API: types, queries, mutations, errors
+//!       auth             authentication: passwords, access tokens, sessions
+//!         store          all database queries; no other module connects to the database
+//!           entity       database rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
-//! config  telemetry  clock  id  address   the cellar: used by all, uses none of them
+//! config  telemetry  clock  id  client_ip   shared utilities, for all layers
 //! ```
 //!
-//! Inside a floor the files are the nouns of the product. To follow a book, open the file called
-//! `book` or `books` one floor down.
+//! Within a layer the files have the names of the product's nouns. To follow a book through the layers, open
+//! the file `book` or `books` of each layer.
 
 pub mod app;
 mod auth;

@@ -1,4 +1,4 @@
-//! The program.
+//! The `bookshelf` program.
 
 use std::process::ExitCode;
 

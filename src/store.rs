@@ -1,4 +1,4 @@
-//! Every query there is. Speaks to the database and to nobody else.
+//! All database queries. This is the only module that accesses the database.
 
 use std::fs::{DirBuilder, OpenOptions};
 use std::num::{NonZero, NonZeroU32};
@@ -36,53 +36,54 @@ use fast_path::{Driver, FastPath, PipelinedPool, Sqlite};
 use last_outage::LastOutage;
 use write_lock::{WriteGuard, WriteLock};
 
-/// Called with the SQL of every statement, for whoever counts them.
+/// Called with the SQL of every statement, for example to count them.
 pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
 
-/// How long a statement waits for a free connection.
+/// How long a statement waits for a free connection of the pool.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long a writer waits for another process to finish with the SQLite file. That and the wait for its
-/// turn are shorter together than an operation may take, so that their end is what is told.
+/// How long a writer waits while another process holds SQLite's file lock. This plus
+/// [`write_lock::WRITE_LOCK_TIMEOUT`] is less than the operation timeout, so that the client gets the
+/// database's error, not the timeout's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How large the pages of a new SQLite file are, in bytes. A new book touches a page of each index, and each of
-/// those is written to the journal as a whole: half the usual size adds a quarter more books, and reads as quickly.
+/// Page size of a new SQLite file, in bytes. A new book changes one page of each index, and each changed page
+/// is written to the journal as a whole. Half the default size inserts 25 % more books; reads are as fast.
 const PAGE_BYTES: u32 = 2_048;
 
-/// After how many pages of its journal SQLite moves them into the file: 16 MiB in a file of ours, so that a
-/// page that is written again and again is moved once.
+/// Journal size, in pages, at which SQLite copies the journal into the database file: 16 MiB with
+/// [`PAGE_BYTES`]. A page that changes many times before that is copied once.
 const CHECKPOINT_PAGES: u32 = 8_192;
 
-/// How long PostgreSQL works on a statement. Longer than an operation may take, so that this ends
-/// only what nobody waits for any more.
+/// Statement timeout of PostgreSQL. It is longer than the operation timeout, so that it cancels only
+/// statements whose client has already received a timeout.
 const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
-/// A connection that was idle for longer is asked whether it still lives before it is used. A server
-/// with much to do has none that idle so long, and one with little has the time.
+/// A connection that was idle for longer is pinged before it is used. A busy server has no connection
+/// that is idle for so long; an idle server has time for the ping.
 const PING_AFTER_IDLE: Duration = Duration::from_millis(20);
 
-/// How many rows are purged with one statement, so that nobody waits for long.
+/// How many rows one statement purges, so that other writers do not wait for long.
 const PURGE_BATCH_SIZE: u64 = 1_000;
 
-/// The number by which servers on one PostgreSQL agree who migrates ("shelf" in ASCII).
+/// The advisory lock that serialises migrations of instances with the same PostgreSQL ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
 
-/// The database. With SQLite there is one connection at a time that writes, and several that read; with
-/// PostgreSQL all do both.
+/// The database. With SQLite, one connection writes at a time and several read; with PostgreSQL, every
+/// connection reads and writes.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     direct: FastPath,
-    /// What takes several statements, or a time that depends on the library.
+    /// For transactions, and for queries whose time depends on the size of the library.
     reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// With SQLite.
-    gate: Option<WriteLock>,
+    /// SQLite only.
+    write_lock: Option<WriteLock>,
     events: EventBus,
 }
 
 impl Store {
-    /// Connects; makes an SQLite file that is not there, and the folder for it.
+    /// Connects to the database. Creates the SQLite file and its folder if they do not exist.
     pub(crate) async fn connect(
         database: &Database,
         pool: Option<NonZeroU32>,
@@ -96,81 +97,84 @@ impl Store {
             }
             connection
         };
-        let (way, reader, writer, gate) = match database {
+        let (driver, reader, writer, write_lock) = match database {
             Database::Sqlite(path) => {
                 create_database_file(path)?;
-                // The writer comes first: it makes the file and sets its journal.
+                // The writer connects first: it initialises the file and sets its journal mode.
                 let writer = observed(Connector::connect(sqlite(path, 1, false)).await?);
                 let reader = observed(Connector::connect(sqlite(path, connections, true)).await?);
-                let gate = WriteLock::default();
-                let direct = Sqlite::open(path, BUSY_TIMEOUT, gate.clone())?;
-                (Driver::Sqlite(Arc::new(direct)), reader, writer, Some(gate))
+                let write_lock = WriteLock::default();
+                let sqlite = Sqlite::open(path, BUSY_TIMEOUT, write_lock.clone())?;
+                (Driver::Sqlite(Arc::new(sqlite)), reader, writer, Some(write_lock))
             }
             Database::Postgres(url) => {
                 let url = url.expose_secret();
                 let options = postgres(url, connections, Arc::clone(&outage));
                 let pool = observed(Connector::connect(options).await?);
-                let lanes = PipelinedPool::connect(
+                let pipelined = PipelinedPool::connect(
                     url,
                     connections,
                     STATEMENT_TIMEOUT,
                     Arc::clone(&outage),
                 );
-                let way = match lanes.await {
-                    Some(lanes) => Driver::PipelinedPool(Arc::new(lanes), pool.clone()),
+                let driver = match pipelined.await {
+                    Some(pipelined) => Driver::PipelinedPool(Arc::new(pipelined), pool.clone()),
                     None => {
-                        tracing::info!("all statements go over the pool, one after the other");
+                        tracing::info!(
+                            "fast path disabled: could not open a pipelined connection, \
+                             the database may require TLS"
+                        );
                         Driver::Pool(pool.clone())
                     }
                 };
-                (way, pool.clone(), pool, None)
+                (driver, pool.clone(), pool, None)
             }
         };
         let (direct, events) =
-            (FastPath::new(way, observer), EventBus::connect(database, outage).await?);
-        Ok(Self { direct, reader, writer, gate, events })
+            (FastPath::new(driver, observer), EventBus::connect(database, outage).await?);
+        Ok(Self { direct, reader, writer, write_lock, events })
     }
 
-    /// What happens, on any copy of the server.
+    /// The events of all instances.
     pub(crate) fn events(&self) -> &EventBus {
         &self.events
     }
 
-    /// Brings the tables up to date, all steps or none. Of several servers that start at once, one
-    /// does it and the others wait.
+    /// Applies all pending migrations in one transaction. If several instances start at the same time,
+    /// one applies them and the others wait.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         let transaction = self.begin_migration().await?;
         Migrator::up(&*transaction, None).await?;
         transaction.commit().await
     }
 
-    /// Takes back the latest `steps` migrations, and the data in what they made.
+    /// Reverts the latest `steps` migrations. The data in the tables they created is lost.
     pub(crate) async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
         let transaction = self.begin_migration().await?;
         Migrator::down(&*transaction, Some(steps)).await?;
         transaction.commit().await
     }
 
-    /// Tells that sessions have ended.
+    /// Publishes that sessions have ended.
     async fn publish_sessions_ended(&self, sessions: &[SessionId]) {
         let ended: Vec<_> = sessions.iter().map(|session| Event::SessionEnded(*session)).collect();
         self.events.publish(&ended).await;
     }
 
-    /// Removes what has expired.
+    /// Deletes expired sessions, with their refresh tokens, and expired failed logins.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.sessions().purge(now).await?;
         self.failed_logins().purge(now).await
     }
 
-    /// The name of every migration, and whether it was applied.
+    /// The name of every migration, and whether it has been applied.
     pub(crate) async fn migration_status(&self) -> Result<Vec<(String, bool)>, DbErr> {
         let migrations = Migrator::get_migration_with_status_read_only(&self.reader).await?;
         let applied = |m: &migration::Migration| m.status() == migration::MigrationStatus::Applied;
         Ok(migrations.iter().map(|m| (m.name().to_owned(), applied(m))).collect())
     }
 
-    /// Asks the database for a sign of life.
+    /// Runs `SELECT 1` to check that the database responds.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         self.reader
             .query_one_raw(sea_orm::Statement::from_string(
@@ -184,7 +188,7 @@ impl Store {
     async fn begin_migration(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
         let transaction = self.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
-            // Steps, and the wait for them, may take longer than any other statement.
+            // Migrations, and waiting for them, may take longer than any other statement.
             transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
             let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
             transaction.execute_unprepared(&lock).await?;
@@ -192,22 +196,22 @@ impl Store {
         Ok(transaction)
     }
 
-    /// The connection for a statement that writes by itself, once it may.
+    /// The connection for a single writing statement. Waits for the write lock.
     async fn writer(&self) -> Result<WriteGuard<&DatabaseConnection>, StoreError> {
-        Ok(WriteGuard::new(&self.writer, self.gate.as_ref()).await?)
+        Ok(WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?)
     }
 
-    /// Begins a transaction that may write. SQLite takes its lock at once, since a lock that is
-    /// asked for later can be refused without a wait.
+    /// Begins a transaction that may write. SQLite takes its file lock at once: it may reject a later
+    /// upgrade from a read to a write lock immediately, without waiting for the busy timeout.
     async fn begin(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        let turn = WriteGuard::new(&self.writer, self.gate.as_ref()).await?;
-        Ok(turn.begin(options).await?)
+        let guard = WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?;
+        Ok(guard.begin(options).await?)
     }
 }
 
-/// Four per core: fewer slow writes down, more are not quicker.
+/// Four connections per core: fewer make writes slower, more are not faster.
 fn default_pool_size() -> u32 {
     let cores = available_parallelism().map_or(1, NonZero::get);
     4 * u32::try_from(cores).unwrap_or(1)
@@ -252,8 +256,8 @@ fn common(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions
     options.max_connections(connections).acquire_timeout(ACQUIRE_TIMEOUT).sqlx_logging(false)
 }
 
-/// Makes the file of a database, and its folder, where they are missing: for their owner only, since
-/// password hashes will be in there. SQLite gives the files beside it the same mode.
+/// Creates the database file and its folder if they do not exist. Only their owner can access them,
+/// because the file contains password hashes. SQLite gives its journal files the same mode.
 fn create_database_file(path: &Path) -> std::io::Result<()> {
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         let mut builder = DirBuilder::new();

@@ -1,13 +1,13 @@
-//! Log lines, written to standard output.
+//! Logging to standard output.
 
 use tracing_subscriber::{EnvFilter, fmt};
 
 use crate::config::{Config, LogFormat};
 
-/// Sets the subscriber of the process.
+/// Sets the global tracing subscriber of the process.
 ///
 /// # Errors
-/// If there is one already, or the filter is not one.
+/// If a subscriber is already set, or the filter is invalid.
 pub fn init(config: &Config) -> anyhow::Result<()> {
     let filter: EnvFilter = config.log_filter.parse()?;
     let lines = fmt().with_env_filter(filter);

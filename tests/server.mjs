@@ -1,4 +1,4 @@
-// The real server, for tests that are clients. BOOKSHELF_BIN says where the binary is.
+// Starts the server binary for tests of clients. BOOKSHELF_BIN is its path.
 
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -10,8 +10,8 @@ import { createInterface } from 'node:readline';
 const { BOOKSHELF_BIN = join(import.meta.dirname, '../target/debug/bookshelf') } = process.env;
 
 /**
- * Starts the server on a free port with a database of its own, both gone after `t`. Variables in
- * `env` change its configuration; `started` is told its process id.
+ * Starts the server on a free port with its own database; both are removed after `t`. Variables in
+ * `env` change its configuration; `started` is called with its process id.
  */
 export async function startServer(t, env = {}, started = () => {}) {
   const directory = await mkdtemp(join(tmpdir(), 'bookshelf-'));
@@ -23,7 +23,7 @@ export async function startServer(t, env = {}, started = () => {}) {
       BCRYPT_COST: '10',
       LOG_FORMAT: 'json',
       RUST_LOG: 'bookshelf=info',
-      // All of them come from one address.
+      // All requests of a test come from one address.
       LIMIT_REGISTRATIONS_PER_MINUTE: '1000',
       LIMIT_SIGN_INS_PER_MINUTE: '1000',
       ...env,
@@ -37,11 +37,11 @@ export async function startServer(t, env = {}, started = () => {}) {
     await exited;
     await rm(directory, { recursive: true });
   });
-  const ended = exited.then(() => Promise.reject(new Error('the server ended')));
-  return Promise.race([origin(server), ended]);
+  const failed = exited.then(() => Promise.reject(new Error('the server exited')));
+  return Promise.race([origin(server), failed]);
 }
 
-/** Where the server says that it listens. The rest of its log is read and forgotten. */
+/** The origin of the address that the server logs. The rest of its log is read and discarded. */
 function origin(server) {
   return new Promise((found) => {
     createInterface({ input: server.stdout }).on('line', (line) => {

@@ -18,7 +18,7 @@ SELECT pg_temp.key(id), username, lower(username), email, lower(email), password
        pg_temp.millis(created_at)
 FROM reference.users ORDER BY id;
 
--- Within one statement the trigger would leave a version of a library's row behind for each of its books.
+-- Within one statement, the trigger would leave one dead version of a library's count row per book.
 ALTER TABLE books DISABLE TRIGGER book_counts_increment;
 
 INSERT INTO books (id, owner_id, title, title_folded, author, author_folded, isbn, rating, notes, notes_folded,

@@ -7,7 +7,7 @@ import sqlite3
 import sys
 from datetime import datetime, timezone
 
-# The id n becomes the UUID whose TypeID ends in the decimal digits of n.
+# An id n becomes the UUID whose TypeID ends in the decimal digits of n.
 FIRST_KEY = 0x01900000_0000_7000_8000_000000000000
 
 

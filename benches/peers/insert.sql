@@ -1,9 +1,9 @@
--- One book more, as createBook adds it, for pgbench: what the database alone can do with this table. Beside it, the
--- harness's own pgbench/W3.sql does the same with the reference table.
+-- Inserts one book as createBook does, for pgbench. This measures what the database alone can do with this table.
+-- The harness's own pgbench/W3.sql does the same with the reference table.
 --
 --     pgbench -n -M prepared -c 16 -j 1 -T 3 -f benches/peers/insert.sql DATABASE
 --
--- in a database to which copy-from-reference.sql has been applied, with this beside it:
+-- in a database to which copy-from-reference.sql was applied, and this statement:
 --
 --     CREATE TABLE o AS SELECT array_agg(id) AS own FROM (SELECT id FROM users ORDER BY id LIMIT 50) u;
 \set n random(1, 50)

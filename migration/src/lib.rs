@@ -1,7 +1,7 @@
-//! The tables of Bookshelf, step by step: the same on SQLite and PostgreSQL.
+//! The migrations of Bookshelf's tables, which are the same on SQLite and PostgreSQL.
 //!
-//! Instants are 64-bit integers, milliseconds since the Unix epoch; keys are UUIDv7; columns named
-//! `…_key` hold the folded text (NFKC, lower case) that uniqueness, order and search go by.
+//! Timestamps are 64-bit integers, in milliseconds since the Unix epoch. Ids are UUIDv7. Columns named
+//! `…_folded` hold the folded text (NFKC, lower case) for uniqueness, sorting and search.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -14,7 +14,7 @@ mod m0003_books;
 mod m0004_failed_logins;
 mod m0005_book_counts;
 
-/// Runs the steps in their order.
+/// Lists the migrations in their order.
 #[derive(Debug)]
 pub struct Migrator;
 
@@ -31,7 +31,7 @@ impl MigratorTrait for Migrator {
     }
 }
 
-/// A text column that orders by code point on both databases, whatever the locale of the cluster.
+/// A text column that sorts by code point on both databases, whatever the cluster's locale is.
 fn folded(manager: &SchemaManager, name: &'static str) -> ColumnDef {
     let mut column = ColumnDef::new(name);
     column.text();

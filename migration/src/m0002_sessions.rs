@@ -1,4 +1,4 @@
-//! Sign-ins and their refresh tokens.
+//! Sessions and their refresh tokens.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! Books, with an index for every order in which they are listed.
+//! Books, with one index for each sort order.
 
 use sea_orm_migration::prelude::*;
 
@@ -56,9 +56,9 @@ impl MigrationTrait for Migration {
         ] {
             manager.create_index(on_books(name).col(column).col("id").take()).await?;
         }
-        // Books without a rating come last both ways, so each way has a number of its own for them.
+        // Books without a rating come last in both directions, so each direction has its own value for them.
         for (name, when_unrated) in [("books_by_rating_desc", "0"), ("books_by_rating_asc", "6")] {
-            // sea-query writes no expression into an index of SQLite.
+            // sea-query cannot create an index on an expression for SQLite.
             let index = format!(
                 "CREATE INDEX {name} ON books (owner_id, coalesce(rating, {when_unrated}), id)"
             );
@@ -72,7 +72,7 @@ impl MigrationTrait for Migration {
     }
 }
 
-/// An index that starts with the owner, as every question about books does.
+/// An index whose first column is the owner, because every list of books is filtered by owner.
 fn on_books(name: &'static str) -> IndexCreateStatement {
     Index::create().name(name).table("books").col("owner_id").take()
 }

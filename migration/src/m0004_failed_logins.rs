@@ -1,4 +1,4 @@
-//! How many wrong passwords were given for an account of late.
+//! How many wrong passwords an account has had recently.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,4 +1,4 @@
-//! The number of books of each library, maintained by triggers, so that totals need no count.
+//! The number of books in each library, maintained by triggers, so that a total needs no `count(*)`.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
@@ -57,7 +57,7 @@ impl MigrationTrait for Migration {
             .take();
         let triggers: &[&str] = match manager.get_database_backend() {
             DbBackend::Postgres => {
-                // Leaves room on each page for the next version of a row, so that no index is updated.
+                // Leaves space on each page for the next row version, so that an update changes no index (HOT).
                 book_counts.extra("WITH (fillfactor = 50)");
                 &POSTGRES_TRIGGERS
             }
@@ -67,7 +67,7 @@ impl MigrationTrait for Migration {
             }
         };
         manager.create_table(book_counts).await?;
-        // Triggers first: creating them waits for concurrent inserts, so the counts stay right.
+        // Triggers first: creating them waits for concurrent inserts, so the counts stay correct.
         let db = manager.get_connection();
         for trigger in triggers {
             db.execute_unprepared(trigger).await?;

@@ -18,11 +18,11 @@ const ISSUER: &str = "bookshelf";
 const AUDIENCE: &str = "bookshelf";
 const TYPE: &str = "at+jwt";
 
-/// How far the clocks of two servers may be apart, in seconds, before one takes the tokens of the
-/// other for tokens of the future.
+/// Maximum clock difference between two instances, in seconds. Beyond it, one rejects the other's new
+/// tokens as not yet valid.
 const CLOCK_SKEW_SECS: i64 = 5;
 
-/// RFC 7519, section 4.1, and `sid`, the session (OpenID Connect Front-Channel Logout 1.0).
+/// The claims of RFC 7519, section 4.1, and `sid`, the session (OpenID Connect Front-Channel Logout 1.0).
 #[derive(Debug, Serialize, Deserialize)]
 struct Claims {
     iss: String,
@@ -35,26 +35,26 @@ struct Claims {
     jti: String,
 }
 
-/// Issues access tokens with the first secret and verifies them with any.
+/// Signs access tokens with the first secret and verifies them with all secrets.
 pub(crate) struct AccessTokens {
     header: Header,
     signing: EncodingKey,
     verifying: Vec<(String, DecodingKey)>,
     validation: Validation,
     ttl: Duration,
-    /// Tokens whose signature was verified a while ago: clients show the same one again and again, and the
-    /// secrets stay the same.
+    /// Cache of tokens whose signature has been verified. Clients send the same token many times, and the
+    /// secrets do not change.
     signed: Cache<Box<str>, VerifiedClaims>,
 }
 
-/// What a token says that we have signed.
+/// The claims of a token with a valid signature.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct VerifiedClaims {
     viewer: Viewer,
     not_before: i64,
 }
 
-/// How many tokens are remembered: some megabytes, when full.
+/// How many verified tokens are cached: a few megabytes when full.
 const TOKEN_CACHE_SIZE: usize = 10_000;
 
 impl AccessTokens {
@@ -70,7 +70,7 @@ impl AccessTokens {
         validation.set_issuer(&[ISSUER]);
         validation.set_audience(&[AUDIENCE]);
         validation.set_required_spec_claims(&["iss", "aud", "sub", "exp", "nbf"]);
-        // Ours, below, by the clock that was passed in.
+        // `verify` checks both, with the time that is passed in.
         validation.validate_exp = false;
         validation.validate_nbf = false;
         Ok(Self {
@@ -83,7 +83,7 @@ impl AccessTokens {
         })
     }
 
-    /// A token for this session, and when it expires.
+    /// A new token for this session, and its expiry time.
     pub(crate) fn issue(
         &self,
         user: UserId,
@@ -112,7 +112,7 @@ impl AccessTokens {
         (token, expires_at)
     }
 
-    /// Whom a token stands for. Whether the session still lives is not said here.
+    /// The viewer that a token identifies. Does not check whether the session is still alive.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, AuthFailure> {
         let VerifiedClaims { viewer, not_before } = match self.signed.get(token) {
             Some(signed) => signed,
@@ -131,7 +131,8 @@ impl AccessTokens {
         Ok(viewer)
     }
 
-    /// What a token says, whenever that holds; none if we have not signed it.
+    /// The claims of a token, whether expired or not; `None` if its signature, type or a required
+    /// claim is invalid.
     pub(crate) fn verify_signature(&self, token: &str) -> Option<VerifiedClaims> {
         let header = jsonwebtoken::decode_header(token).ok()?;
         if header.typ.as_deref() != Some(TYPE) {
@@ -151,13 +152,13 @@ impl std::fmt::Debug for AccessTokens {
     }
 }
 
-/// The token in an `Authorization` header (RFC 6750, section 2.1; the scheme in any case).
+/// The token in an `Authorization` header (RFC 6750, section 2.1). The scheme is case-insensitive.
 pub(super) fn bearer(authorization: &[u8]) -> Option<&str> {
     let (scheme, token) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
-/// Names a secret without giving it away: the first half of its SHA-256.
+/// Identifies a secret without revealing it: the first 8 bytes of its SHA-256, in hexadecimal.
 fn key_id(secret: &SecretString) -> String {
     let digest = Sha256::digest(secret.expose_secret().as_bytes());
     digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
@@ -187,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_until_it_expires() {
+    fn a_token_is_valid_until_it_expires() {
         let (tokens, viewer) = (tokens(&["0123456789abcdef0123456789abcdef"]), viewer());
         let (token, expires_at) = issue(&tokens, viewer);
         assert_eq!(expires_at, NOW + Duration::from_secs(900));
@@ -201,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn a_secret_can_be_rotated() {
+    fn signing_secrets_can_be_rotated() {
         let (old, new) =
             ("old-old-old-old-old-old-old-old-old", "new-new-new-new-new-new-new-new-new");
         let viewer = viewer();
@@ -211,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn a_changed_token_is_no_token() {
+    fn a_modified_token_is_rejected() {
         let tokens = tokens(&["0123456789abcdef0123456789abcdef"]);
         let (token, _) = issue(&tokens, viewer());
         for position in 0..token.len() - 1 {
@@ -223,7 +224,7 @@ mod tests {
     }
 
     #[test]
-    fn only_the_bearer_scheme_carries_a_token() {
+    fn only_the_bearer_scheme_is_accepted() {
         assert_eq!(bearer(b"Bearer abc"), Some("abc"));
         assert_eq!(bearer(b"bearer  abc "), Some("abc"));
         assert_eq!(bearer(b"Basic YTpi"), None);

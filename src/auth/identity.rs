@@ -5,14 +5,14 @@ use crate::id::{SessionId, UserId};
 use crate::store::books::Book;
 use crate::store::sessions::Session;
 
-/// Who is calling.
+/// The result of authenticating a request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Identity {
-    /// Nobody in particular.
+    /// The request has no token.
     Anonymous,
     User(Viewer),
-    /// A token came along that is good for nothing. Not an error until somebody needs a viewer:
-    /// clients send a stale token with `refreshToken` too.
+    /// The request has an invalid token. This is an error only for a field that needs a viewer:
+    /// clients may send an expired token with `refreshToken` too.
     Invalid(AuthFailure),
 }
 
@@ -25,7 +25,7 @@ pub(crate) enum AuthFailure {
     SessionEnded,
 }
 
-/// Somebody who is signed in, in one of their sessions.
+/// A signed-in user, with the session of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Viewer {
     pub(crate) user: UserId,
@@ -35,13 +35,13 @@ pub(crate) struct Viewer {
 }
 
 impl Viewer {
-    /// The one owner check: what is not the viewer's does not exist for them.
-    pub(crate) fn owns(&self, it: &impl Owned) -> bool {
-        it.owner() == self.user
+    /// The only owner check. Objects of other users are reported as not found.
+    pub(crate) fn owns(&self, object: &impl Owned) -> bool {
+        object.owner() == self.user
     }
 }
 
-/// What belongs to an account.
+/// An object that belongs to an account.
 pub(crate) trait Owned {
     fn owner(&self) -> UserId;
 }
@@ -58,7 +58,7 @@ impl Owned for Session {
     }
 }
 
-/// People own themselves.
+/// An account owns itself.
 impl Owned for UserId {
     fn owner(&self) -> UserId {
         *self

@@ -1,6 +1,6 @@
-//! bcrypt, on threads of its own: one per core, which give way to everything else, behind a queue
-//! with an end in which callers take turns. A storm of logins slows logins down and nothing else, and
-//! its own more than others'.
+//! Password hashing with bcrypt on dedicated threads: one per core, with a low priority. A bounded
+//! queue serves clients round-robin. A flood of logins slows down only logins, and those of the
+//! flooding client most.
 
 use std::num::NonZero;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -24,7 +24,7 @@ use queue::FairQueue;
 /// A password could not be hashed or verified.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum HashError {
-    /// Too many are waiting.
+    /// The queue is full.
     #[error("too many passwords are waiting to be hashed")]
     Busy,
     #[error("bcrypt: {0}")]
@@ -39,13 +39,13 @@ impl From<BcryptError> for HashError {
 
 type Job = Box<dyn FnOnce() + Send>;
 
-/// The threads, and their queue.
+/// The hashing threads and their queue.
 pub(crate) struct HashingPool {
     queue: Arc<FairQueue<Job>>,
     cost: u32,
 }
 
-/// Hashes and verifies passwords for one caller.
+/// Hashes and verifies passwords for one client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PasswordHasher<'a> {
     passwords: &'a HashingPool,
@@ -81,13 +81,13 @@ impl Drop for HashingPool {
 
 impl std::fmt::Debug for HashingPool {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Passwords").field("cost", &self.cost).finish_non_exhaustive()
+        f.debug_struct("HashingPool").field("cost", &self.cost).finish_non_exhaustive()
     }
 }
 
 impl PasswordHasher<'_> {
-    /// Checks a password that is to be set. How soon a guesser would try it takes a while to find
-    /// out, so that is found out here.
+    /// Validates a new password. Estimating its strength takes up to a quarter of a second, so it runs
+    /// on a hashing thread.
     pub(crate) async fn parse(
         &self,
         text: SecretString,
@@ -96,13 +96,14 @@ impl PasswordHasher<'_> {
         self.run(move || Password::parse(text.expose_secret(), &hints)).await
     }
 
-    /// The hash to keep of a password.
+    /// The bcrypt hash to store for a password.
     pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
         let cost = self.passwords.cost;
         Ok(self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??)
     }
 
-    /// Whether this is the user's password. Takes as long for nobody's and for impossible ones.
+    /// Whether this is the user's password. Unknown users and impossible passwords are verified against a
+    /// dummy hash, so the time is the same.
     pub(crate) async fn verify(
         &self,
         user: Option<&User>,
@@ -117,7 +118,8 @@ impl PasswordHasher<'_> {
         let verify = move || {
             let equal = bcrypt::verify(password, &hash)?;
             if !equal && hash.parse::<HashParts>()?.get_cost() < cost {
-                // A hash from before the cost was raised: no answer is quicker than nobody's.
+                // The stored hash has a lower cost: a wrong password must not fail faster than for an
+                // unknown user.
                 bcrypt::verify("", &dummy_hash(cost))?;
             }
             Ok::<_, BcryptError>(equal)
@@ -126,8 +128,8 @@ impl PasswordHasher<'_> {
         Ok(equal && right_if_equal)
     }
 
-    /// Another hash to keep of a password that was verified just now, if the one that is kept was
-    /// made at another cost.
+    /// A new hash of a password that was just verified; `None` if the stored hash already has the
+    /// configured cost.
     pub(crate) async fn rehash_if_outdated(
         &self,
         user: &User,
@@ -145,30 +147,31 @@ impl PasswordHasher<'_> {
         &self,
         work: impl FnOnce() -> T + Send + 'static,
     ) -> Result<T, HashError> {
-        let (answer, answered) = oneshot::channel();
+        let (sender, receiver) = oneshot::channel();
         let job: Job = Box::new(move || {
-            // Nobody may be waiting any more: a request that timed out, a client that left.
-            if !answer.is_closed() {
+            // Skip the work if the request has timed out or the client has disconnected.
+            if !sender.is_closed() {
                 let done = catch_unwind(AssertUnwindSafe(work));
-                let _ = answer.send(done.map_err(|_| HashError::Bcrypt("it panicked".to_owned())));
+                let panicked = |_| HashError::Bcrypt("the job panicked".to_owned());
+                let _ = sender.send(done.map_err(panicked));
             }
         });
         self.passwords.queue.push(self.caller, job).map_err(|queue::Full| HashError::Busy)?;
-        // Nobody answers where somebody else took its place.
-        answered.await.unwrap_or(Err(HashError::Busy))
+        // No result: the full queue dropped this job in favour of another client's.
+        receiver.await.unwrap_or(Err(HashError::Busy))
     }
 }
 
-/// Lowers the priority of this thread, to nice 9 on Linux: an eighth of a busy core is left for
-/// signing in, and the rest for everything else.
+/// Lowers the priority of this thread, to nice 9 on Linux: on a busy core, hashing gets about an eighth of
+/// the CPU time and everything else the rest.
 fn lower_thread_priority() {
     let priority = ThreadPriorityValue::try_from(25).map(ThreadPriority::Crossplatform);
     if priority.is_err() || priority.is_ok_and(|priority| priority.set_for_current().is_err()) {
-        tracing::debug!("hashing threads keep the usual priority");
+        tracing::debug!("could not lower the priority of a hashing thread");
     }
 }
 
-/// A hash of this cost that no password has: verifying it takes the time and says no.
+/// A hash with this cost that matches no password. Verification takes the usual time and fails.
 fn dummy_hash(cost: u32) -> String {
     format!("$2b${cost:02}$CCCCCCCCCCCCCCCCCCCCC.E5YPO9kmyuRGyh0XouQYb4YMJKvyOeW")
 }
@@ -178,7 +181,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn verifying_nobodys_hash_is_real_work() {
+    fn verifying_the_dummy_hash_is_real_work() {
         assert_eq!(
             dummy_hash(12).parse::<HashParts>().map(|parts| parts.get_cost()).ok(),
             Some(12)
@@ -187,24 +190,24 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_bcrypt_would_cut_or_end_early_is_never_the_password() {
+    async fn passwords_that_bcrypt_would_truncate_never_match() {
         let threads = HashingPool::new(10, 4).expect("threads");
         let passwords = threads.for_client(caller());
         let password = Password::parse("correct horse battery staple", &[]).expect("a password");
         let password_hash = passwords.hash(password).await.expect("a hash");
         let user = user_with(password_hash);
         let verify =
-            async |text: &str| passwords.verify(Some(&user), text).await.expect("an answer");
+            async |text: &str| passwords.verify(Some(&user), text).await.expect("a result");
         assert!(verify("correct horse battery staple").await);
         assert!(!verify("correct horse battery stapl").await);
         assert!(!verify("correct horse battery staple\0").await);
         assert!(!verify("correct horse battery staple\0correct horse battery staple").await);
         assert!(!verify("").await);
-        assert!(!passwords.verify(None, "correct horse battery staple").await.expect("an answer"));
+        assert!(!passwords.verify(None, "correct horse battery staple").await.expect("a result"));
     }
 
     #[tokio::test]
-    async fn a_full_queue_says_so_at_once() {
+    async fn a_full_queue_rejects_passwords_at_once() {
         let threads = HashingPool::new(10, 1).expect("threads");
         let passwords = threads.for_client(caller());
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
@@ -218,13 +221,13 @@ mod tests {
                 held.wait();
             }));
             assert!(futures_util::poll!(&mut work).is_pending());
-            started.recv().await.expect("a thread takes it");
+            started.recv().await.expect("a thread runs it");
             running.push(work);
         }
         let mut waiting = Box::pin(passwords.run(|| true));
         assert!(futures_util::poll!(&mut waiting).is_pending());
         assert!(matches!(passwords.run(|| true).await, Err(HashError::Busy)));
-        // Nobody's password takes its turn like everybody's.
+        // The password of an unknown user uses the same queue.
         assert!(matches!(passwords.verify(None, "any").await, Err(HashError::Busy)));
         assert!(matches!(passwords.verify(None, "\0").await, Err(HashError::Busy)));
         release.wait();

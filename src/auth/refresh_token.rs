@@ -1,4 +1,4 @@
-//! Refresh tokens: 256 random bits that mean nothing to anybody but the database.
+//! Refresh tokens: 256 random bits without content. The database maps their hash to a session.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::store::sessions::TokenHash;
 
-/// The text that a client keeps.
+/// The token as the client stores it.
 #[derive(Clone, Debug)]
 pub(crate) struct RefreshToken(SecretString);
 
@@ -19,7 +19,7 @@ impl RefreshToken {
         Self(BASE64_URL_SAFE_NO_PAD.encode(bytes).into())
     }
 
-    /// Takes what a client shows for a token; whether it is one, the database knows.
+    /// Wraps the text that a client presents. Only the database can check whether it is a valid token.
     pub(crate) fn shown(text: &str) -> Self {
         Self(text.into())
     }
@@ -28,7 +28,7 @@ impl RefreshToken {
         self.0.expose_secret()
     }
 
-    /// What the database keeps. The token has 256 random bits, so a plain hash protects it.
+    /// The hash that the database stores. A token has 256 random bits, so one round of SHA-256 suffices.
     pub(super) fn hash(&self) -> TokenHash {
         Sha256::digest(self.expose().as_bytes()).into()
     }

@@ -1,4 +1,4 @@
-//! The secrets of access tokens, as configured or as kept beside an SQLite file.
+//! The secrets that sign access tokens: configured, or generated and stored next to the SQLite file.
 
 use std::fs;
 use std::io::{self, ErrorKind, Write};
@@ -10,7 +10,7 @@ use secrecy::SecretString;
 
 use crate::config::JwtSecrets;
 
-/// Bytes of randomness in a secret that is made here; its text has two hexadecimal digits each.
+/// Random bytes of a generated secret. Its text has two hexadecimal digits for each byte.
 const RANDOM_BYTES: usize = 32;
 
 pub(super) fn load(secrets: &JwtSecrets) -> anyhow::Result<Vec<SecretString>> {
@@ -18,7 +18,7 @@ pub(super) fn load(secrets: &JwtSecrets) -> anyhow::Result<Vec<SecretString>> {
         JwtSecrets::Configured(secrets) => Ok(secrets.clone()),
         JwtSecrets::GeneratedFile(path) => {
             let secret =
-                load_or_make(path).with_context(|| format!("the secret in {}", path.display()))?;
+                load_or_make(path).with_context(|| format!("secret file {}", path.display()))?;
             Ok(vec![secret])
         }
     }
@@ -32,12 +32,12 @@ fn load_or_make(path: &Path) -> anyhow::Result<SecretString> {
     let text = text.trim();
     ensure!(
         text.len() >= RANDOM_BYTES,
-        "it is shorter than {RANDOM_BYTES} bytes; remove it to get a new one"
+        "shorter than {RANDOM_BYTES} bytes; delete the file to generate a new secret"
     );
     Ok(text.into())
 }
 
-/// Writes a new secret, whole or not at all; of two servers that start at once, the first wins.
+/// Writes a new secret atomically. If two instances start at the same time, both use the first one's.
 fn make(path: &Path) -> io::Result<()> {
     let mut bytes = [0; RANDOM_BYTES];
     rand::rng().fill_bytes(&mut bytes);

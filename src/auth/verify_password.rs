@@ -1,4 +1,4 @@
-//! Somebody gives a password: is it the right one? Guessers are slowed down, whoever they ask.
+//! Verification of passwords. Limits the number of guesses for each account, across all instances.
 
 use std::time::Duration;
 
@@ -9,21 +9,21 @@ use crate::store::StoreError;
 use crate::store::failed_logins::AccountHash;
 use crate::store::users::User;
 
-/// A password could not be looked at, or is not to be.
+/// A password was not verified.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum VerifyError {
     #[error(transparent)]
     Store(#[from] StoreError),
     #[error(transparent)]
     Hash(#[from] HashError),
-    /// Too many wrong ones were given of late.
+    /// Too many recent wrong passwords for this account.
     #[error("too many wrong passwords")]
     Throttled { wait: Duration },
 }
 
 impl Auth {
-    /// Whether this is the password of an account. An account that there is none of, by its
-    /// address, takes as long and fails as often.
+    /// Whether this is the password of the account with this email address. If there is no such
+    /// account, the check takes the same time and the same limits apply.
     pub(crate) async fn verify_password(
         &self,
         caller: ClientPrefix,
@@ -32,11 +32,11 @@ impl Auth {
         password: &str,
     ) -> Result<bool, VerifyError> {
         let hashing = self.passwords.for_client(caller);
-        let Some(most) = self.failed_logins else {
+        let Some(burst) = self.failed_logins else {
             return Ok(hashing.verify(user, password).await?);
         };
         let (failed, account) = (self.store.failed_logins(), AccountHash::of(email_folded));
-        if let Err(wait) = failed.try_acquire(account, most, self.clock.now()).await? {
+        if let Err(wait) = failed.try_acquire(account, burst, self.clock.now()).await? {
             return Err(VerifyError::Throttled { wait });
         }
         let right = hashing.verify(user, password).await;

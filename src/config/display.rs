@@ -1,4 +1,4 @@
-//! The configuration as people read it, without its secrets.
+//! Prints the configuration for people, without its secrets.
 
 use std::fmt;
 use std::path::Path;
@@ -15,11 +15,11 @@ impl fmt::Display for Config {
         writeln!(f, "DATABASE_URL={}", self.database)?;
         match self.database_pool_size {
             Some(size) => writeln!(f, "DATABASE_POOL_SIZE={size}")?,
-            None => writeln!(f, "DATABASE_POOL_SIZE=   # sized to the machine")?,
+            None => writeln!(f, "DATABASE_POOL_SIZE=   # default: four per core")?,
         }
         match &self.jwt_secrets {
             JwtSecrets::Configured(secrets) => {
-                writeln!(f, "JWT_SECRETS=…   # {} given", secrets.len())?;
+                writeln!(f, "JWT_SECRETS=…   # {} configured", secrets.len())?;
             }
             JwtSecrets::GeneratedFile(path) => {
                 writeln!(f, "JWT_SECRETS=   # in {}", path.display())?;
@@ -46,7 +46,7 @@ impl fmt::Display for Config {
     }
 }
 
-/// The URL; of PostgreSQL's only where it leads, since the rest may hold the password.
+/// The URL. For PostgreSQL only host, port and database, because the rest may contain the password.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
@@ -84,7 +84,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn no_password_is_shown() {
+    fn passwords_are_not_displayed() {
         for url in [
             "postgres://books:s3cr3t@db.example.org:5432/bookshelf",
             "postgres://books:s3cr3t@db.example.org:5432/bookshelf?password=s3cr3t",
@@ -98,7 +98,7 @@ mod tests {
     }
 
     #[test]
-    fn durations_are_shown_in_their_largest_unit() {
+    fn durations_are_displayed_in_their_largest_unit() {
         assert_eq!(DisplayDuration(Duration::from_secs(900)).to_string(), "15m");
         assert_eq!(DisplayDuration(Duration::from_secs(2_592_000)).to_string(), "30d");
         assert_eq!(DisplayDuration(Duration::from_secs(61)).to_string(), "61s");

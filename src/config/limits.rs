@@ -1,5 +1,5 @@
-//! What one request, one caller and the process as a whole may take: one struct, every field of which
-//! is a variable `LIMIT_…` and an option `--limit-…`.
+//! The limits of one request, one client and the process as a whole. Each field of the struct is a variable
+//! `LIMIT_…` and an option `--limit-…`.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 
 use super::parse::{duration, parse_positive_integer};
 
-/// Makes the struct, its defaults, and the list of its fields that the command line, the environment
-/// and `bookshelf config` go by.
+/// Defines the struct, its defaults and the list of its fields. The command line, the environment and
+/// `bookshelf config` use the list.
 macro_rules! limits {
     ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+) => {
-        /// What one request, one caller and the process may take.
+        /// The limits of one request, one client and the process.
         #[derive(Clone, Debug)]
         pub struct Limits {
             $($(#[doc = $doc])+ pub $name: $type,)+
@@ -25,7 +25,7 @@ macro_rules! limits {
         }
 
         impl Limits {
-            /// Every limit, to be read or set by its name.
+            /// Every limit, to read or set it by name.
             pub(super) fn fields_mut(&mut self) -> Vec<LimitField<'_>> {
                 vec![$(LimitField {
                     field: stringify!($name),
@@ -42,7 +42,7 @@ limits! {
     header_bytes: usize = 128 << 10,
     /// Bytes of a JSON request body.
     body_bytes: usize = 1 << 20,
-    /// Bytes of a multipart request, with all its files. They are kept in memory.
+    /// Bytes of a multipart request, including its files, which are kept in memory.
     upload_bytes: usize = 20 << 20,
     /// Files of a multipart request.
     upload_files: usize = 5,
@@ -55,16 +55,16 @@ limits! {
     operations: usize = 20,
     /// Fragments of a document.
     fragments: usize = 50,
-    /// Variables of a document's operations together.
+    /// Variables of all operations of a document together.
     variables: usize = 100,
     /// Directives of a document.
     directives: usize = 50,
-    /// Lists and objects within each other, in a literal or a type.
+    /// Nesting depth of lists and objects in a literal or a type.
     literal_nesting: usize = 32,
-    /// Selections of a document after its fragments are expanded. Guards the executor, which walks
-    /// every one of them, from documents whose fragments double at each level.
+    /// Selections of a document after its fragments are expanded. Protects the executor, which visits
+    /// each of them, from documents whose fragments double at each level.
     expanded_selections: u64 = 2_000,
-    /// Fields within fields. The introspection query of graphql-js, with every option on, has 15.
+    /// Nesting depth of fields. The introspection query of graphql-js, with every option on, has 15.
     depth: u64 = 15,
     /// Aliases of an operation after its fragments are expanded.
     aliases: u64 = 30,
@@ -75,62 +75,62 @@ limits! {
     /// Root fields of a mutation that take a password or a refresh token: `register`, `login`,
     /// `refreshToken` and `changePassword` together.
     auth_mutations: usize = 1,
-    /// Cost of an operation: 1 for a field, and a list costs its page size times its children.
+    /// Cost of an operation: a field costs 1, and a list its page size times the cost of its children.
     cost: u64 = 5_000,
-    /// Bytes of memory, about, for all the documents that are remembered, so that they need no
-    /// validation the second time.
+    /// Approximate bytes of memory for the cache of validated documents. Cached documents need no
+    /// validation.
     document_cache_bytes: usize = 16 << 20,
-    /// Errors in one answer.
+    /// Errors in one response.
     errors: usize = 20,
     /// Characters in the message of one error.
     error_message_chars: usize = 300,
 
-    /// Time for the head of a request to arrive, from its first byte or from the connection's
-    /// beginning.
+    /// Time for the head of a request to arrive, from its first byte or, on a new connection, from the
+    /// start of the connection.
     header_read_timeout: Duration = Duration::from_secs(10),
-    /// Time for a body to arrive.
+    /// Time for the body of a request to arrive.
     body_timeout: Duration = Duration::from_secs(30),
-    /// Time for one operation.
+    /// Time for one operation to run.
     operation_timeout: Duration = Duration::from_secs(10),
     /// Time for a connection to be idle between two requests.
     keep_alive_timeout: Duration = Duration::from_secs(60),
-    /// Time for every 64 KiB of an answer to be taken.
+    /// Time for the client to receive each 64 KiB of a response.
     write_timeout: Duration = Duration::from_secs(30),
-    /// Time for open requests to end after SIGTERM or SIGINT.
+    /// Time for open requests to complete after SIGTERM or SIGINT.
     shutdown_timeout: Duration = Duration::from_secs(20),
 
-    /// Connections at once. More are answered with 503 and closed.
+    /// Concurrent connections. Further connections get a response with status 503 and are closed.
     max_connections: usize = 4_096,
-    /// Connections at once of one address, or one /64 of IPv6. More are answered with 429 and
-    /// closed. Trusted proxies have no such limit.
+    /// Concurrent connections of one IPv4 address or IPv6 /64. Further connections get a response with
+    /// status 429 and are closed. Trusted proxies have no such limit.
     connections_per_client: usize = 256,
-    /// Queries and mutations that run at once. More are answered with `SERVICE_UNAVAILABLE`.
+    /// Queries and mutations that run at once. Further ones are rejected with `SERVICE_UNAVAILABLE`.
     concurrent_operations: usize = 512,
-    /// Passwords that may wait for a free core before the answer is `SERVICE_UNAVAILABLE`.
+    /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
     password_queue: usize = 64,
 
     /// Time from the handshake of a WebSocket to its `connection_init`.
     websocket_init_timeout: Duration = Duration::from_secs(5),
-    /// Bytes of one message over WebSocket.
+    /// Bytes of one WebSocket message.
     websocket_message_bytes: usize = 64 << 10,
-    /// Operations at once on one WebSocket.
+    /// Concurrent operations on one WebSocket.
     websocket_operations: usize = 50,
-    /// Connections by `WebSocket` at once of one address, or one /64 of IPv6.
+    /// Concurrent WebSocket connections of one IPv4 address or IPv6 /64.
     websockets_per_client: usize = 50,
 
-    /// `login` and `refreshToken` of one address in a minute, all of them at once if need be.
+    /// Calls of `login` and `refreshToken` from one address per minute. All may come at once.
     sign_ins_per_minute: u32 = 20,
-    /// `register` of one address in a minute.
+    /// Calls of `register` from one address per minute.
     registrations_per_minute: u32 = 10,
-    /// Wrong passwords for one account, over all copies of the server, until only one a minute may
-    /// be tried.
+    /// Wrong passwords for one account, counted over all instances. After that, one attempt per minute is
+    /// allowed.
     failed_login_burst: u32 = 10,
-    /// Cost of all operations in a minute, of a viewer, or of an address while nobody is signed in.
-    /// An address also pays for the tokens of each document that the server does not know yet.
+    /// Cost of all operations per minute, of a viewer or, for anonymous clients, of an address. An address
+    /// is also charged for the tokens of each document that is not cached yet.
     cost_per_minute: u32 = 100_000,
 }
 
-/// One of the limits.
+/// One limit, with its name, help text and value.
 pub(super) struct LimitField<'a> {
     field: &'static str,
     help: &'static str,
@@ -138,18 +138,18 @@ pub(super) struct LimitField<'a> {
 }
 
 impl LimitField<'_> {
-    /// `LIMIT_BODY_BYTES`.
+    /// The name of the variable, such as `LIMIT_BODY_BYTES`.
     pub(super) fn variable(&self) -> String {
         format!("LIMIT_{}", self.field.to_uppercase())
     }
 
-    /// `limit-body-bytes`.
+    /// The name of the option, such as `limit-body-bytes`.
     fn option(&self) -> String {
         format!("limit-{}", self.field.replace('_', "-"))
     }
 }
 
-/// What can be a limit.
+/// A type of value that a limit can have.
 pub(super) trait LimitValue {
     fn set(&mut self, text: &str) -> Result<(), String>;
     fn shown(&self) -> String;
@@ -183,12 +183,12 @@ impl LimitValue for Duration {
     }
 }
 
-/// The limits as they were typed: those of them that were.
+/// The limits that were given, as text, each with its index in `Limits::fields_mut`.
 #[derive(Clone, Debug, Default)]
 pub(super) struct LimitArgs(Vec<(usize, String)>);
 
 impl LimitArgs {
-    /// Sets what was typed, and tells `wrong` of what is not allowed.
+    /// Sets the given limits. Calls `wrong` with each invalid variable, its value and what is allowed.
     pub(super) fn resolve(self, mut wrong: impl FnMut(String, String, String)) -> Limits {
         let mut limits = Limits::default();
         let mut each = limits.fields_mut();

@@ -1,4 +1,4 @@
-//! From options and variables, all of them texts, to a [`Config`] whose values are checked.
+//! Parses command line options and environment variables into a checked [`Config`].
 
 use std::path::PathBuf;
 
@@ -12,10 +12,10 @@ use super::parse::{
 };
 use super::{Config, ConfigError, Database};
 
-/// Reads `.env` in the working directory into the environment; what is set already stays.
+/// Reads `.env` in the working directory into the environment. Variables that are already set are kept.
 ///
 /// # Errors
-/// Says what is wrong with the file. A missing file is no error.
+/// If the file cannot be read or parsed. A missing file is not an error.
 pub fn read_dotenv() -> Result<(), String> {
     match dotenvy::from_path(".env") {
         Err(error) if !error.not_found() => Err(format!(".env: {error}")),
@@ -23,7 +23,7 @@ pub fn read_dotenv() -> Result<(), String> {
     }
 }
 
-/// Every setting as it was typed.
+/// Every setting as text, before it is checked.
 #[derive(Args, Clone, Debug, Default)]
 pub struct Options {
     /// Address and port to accept connections on
@@ -36,7 +36,7 @@ pub struct Options {
     )]
     listen: String,
 
-    /// Where the data is kept: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`
+    /// Database that stores the data: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`
     #[arg(
         long,
         env = "DATABASE_URL",
@@ -47,13 +47,13 @@ pub struct Options {
     )]
     database_url: SecretString,
 
-    /// Connections to PostgreSQL for single statements, and the most, beside those, for what takes several;
-    /// with SQLite, readers for searches [default: sized to the machine]
+    /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
+    /// transactions. SQLite: number of read connections for searches [default: four per core]
     #[arg(long, env = "DATABASE_POOL_SIZE", value_name = "NUMBER", global = true)]
     database_pool_size: Option<String>,
 
     /// Secrets of access tokens, separated by commas, each at least 32 bytes; the first signs, all
-    /// verify [default with SQLite: made at first start and kept beside the database]
+    /// verify [default with SQLite: generated at first start in a file next to the database]
     #[arg(
         long,
         env = "JWT_SECRETS",
@@ -63,7 +63,7 @@ pub struct Options {
     )]
     jwt_secrets: Option<SecretString>,
 
-    /// How long an access token is good for: 900s, 15m, 1h …
+    /// Lifetime of an access token: 900s, 15m, 1h …
     #[arg(
         long,
         env = "ACCESS_TOKEN_TTL",
@@ -73,7 +73,7 @@ pub struct Options {
     )]
     access_token_ttl: String,
 
-    /// How long a refresh token is good for: 12h, 30d …
+    /// Lifetime of a refresh token: 12h, 30d …
     #[arg(
         long,
         env = "REFRESH_TOKEN_TTL",
@@ -83,19 +83,20 @@ pub struct Options {
     )]
     refresh_token_ttl: String,
 
-    /// bcrypt's cost, from 10 to 16; one more takes twice the time
+    /// bcrypt cost, from 10 to 16; each increment doubles the time
     #[arg(long, env = "BCRYPT_COST", value_name = "NUMBER", global = true, default_value = "12")]
     bcrypt_cost: String,
 
-    /// Origins whose pages may call from a browser, separated by commas [default: none]
+    /// Origins whose pages may send requests from a browser, separated by commas [default: none]
     #[arg(long, env = "CORS_ORIGINS", value_name = "ORIGIN,…", global = true)]
     cors_origins: Option<String>,
 
-    /// Addresses and networks whose X-Forwarded-For is believed, separated by commas [default: none]
+    /// Addresses and networks of proxies whose X-Forwarded-For is trusted, separated by commas
+    /// [default: none]
     #[arg(long, env = "TRUSTED_PROXIES", value_name = "NETWORK,…", global = true)]
     trusted_proxies: Option<String>,
 
-    /// Whether callers may do only so much in a minute: on or off
+    /// Whether the limits per minute apply to clients: on or off
     #[arg(long, env = "RATE_LIMITS", value_name = "SWITCH", global = true, default_value = "on")]
     rate_limits: String,
 
@@ -103,16 +104,16 @@ pub struct Options {
     #[arg(long, env = "GRAPHIQL", value_name = "SWITCH", global = true, default_value = "on")]
     graphiql: String,
 
-    /// Whether the schema may be asked for: on or off
+    /// Whether clients can read the schema: on or off
     #[arg(long, env = "INTROSPECTION", value_name = "SWITCH", global = true, default_value = "on")]
     introspection: String,
 
-    /// JSON file of documents by their ids, outside of which nothing is run [default: none]
+    /// JSON file of trusted documents by id; other documents are rejected [default: none]
     #[arg(long, env = "TRUSTED_DOCUMENTS", value_name = "FILE", global = true)]
     trusted_documents: Option<String>,
 
-    /// Whether an answer without data has the status of its error for clients of plain
-    /// application/json too: on or off
+    /// Whether a response without data has the status of its error also for clients that accept only plain
+    /// application/json: on or off
     #[arg(
         long,
         env = "STRICT_STATUS",
@@ -122,11 +123,11 @@ pub struct Options {
     )]
     strict_status: String,
 
-    /// How log lines are written: json or pretty [default: pretty on a terminal, else json]
+    /// Format of log lines: json or pretty [default: pretty on a terminal, otherwise json]
     #[arg(long, env = "LOG_FORMAT", value_name = "FORMAT", global = true)]
     log_format: Option<String>,
 
-    /// Which log lines are written, such as warn or bookshelf=debug,info
+    /// Filter of log lines, such as warn or bookshelf=debug,info
     #[arg(long, env = "RUST_LOG", value_name = "FILTER", global = true, default_value = "info")]
     rust_log: String,
 
@@ -135,10 +136,10 @@ pub struct Options {
 }
 
 impl Options {
-    /// Checks every value.
+    /// Parses and checks every value.
     ///
     /// # Errors
-    /// All that is wrong, together.
+    /// All invalid values, not only the first.
     pub fn resolve(self) -> Result<Config, Vec<ConfigError>> {
         let mut wrong = ConfigErrors(Vec::new());
         let listen = wrong.parse_or_record("LISTEN", &self.listen, address);
@@ -159,7 +160,7 @@ impl Options {
             (None, Some(Database::Sqlite(path))) => Some(generated_secret_path(path)),
             (None, Some(Database::Postgres(_))) => {
                 wrong.parse_or_record_secret("JWT_SECRETS", "", |_| {
-                    Err(format!("with PostgreSQL it must hold at least {JWT_SECRET_BYTES} bytes"))
+                    Err(format!("PostgreSQL requires at least {JWT_SECRET_BYTES} bytes"))
                 })
             }
             (None, None) => None,
@@ -170,7 +171,7 @@ impl Options {
             wrong.parse_or_record("REFRESH_TOKEN_TTL", &self.refresh_token_ttl, |text| {
                 duration(text).and_then(|ttl| match access_token_ttl {
                     Some(access) if ttl < access => {
-                        Err("it must be at least as long as ACCESS_TOKEN_TTL".to_owned())
+                        Err("expected at least ACCESS_TOKEN_TTL".to_owned())
                     }
                     _ => Ok(ttl),
                 })
@@ -220,7 +221,7 @@ impl Options {
     }
 }
 
-/// Collects what is wrong, so that all of it can be said at once.
+/// Collects all invalid values, so that they are reported together.
 struct ConfigErrors(Vec<ConfigError>);
 
 impl ConfigErrors {
@@ -277,22 +278,19 @@ mod tests {
         assert!(
             matches!(config.database, Database::Sqlite(path) if path == Path::new("/srv/books.db"))
         );
-        let JwtSecrets::GeneratedFile(secret) = config.jwt_secrets else { panic!("given") };
+        let JwtSecrets::GeneratedFile(secret) = config.jwt_secrets else { panic!("configured") };
         assert_eq!(secret, Path::new("/srv/books.jwt-secret"));
     }
 
     #[test]
-    fn postgres_wants_a_secret() {
+    fn postgres_requires_a_configured_secret() {
         let wrong =
             resolved(&["--database-url", "postgres://localhost/books"]).expect_err("no secret");
-        assert_eq!(
-            wrong,
-            ["JWT_SECRETS is not allowed: with PostgreSQL it must hold at least 32 bytes"]
-        );
+        assert_eq!(wrong, ["invalid JWT_SECRETS: PostgreSQL requires at least 32 bytes"]);
     }
 
     #[test]
-    fn everything_wrong_is_said_at_once_and_no_secret_is_repeated() {
+    fn all_invalid_options_are_reported_together_without_secrets() {
         let wrong = resolved(&[
             "--listen",
             "8000",
@@ -315,19 +313,19 @@ mod tests {
             "--limit-body-timeout",
             "forever",
         ])
-        .expect_err("all wrong")
+        .expect_err("all invalid")
         .join("\n");
         for named in [
-            "LISTEN=8000 ",
-            "DATABASE_URL ",
-            "JWT_SECRETS ",
-            "ACCESS_TOKEN_TTL=15 minutes ",
-            "BCRYPT_COST=9 ",
-            "CORS_ORIGINS=* ",
-            "GRAPHIQL=yes ",
-            "TRUSTED_PROXIES=127.0.0.1,proxy.example.org ",
-            "LIMIT_DEPTH=0 ",
-            "LIMIT_BODY_TIMEOUT=forever ",
+            "LISTEN=8000: ",
+            "DATABASE_URL: ",
+            "JWT_SECRETS: ",
+            "ACCESS_TOKEN_TTL=15 minutes: ",
+            "BCRYPT_COST=9: ",
+            "CORS_ORIGINS=*: ",
+            "GRAPHIQL=yes: ",
+            "TRUSTED_PROXIES=127.0.0.1,proxy.example.org: ",
+            "LIMIT_DEPTH=0: ",
+            "LIMIT_BODY_TIMEOUT=forever: ",
         ] {
             assert!(wrong.contains(named), "{named} in {wrong}");
         }
@@ -335,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn every_limit_has_an_option() {
+    fn limit_options_override_the_defaults() {
         let config = resolved(&["--limit-body-bytes", "5", "--limit-keep-alive-timeout", "2m"]);
         let limits = config.expect("a configuration").limits;
         assert_eq!(limits.body_bytes, 5);
@@ -344,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn a_session_outlives_its_access_tokens() {
+    fn a_refresh_token_ttl_below_the_access_token_ttl_is_rejected() {
         let wrong = resolved(&["--access-token-ttl", "2h", "--refresh-token-ttl", "1h"])
             .expect_err("shorter");
         assert_eq!(wrong.len(), 1);

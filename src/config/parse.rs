@@ -1,4 +1,4 @@
-//! What each setting may hold: a value, or what is allowed instead.
+//! Parses the value of each setting. The error is a text that describes the allowed values.
 
 use std::io::IsTerminal;
 use std::net::{IpAddr, SocketAddr};
@@ -12,11 +12,11 @@ use secrecy::SecretString;
 
 use super::{Database, JwtSecrets, LogFormat};
 
-/// The shortest secret that HS256 may be used with, in bytes (RFC 7518, section 3.2).
+/// The minimum length of a secret for HS256, in bytes (RFC 7518, section 3.2).
 pub(super) const JWT_SECRET_BYTES: usize = 32;
 
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    text.parse().map_err(|_| "it takes an address and a port, such as 127.0.0.1:8000".to_owned())
+    text.parse().map_err(|_| "expected an address and a port, such as 127.0.0.1:8000".to_owned())
 }
 
 pub(super) fn database(url: &str) -> Result<Database, String> {
@@ -24,20 +24,19 @@ pub(super) fn database(url: &str) -> Result<Database, String> {
         return match url.parse::<PgConnectOptions>() {
             Ok(_) => Ok(Database::Postgres(url.into())),
             Err(_) => Err(
-                "it is no URL; a character such as # or / in the password is written %23 or %2F"
+                "not a valid URL; escape characters such as # or / in the password as %23 or %2F"
                     .into(),
             ),
         };
     }
     match url.strip_prefix("sqlite:") {
         Some(path) if path.contains(":memory:") || path.contains('?') => {
-            Err("an SQLite database is a file, without parameters: sqlite://data/bookshelf.db"
-                .into())
+            Err("expected a file without parameters, such as sqlite://data/bookshelf.db".into())
         }
         Some(path) if !path.trim_start_matches('/').is_empty() => {
             Ok(Database::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
         }
-        _ => Err("it takes sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
+        _ => Err("expected sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
     }
 }
 
@@ -48,16 +47,16 @@ pub(super) fn pool_size(text: &str) -> Result<Option<NonZeroU32>, String> {
     parse_positive_integer(text).map(NonZeroU32::new)
 }
 
-/// From 1 on.
+/// Parses an integer from 1 on.
 pub(super) fn parse_positive_integer<T: TryFrom<u32>>(text: &str) -> Result<T, String> {
     let number = text.parse::<NonZeroU32>().ok().map(NonZeroU32::get);
     let number = number.and_then(|number| number.try_into().ok());
-    number.ok_or_else(|| format!("it takes a whole number from 1 to {}", u32::MAX))
+    number.ok_or_else(|| format!("expected an integer from 1 to {}", u32::MAX))
 }
 
-/// Addresses and networks.
+/// Parses addresses and networks, separated by commas.
 pub(super) fn parse_trusted_proxies(text: &str) -> Result<Vec<IpNet>, String> {
-    const EXPECTED: &str = "it takes addresses and networks such as 127.0.0.1 or 10.0.0.0/8, \
+    const EXPECTED: &str = "expected addresses and networks such as 127.0.0.1 or 10.0.0.0/8, \
                            separated by commas";
     let networks = text.split(',').map(str::trim).filter(|network| !network.is_empty());
     networks
@@ -72,20 +71,20 @@ pub(super) fn parse_jwt_secrets(text: &str) -> Result<JwtSecrets, String> {
     let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
     if secrets.iter().any(|secret| secret.len() < JWT_SECRET_BYTES) {
         return Err(format!(
-            "each of its secrets, separated by commas, has at least {JWT_SECRET_BYTES} bytes"
+            "expected secrets of at least {JWT_SECRET_BYTES} bytes each, separated by commas"
         ));
     }
     Ok(JwtSecrets::Configured(secrets.into_iter().map(SecretString::from).collect()))
 }
 
-/// `data/bookshelf.db` has its secret in `data/bookshelf.jwt-secret`.
+/// The file of the secret: `data/bookshelf.jwt-secret` for the database `data/bookshelf.db`.
 pub(super) fn generated_secret_path(database: &Path) -> JwtSecrets {
     JwtSecrets::GeneratedFile(database.with_extension("jwt-secret"))
 }
 
 pub(super) fn duration(text: &str) -> Result<Duration, String> {
     const EXPECTED: &str =
-        "it takes a whole number and its unit, such as 900s, 15m, 12h or 30d, up to 3650d";
+        "expected an integer and a unit, such as 900s, 15m, 12h or 30d, up to 3650d";
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or(EXPECTED)?);
     let seconds = match unit {
         "s" => 1,
@@ -104,7 +103,7 @@ pub(super) fn duration(text: &str) -> Result<Duration, String> {
 pub(super) fn bcrypt_cost(text: &str) -> Result<u32, String> {
     match text.parse() {
         Ok(cost @ 10..=16) => Ok(cost),
-        _ => Err("it takes a whole number from 10 to 16".to_owned()),
+        _ => Err("expected an integer from 10 to 16".to_owned()),
     }
 }
 
@@ -119,7 +118,7 @@ pub(super) fn origins(text: &str) -> Result<Vec<String>, String> {
                 {
                     Ok(origin.to_ascii_lowercase())
                 }
-                _ => Err("it takes origins such as https://books.example.org, separated by commas"
+                _ => Err("expected origins such as https://books.example.org, separated by commas"
                     .to_owned()),
             }
         })
@@ -130,7 +129,7 @@ pub(super) fn parse_on_off(text: &str) -> Result<bool, String> {
     match text {
         "on" => Ok(true),
         "off" => Ok(false),
-        _ => Err("it takes on or off".to_owned()),
+        _ => Err("expected on or off".to_owned()),
     }
 }
 
@@ -139,7 +138,7 @@ pub(super) fn log_format(text: &str) -> Result<LogFormat, String> {
         "" if std::io::stdout().is_terminal() => Ok(LogFormat::Pretty),
         "" | "json" => Ok(LogFormat::Json),
         "pretty" => Ok(LogFormat::Pretty),
-        _ => Err("it takes json or pretty".to_owned()),
+        _ => Err("expected json or pretty".to_owned()),
     }
 }
 
@@ -147,7 +146,7 @@ pub(super) fn log_filter(text: &str) -> Result<String, String> {
     match text.parse::<tracing_subscriber::EnvFilter>() {
         Ok(_) => Ok(text.to_owned()),
         Err(_) => {
-            Err("it takes levels and targets such as warn or bookshelf=debug,info".to_owned())
+            Err("expected levels and targets such as warn or bookshelf=debug,info".to_owned())
         }
     }
 }
@@ -157,7 +156,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn durations_have_a_unit_and_an_end() {
+    fn durations_require_a_unit_and_have_a_maximum() {
         assert_eq!(duration("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(duration("30d"), Ok(Duration::from_secs(2_592_000)));
         for wrong in ["", "15", "m", "0s", "-1m", "1.5h", "3651d", "99999999999999999999d", "15m "]

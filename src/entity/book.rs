@@ -12,21 +12,21 @@ pub struct Model {
     pub(crate) id: BookId,
     pub(crate) owner_id: UserId,
     pub(crate) title: String,
-    /// Folded, for order and search.
+    /// Folded title, for sorting and search.
     pub(crate) title_folded: String,
     pub(crate) author: String,
-    /// Folded, for order and search.
+    /// Folded author, for sorting and search.
     pub(crate) author_folded: String,
     /// ISBN-13, 13 digits; unique per owner.
     pub(crate) isbn: Option<String>,
     /// 1 to 5.
     pub(crate) rating: Option<i16>,
     pub(crate) notes: Option<String>,
-    /// Folded, for search.
+    /// Folded notes, for search.
     pub(crate) notes_folded: Option<String>,
-    /// Chosen by the client that created it; unique per owner.
+    /// Chosen by the client that created the book; unique per owner.
     pub(crate) idempotency_key: Option<String>,
-    /// Starts at 1 and grows by one with every change.
+    /// Starts at 1 and increases by one with every change.
     pub(crate) version: i32,
     pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,

@@ -1,5 +1,4 @@
-//! Wrong passwords of late: one row per account that somebody tried, whether there is such an account
-//! or not.
+//! Recent wrong passwords: one row per email address that was tried, whether it has an account or not.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,7 +10,7 @@ pub struct Model {
     /// SHA-256 of the folded email address.
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) account_hash: Vec<u8>,
-    /// When the last of them is forgotten, if no more come: each takes a minute.
+    /// When all of them have expired, if no more follow: each adds one minute.
     pub(crate) resets_at: Timestamp,
 }
 

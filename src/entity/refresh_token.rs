@@ -1,4 +1,4 @@
-//! Refresh tokens: one row per token that was given out, as long as its session lives.
+//! Refresh tokens: one row per issued token, for as long as its session exists.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,12 +8,12 @@ use crate::id::SessionId;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "refresh_tokens")]
 pub struct Model {
-    /// SHA-256 of the token; the token itself is kept nowhere.
+    /// SHA-256 of the token; the token itself is not stored.
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) token_hash: Vec<u8>,
     pub(crate) session_id: SessionId,
     pub(crate) created_at: Timestamp,
-    /// Its first use; null while it is unused.
+    /// Time of its first use; null while it is unused.
     pub(crate) used_at: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
 }

@@ -1,4 +1,4 @@
-//! Sign-ins: one row from the moment somebody signs in until the session ends.
+//! Sessions: one row from sign-in until the session ends.
 
 use sea_orm::entity::prelude::*;
 
@@ -11,12 +11,12 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: SessionId,
     pub(crate) user_id: UserId,
-    /// What the client called itself when it signed in.
+    /// The `User-Agent` of the client that signed in.
     pub(crate) user_agent: Option<String>,
     pub(crate) created_at: Timestamp,
-    /// The last sign-in or refresh.
+    /// Time of the sign-in or of the latest refresh.
     pub(crate) last_used_at: Timestamp,
-    /// When its youngest refresh token expires.
+    /// When its newest refresh token expires.
     pub(crate) expires_at: Timestamp,
 }
 

@@ -12,13 +12,13 @@ pub struct Model {
     pub(crate) id: UserId,
     /// As typed.
     pub(crate) username: String,
-    /// Folded; unique.
+    /// Folded username; unique.
     pub(crate) username_folded: String,
     /// As typed.
     pub(crate) email: String,
-    /// Folded; unique.
+    /// Folded email address; unique.
     pub(crate) email_folded: String,
-    /// bcrypt, in its usual `$2b$…` form.
+    /// bcrypt hash, in the usual `$2b$…` format.
     pub(crate) password_hash: String,
     pub(crate) created_at: Timestamp,
 }

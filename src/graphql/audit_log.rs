@@ -1,24 +1,23 @@
-//! What those who watch over accounts want to know: who signed in, who failed to, whose session ended.
-//! Structured events for their eyes, with the address they came from and without any secret (OWASP
-//! ASVS 5.0, chapter 16).
+//! Security events of accounts: sign-ins, failed sign-ins, ended sessions. They are structured log events
+//! with the address of the client and without secrets (OWASP ASVS 5.0, chapter 16).
 
 use async_graphql::Context;
 
 use super::context::ContextExt;
 use crate::id::{SessionId, UserId};
 
-/// What happened.
+/// A security event of an account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum SecurityEvent {
     Registered,
     SignedIn,
-    /// A wrong password, or one for an account that does not exist.
+    /// A sign-in with a wrong password, or for an account that does not exist.
     SignInFailed,
-    /// A wrong password given by somebody who is signed in.
+    /// A wrong password from a user who is signed in.
     PasswordRefused,
-    /// Too many wrong passwords of late: this one was not looked at.
+    /// Too many wrong passwords recently: this one was not verified.
     SignInThrottled,
-    /// A refresh token was used again too late: it is taken for stolen, and its session has ended.
+    /// A refresh token was reused after the grace period. It counts as stolen, and its session was ended.
     RefreshTokenReused,
     PasswordChanged,
     EmailChanged,
@@ -54,7 +53,7 @@ impl SecurityEvent {
         )
     }
 
-    /// Logs it.
+    /// Logs the event: a suspicious one as a warning, any other as information.
     pub(super) fn log(self, ctx: &Context<'_>, user: Option<UserId>, session: Option<SessionId>) {
         macro_rules! event {
             ($level:ident) => {

@@ -19,7 +19,7 @@ pub(super) struct BookPage {
     rows: Vec<Book>,
     page: i32,
     per_page: i32,
-    /// Known if it was to be told.
+    /// Number of books on all pages; `None` if neither `total` nor `pages` was selected.
     total: Option<u64>,
 }
 
@@ -35,11 +35,11 @@ impl BookPage {
         let limit = parse_page_size(per_page, "perPage")? as u64;
         let Some(pages_before) = u64::try_from(page).ok().and_then(|page| page.checked_sub(1))
         else {
-            return Err(ApiError::bad_input("page starts at 1."));
+            return Err(ApiError::bad_input("page must be at least 1."));
         };
-        let (wanted, books) = (ctx.look_ahead(), ctx.store().books());
+        let (selected, books) = (ctx.look_ahead(), ctx.store().books());
         let rows = books.page(&list, pages_before * limit, limit);
-        let (rows, total) = if ["total", "pages"].iter().any(|it| wanted.field(it).exists()) {
+        let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
             let (rows, total) = try_join!(rows, books.count(&list))?;
             (rows, Some(total))
         } else {
@@ -60,27 +60,27 @@ impl BookPage {
 /// A numbered page of a list of books, for tables.
 #[Object]
 impl BookPage {
-    /// The books of this page; none on a page past the end.
+    /// The books of this page; empty if the page is past the end of the list.
     async fn items(&self) -> JsonList<'_, Book, Book> {
         JsonList { rows: &self.rows, object: |book| book }
     }
 
-    /// Books that match the filter, on all pages; counted only when asked for.
+    /// Number of books that match the filter, on all pages. Costs a query only if it is selected.
     async fn total(&self, ctx: &Context<'_>) -> Result<i32> {
         self.count(ctx).await
     }
 
-    /// The number of this page, from 1.
+    /// Number of this page, starting at 1.
     async fn page(&self) -> i32 {
         self.page
     }
 
-    /// Books on a full page.
+    /// Maximum number of books on a page.
     async fn per_page(&self) -> i32 {
         self.per_page
     }
 
-    /// How many pages there are; 0 when no book matches.
+    /// Number of pages; 0 if no book matches the filter.
     async fn pages(&self, ctx: &Context<'_>) -> Result<i32> {
         let total = self.count(ctx).await?;
         Ok(total / self.per_page + i32::from(total % self.per_page > 0))

@@ -16,10 +16,10 @@ use crate::store::books;
 use crate::store::books::{BookList, BookProjection, KeysetPosition, Relative};
 use crate::store::page::{End, HasMore, Page, PageRequest};
 
-/// How many elements a list gives when nobody says.
+/// The page size if the client requests none.
 pub(super) const DEFAULT_PAGE_SIZE: i32 = 20;
 
-/// How many elements a list gives at most.
+/// The maximum page size.
 pub(super) const MAX_PAGE_SIZE: usize = 100;
 
 /// The arguments of a connection.
@@ -35,7 +35,7 @@ impl ConnectionArgs {
     fn slice(&self, order: books::BookOrder) -> Result<PageRequest<KeysetPosition>> {
         let (end, size, name) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
-                return Err(ApiError::bad_input("Give first or last, not both."));
+                return Err(ApiError::bad_input("Use either first or last, not both."));
             }
             (None, Some(last)) => (End::Back, last, "last"),
             (first, None) => (End::Front, first.unwrap_or(DEFAULT_PAGE_SIZE), "first"),
@@ -43,7 +43,7 @@ impl ConnectionArgs {
         let position = |cursor: &Option<String>, name: &str| match cursor {
             None => Ok(None),
             Some(cursor) => cursor::decode(order, cursor).map(Some).ok_or_else(|| {
-                ApiError::bad_input(format!("The cursor in {name} was not made for this list."))
+                ApiError::bad_input(format!("The cursor in {name} is not valid for this list."))
             }),
         };
         Ok(PageRequest {
@@ -58,7 +58,7 @@ impl ConnectionArgs {
 pub(super) fn parse_page_size(size: i32, name: &str) -> Result<usize> {
     match usize::try_from(size) {
         Ok(size @ 1..=MAX_PAGE_SIZE) => Ok(size),
-        _ => Err(ApiError::bad_input(format!("{name} goes from 1 to {MAX_PAGE_SIZE}."))),
+        _ => Err(ApiError::bad_input(format!("{name} must be from 1 to {MAX_PAGE_SIZE}."))),
     }
 }
 
@@ -71,19 +71,19 @@ pub(super) fn book_list(
     Ok(BookList { owner, filter, order: order.unwrap_or_default().into() })
 }
 
-/// A part of a list of books.
+/// A page of a list of books.
 #[derive(Debug)]
 pub(super) struct BookConnection {
     list: BookList,
     slice: PageRequest<KeysetPosition>,
     edges: Vec<BookEdge>,
     more: bool,
-    /// Known if it was to be told.
+    /// Number of books in the list; `None` if `totalCount` was not selected.
     total: Option<u64>,
 }
 
 impl BookConnection {
-    /// Asks for what the selected fields need, at once.
+    /// Reads what the selected fields need in one call of the store.
     pub(super) async fn load(
         ctx: &Context<'_>,
         owner: UserId,
@@ -130,20 +130,20 @@ impl BookConnection {
     }
 }
 
-/// A part of a list of books, with cursors to go on from.
+/// A page of a list of books, with cursors for the next and the previous page.
 #[Object]
 impl BookConnection {
-    /// The books of this part, each with its cursor.
+    /// The books of this page, each with its cursor.
     async fn edges(&self) -> JsonList<'_, BookEdge, BookEdge> {
         JsonList { rows: &self.edges, object: |edge| edge }
     }
 
-    /// The books of this part.
+    /// The books of this page.
     async fn nodes(&self) -> JsonList<'_, BookEdge, Book> {
         JsonList { rows: &self.edges, object: |edge| &edge.node }
     }
 
-    /// Where this part lies in the list.
+    /// The cursors of this page, and whether more books follow or precede it.
     async fn page_info(&self) -> PageInfo<'_> {
         PageInfo {
             start_cursor: self.edges.first().map(BookEdge::cursor),
@@ -152,7 +152,7 @@ impl BookConnection {
         }
     }
 
-    /// Books that match the filter, in all parts of the list; counted only when asked for.
+    /// Number of books that match the filter, on all pages. Costs a query only if it is selected.
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         match self.total {
             Some(total) => Ok(saturating_i32(total)),
@@ -161,7 +161,7 @@ impl BookConnection {
     }
 }
 
-/// A number of books, as GraphQL has numbers.
+/// A count as a GraphQL `Int`; larger counts become 2,147,483,647.
 pub(super) fn saturating_i32(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
@@ -185,8 +185,8 @@ impl BookEdge {
 /// A book in a list, with its cursor.
 #[Object]
 impl BookEdge {
-    /// The place of this book in the list, for `after` and `before`. Opaque, and good for lists of
-    /// the same order only.
+    /// The position of this book in the list, for `after` and `before`. Opaque; valid only for lists
+    /// with the same order.
     #[graphql(name = "cursor")]
     async fn its_cursor(&self) -> String {
         self.cursor()
@@ -198,7 +198,7 @@ impl BookEdge {
     }
 }
 
-/// A field of an edge that is written as it is.
+/// A field of an edge that can be written without a resolver.
 pub(super) enum BookEdgeField {
     Cursor,
     Node(FieldPlan<Book>),
@@ -236,13 +236,13 @@ impl DirectJson for BookEdge {
     }
 }
 
-/// Where a part of a list lies in it.
+/// The position of a page in its list.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
 pub(super) struct PageInfo<'a> {
-    /// The cursor of the first element; null when there is none.
+    /// The cursor of the first element; null if the page is empty.
     start_cursor: Option<String>,
-    /// The cursor of the last element; null when there is none.
+    /// The cursor of the last element; null if the page is empty.
     end_cursor: Option<String>,
     #[graphql(skip)]
     connection: &'a BookConnection,
@@ -250,13 +250,13 @@ pub(super) struct PageInfo<'a> {
 
 #[ComplexObject]
 impl PageInfo<'_> {
-    /// Whether the list goes on after this part.
+    /// Whether more elements follow this page.
     async fn has_next_page(&self, ctx: &Context<'_>) -> Result<bool> {
         let BookConnection { slice, more, .. } = self.connection;
         self.connection.resolve_has_more(ctx, slice.next(*more)).await
     }
 
-    /// Whether the list has something before this part.
+    /// Whether elements precede this page.
     async fn has_previous_page(&self, ctx: &Context<'_>) -> Result<bool> {
         let BookConnection { slice, more, .. } = self.connection;
         self.connection.resolve_has_more(ctx, slice.previous(*more)).await

@@ -1,4 +1,4 @@
-//! What a request carries, and the doors through which resolvers reach it.
+//! The context of a request, and the accessors through which resolvers use it.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,36 +16,36 @@ use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
 use crate::store::Store;
 
-/// One request. Its loaders live as long as it does, so nothing is shared between two viewers.
+/// The context of one request. Its loaders live as long as the request, so viewers share no data.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
     services: Arc<Services>,
     identity: Identity,
     loaders: Loaders,
     client: Arc<ClientInfo>,
-    /// What the operation costs.
+    /// Cost of the operation, in cost units.
     cost: u64,
     request_id: Arc<str>,
 }
 
-/// The program that sent the request.
+/// The client that sent the request.
 #[derive(Debug)]
 pub(crate) struct ClientInfo {
-    /// Where it is.
+    /// Its IP address.
     pub(crate) address: ClientIp,
-    /// What it calls itself.
+    /// Its `User-Agent` header.
     pub(crate) user_agent: Option<String>,
-    /// Whether its refresh tokens travel in a cookie.
+    /// Whether it receives its refresh tokens in a cookie.
     pub(crate) cookie_mode: bool,
-    /// The refresh token in its cookie.
+    /// The refresh token from its cookie.
     pub(crate) cookie: Option<RefreshToken>,
-    /// Whether it wants to know what its operations cost.
+    /// Whether responses report the cost of the operation.
     pub(crate) wants_cost_report: bool,
-    /// What the answer does to its cookie.
+    /// How the response changes its cookie.
     change: Mutex<Option<CookieUpdate>>,
 }
 
-/// What an answer does to the cookie with the refresh token.
+/// How a response changes the cookie with the refresh token.
 #[derive(Clone, Debug)]
 pub(crate) enum CookieUpdate {
     Set { token: RefreshToken, expires_at: Timestamp },
@@ -53,7 +53,7 @@ pub(crate) enum CookieUpdate {
 }
 
 impl ClientInfo {
-    /// A program of which nothing is known but where it is.
+    /// A client of which only the IP address is known.
     pub(crate) fn at(address: ClientIp) -> Self {
         Self {
             address,
@@ -69,7 +69,7 @@ impl ClientInfo {
         *self.change.lock().unwrap_or_else(PoisonError::into_inner) = Some(change);
     }
 
-    /// What the answer does to the cookie, to be asked once it is complete.
+    /// Takes the change of the cookie. To be called when the response is complete.
     pub(crate) fn cookie_change(&self) -> Option<CookieUpdate> {
         self.change.lock().unwrap_or_else(PoisonError::into_inner).take()
     }
@@ -88,9 +88,9 @@ impl RequestContext {
     }
 }
 
-/// The doors. Resolvers use these and never ask the context for data by its type.
+/// The accessors. Resolvers use these and never read context data by its type.
 pub(super) trait ContextExt<'a> {
-    /// Who is calling; an error where nobody is signed in.
+    /// The viewer; an error if the client is not authenticated.
     fn viewer(&self) -> Result<Viewer>;
     fn identity(&self) -> Identity;
     fn store(&self) -> &'a Store;
@@ -99,13 +99,13 @@ pub(super) trait ContextExt<'a> {
     fn client(&self) -> &'a ClientInfo;
     /// Hashes and verifies passwords.
     fn passwords(&self) -> PasswordHasher<'a>;
-    /// Names the request in log lines.
+    /// Identifies the request in log lines.
     fn request_id(&self) -> &'a str;
-    /// Waits until the caller may have one more answer to this operation, and charges for it.
+    /// Waits until the rate limit allows another response of this operation, and charges for it.
     async fn charge_event(&self);
-    /// The present instant.
+    /// The current time.
     fn now(&self) -> Timestamp;
-    /// An identifier that nobody has yet.
+    /// A new, unique id.
     fn new_id<Id: From<uuid::Uuid>>(&self) -> Id;
 }
 
@@ -165,7 +165,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
 
 #[expect(
     clippy::disallowed_methods,
-    reason = "this is what the doors lead to; every request has one"
+    reason = "the accessors read the context here; every request has one"
 )]
 fn request<'a>(ctx: &Context<'a>) -> &'a RequestContext {
     ctx.data_unchecked::<RequestContext>()

@@ -1,7 +1,7 @@
-//! Cursors: a place in a list, as a text that means nothing to clients.
+//! Cursors: positions in a list, as texts that are opaque to clients.
 //!
-//! Inside is the order, the sort key and the id. A forged one leads nowhere that `after` could not
-//! lead anyway, since every list is its owner's, so it is not signed; but it must be well formed.
+//! A cursor contains the order, the sort key and the id. It is not signed: a list contains only books of
+//! its owner, so a forged cursor gives access to nothing else. But a cursor must be well formed.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::clock::Timestamp;
 use crate::store::books::{BookOrder, BookOrderField, Direction, KeysetPosition, SortKey};
 
-/// The longest cursor that is looked at: a folded title of full length and its id.
+/// Maximum length of a cursor that is decoded: a folded title of maximum length and an id.
 const MAX_CURSOR_BYTES: usize = 2_048;
 
 pub(super) fn encode(order: BookOrder, position: &KeysetPosition) -> String {
@@ -25,8 +25,7 @@ pub(super) fn encode(order: BookOrder, position: &KeysetPosition) -> String {
     BASE64_URL_SAFE_NO_PAD.encode(bytes)
 }
 
-/// The place that a cursor of this order stands for; none for a cursor of another order, and for
-/// what is no cursor.
+/// The position of a cursor of this order; `None` if the cursor is malformed or belongs to another order.
 pub(super) fn decode(order: BookOrder, cursor: &str) -> Option<KeysetPosition> {
     if cursor.len() > MAX_CURSOR_BYTES {
         return None;
@@ -53,7 +52,7 @@ pub(super) fn decode(order: BookOrder, cursor: &str) -> Option<KeysetPosition> {
     Some(KeysetPosition { key, id: Uuid::from_bytes(*id).into() })
 }
 
-/// One byte that names the order, and the version of this format with it.
+/// One byte for the order and for the version of this format.
 fn tag(order: BookOrder) -> u8 {
     let field = match order.field {
         BookOrderField::CreatedAt => 0,
@@ -84,7 +83,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn a_cursor_reads_back_in_its_own_order_only(
+        fn a_cursor_decodes_only_in_its_own_order(
             millis: i64,
             text in "[^\\x00]{0,200}",
             rating in 0i32..=6,

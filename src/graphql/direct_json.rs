@@ -1,8 +1,8 @@
-//! Objects, and lists of them, that have all that is asked of them at hand: they are written as JSON in one
-//! loop, where async-graphql would make a future for each field of each, and a tree of values of their answers.
+//! Writes objects, and lists of objects, as JSON in one loop if all selected fields are in memory.
+//! async-graphql would create a future for each field of each object, and a tree of response values.
 //!
-//! What is written is a [`Value::Binary`], which has no other use in this schema: [`to_json`] takes it for
-//! the JSON that it is.
+//! The JSON is a [`Value::Binary`], which has no other use in this schema: [`to_json`] copies its bytes to
+//! the response unchanged.
 
 use std::borrow::Cow;
 use std::fmt::Display;
@@ -17,18 +17,18 @@ use serde_json::ser::{Formatter, Serializer};
 
 use super::failing_field;
 
-/// An object with fields that are a matter of looking: nothing is asked for, and nothing can fail.
+/// An object with fields that can be written without I/O and without errors.
 pub(super) trait DirectJson: OutputType + 'static {
-    /// What all elements of a list have in common.
+    /// The data that all elements of a list share.
     type Shared: Send + Sync;
 
-    /// What it has in common with the others.
+    /// The data that this element shares with the others.
     fn common(&self) -> Self::Shared;
 
     /// A field that can be written.
     type Field: Send + Sync;
 
-    /// Looks at a selected field, once for all objects; none if it has to be resolved for each.
+    /// Plans a selected field once for all objects. `None` if each object has to resolve it.
     fn field(
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
@@ -39,29 +39,29 @@ pub(super) trait DirectJson: OutputType + 'static {
     fn write(&self, field: &Self::Field, json: &mut Vec<u8>);
 }
 
-/// The fields to write of each object.
+/// The fields to write for each object.
 pub(super) struct FieldPlan<T: DirectJson>(Vec<PlannedField<T>>);
 
 struct PlannedField<T: DirectJson> {
-    /// The field's name in the answer, as JSON, with what stands between it and its neighbours.
+    /// The response key as JSON, with the separators before and after it.
     name: Vec<u8>,
     field: FieldSource<T>,
 }
 
 enum FieldSource<T: DirectJson> {
     PerObject(T::Field),
-    /// The same for each element.
+    /// The same value for each element.
     Constant(Vec<u8>),
 }
 
 impl<T: DirectJson> FieldPlan<T> {
-    /// None if some of the selected fields have to be resolved.
+    /// `None` if each object has to resolve one of the selected fields.
     pub(super) async fn of(ctx: &ContextSelectionSet<'_>, common: &T::Shared) -> Option<Self> {
-        // A field that fails does so for each object, with the path of each.
+        // A field that fails adds an error for each object, with the path of that object.
         if failing_field::any_in(&ctx.item.node) {
             return None;
         }
-        // An object type selects fields only, each response key once (`document::convert`).
+        // On an object type, only fields are selected, each response key once (`document::convert`).
         let mut fields = Vec::with_capacity(ctx.item.node.items.len());
         for selection in &ctx.item.node.items {
             let Selection::Field(field) = &selection.node else { return None };
@@ -91,14 +91,14 @@ impl<T: DirectJson> FieldPlan<T> {
             json.extend_from_slice(name);
             match field {
                 FieldSource::PerObject(field) => object.write(field, json),
-                FieldSource::Constant(fixed) => json.extend_from_slice(fixed),
+                FieldSource::Constant(value) => json.extend_from_slice(value),
             }
         }
         json.push(b'}');
     }
 }
 
-/// A list of objects, each of which is part of a row.
+/// A list of objects, each taken from one row.
 pub(super) struct JsonList<'a, R, T: DirectJson> {
     pub(super) rows: &'a [R],
     pub(super) object: fn(&R) -> &T,
@@ -132,8 +132,8 @@ impl<R: Sync, T: DirectJson> OutputType for JsonList<'_, R, T> {
             json.push(b']');
             return Ok(Value::Binary(json.into()));
         }
-        // As async-graphql resolves a list, but that puts the path of the element in the place of the path
-        // of the field within it that an error has (8.0.0-rc.5, `resolve_list`).
+        // Like async-graphql's `resolve_list` (8.0.0-rc.5), but keeps the path of an error in a field below an
+        // element. async-graphql overwrites it with the path of the element.
         let elements = self.rows.iter().map(self.object).enumerate().map(|(index, element)| {
             let ctx = ctx.with_index(index);
             async move {
@@ -147,7 +147,7 @@ impl<R: Sync, T: DirectJson> OutputType for JsonList<'_, R, T> {
     }
 }
 
-/// An object by itself.
+/// A single object.
 #[derive(Debug)]
 pub(super) struct JsonObject<T>(pub(super) T);
 
@@ -174,34 +174,34 @@ impl<T: DirectJson> OutputType for JsonObject<T> {
     }
 }
 
-/// How much an object usually takes, in bytes.
+/// Typical size of an object as JSON, in bytes.
 const ESTIMATED_OBJECT_BYTES: usize = 512;
 
-/// An answer as JSON.
-pub(super) fn to_json(answer: &impl Serialize) -> String {
+/// Serialises a response as JSON.
+pub(super) fn to_json(response: &impl Serialize) -> String {
     let mut json = Vec::with_capacity(1_024);
-    write_json(answer, &mut json);
-    #[expect(clippy::expect_used, reason = "all that is written comes out of strings")]
+    write_json(response, &mut json);
+    #[expect(clippy::expect_used, reason = "all written bytes come from strings")]
     String::from_utf8(json).expect("JSON is UTF-8")
 }
 
-/// Adds a value as JSON.
+/// Appends a value as JSON.
 pub(super) fn write_json(value: &(impl Serialize + ?Sized), json: &mut Vec<u8>) {
     let written = value.serialize(&mut Serializer::with_formatter(json, RawBytesFormatter));
     #[expect(
         clippy::expect_used,
-        reason = "a value of GraphQL is one of JSON, and memory takes it"
+        reason = "GraphQL values are JSON values, and writing to memory cannot fail"
     )]
-    written.expect("an answer is JSON");
+    written.expect("a response is JSON");
 }
 
-/// Adds, as a JSON string, a text that has nothing to escape: an id or a time.
+/// Appends a text as a JSON string. The text must not need escapes: an id, a time or a cursor.
 pub(super) fn write_text(text: impl Display, json: &mut Vec<u8>) {
-    // Memory takes it.
+    // Writing to memory cannot fail.
     let _ = write!(json, "\"{text}\"");
 }
 
-/// Writes JSON without white space, and bytes as the JSON that they are.
+/// Writes JSON without white space. Byte arrays contain JSON and are written unchanged.
 struct RawBytesFormatter;
 
 impl Formatter for RawBytesFormatter {

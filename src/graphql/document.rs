@@ -1,5 +1,5 @@
-//! Documents: each is parsed, guarded and validated once, and known by the hash of its text from
-//! then on, whatever transport it comes by.
+//! Documents. Each is parsed, checked against the limits and validated once, and then cached by the hash of
+//! its text, for all transports.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -46,29 +46,29 @@ use trusted_documents::TrustedDocuments;
 pub(crate) use uploads::Upload;
 use variables::{VariableDefinitions, VariableValues};
 
-/// What a client asks for, on any transport.
+/// A GraphQL request, on any transport.
 #[derive(Default)]
 pub(crate) struct GraphqlRequest {
     /// The text of the document.
     pub(crate) query: Option<String>,
-    /// Names a document that the server knows: its SHA-256 in hexadecimal digits, or its id in the
-    /// list of trusted documents, with or without `sha256:` in front.
+    /// Identifies a document that the server knows: its SHA-256 in hexadecimal digits, or its id in the
+    /// list of trusted documents. The prefix `sha256:` is optional.
     pub(crate) document_id: Option<String>,
-    /// Which of its operations to run.
+    /// The name of the operation to execute.
     pub(crate) operation_name: Option<String>,
     pub(crate) variables: Map<String, Value>,
     pub(crate) uploads: Vec<Upload>,
-    /// Whether it came in a way in which nothing may be changed.
+    /// Whether the transport forbids mutations, as GET does.
     pub(crate) read_only: bool,
 }
 
-/// The name of a source, as apollo-compiler wants one. Nobody sees it.
+/// The name of a source, which apollo-compiler requires. Clients never see it.
 const SOURCE: &str = "document";
 
 /// SHA-256 of a document's text.
 type DocumentHash = [u8; 32];
 
-/// The documents that may be run.
+/// Finds, validates and caches documents.
 #[derive(Debug)]
 pub(crate) struct Documents {
     schema: Valid<Schema>,
@@ -85,8 +85,8 @@ pub(super) struct Document {
     hash: DocumentHash,
     /// Estimated size in memory.
     bytes: usize,
-    /// What its operations are converted from for each request, if the shape of one depends on
-    /// variables.
+    /// The source from which operations are converted for each request. `None` if the shape of no operation
+    /// depends on variables.
     typed: Option<executable::ExecutableDocument>,
     operations: Vec<Operation>,
 }
@@ -94,35 +94,35 @@ pub(super) struct Document {
 /// An operation of a valid document.
 #[derive(Debug)]
 struct Operation {
-    its: execute::OperationInfo,
+    info: execute::OperationInfo,
     variables: VariableDefinitions,
     cost: Cost,
     attempts: AuthAttempts,
-    /// As it is executed. None if that depends on the variables of the request.
+    /// The operation as it is executed. `None` if that depends on the variables of the request.
     executable: Option<ExecutableDocument>,
 }
 
 /// An operation that may be executed, with its variables.
 pub(crate) struct PreparedOperation {
     document: Arc<Document>,
-    /// Its place among the document's.
+    /// Its index in the document's operations.
     operation: usize,
     executable: ExecutableDocument,
     variables: Variables,
     cost: u64,
-    /// The files for which variables stand, by the number in these.
+    /// The uploaded files. A variable refers to a file by its index.
     files: Vec<UploadValue>,
 }
 
-/// Estimated size in memory of a token of a document that is kept as apollo-compiler has it, in bytes: 155
+/// Estimated size in memory of one token of a document that is kept in apollo-compiler's form, in bytes: 155
 /// were measured for a list of books with a condition.
 const BYTES_PER_TOKEN: usize = 160;
 
 impl Documents {
-    /// For a schema in the Schema Definition Language.
+    /// Creates the documents of a schema in the Schema Definition Language.
     ///
     /// # Errors
-    /// If that schema, or a document of the list at `trusted`, is not valid.
+    /// If the schema, or a document in the list at `trusted`, is invalid, or the list cannot be read.
     pub(crate) fn new(
         sdl: &str,
         introspection: bool,
@@ -144,9 +144,9 @@ impl Documents {
         Ok(documents)
     }
 
-    /// Finds the document and the operation that a request means, and checks its variables and what
-    /// it costs with them. `charge` is told how many tokens there are to read in a document that was
-    /// not known, and may refuse.
+    /// Finds the document and the operation of a request, coerces its variables and checks its cost.
+    /// `charge` is called before a document that is not cached is parsed. It receives the number of tokens
+    /// and may reject the request.
     pub(super) fn find(
         &self,
         request: GraphqlRequest,
@@ -155,9 +155,9 @@ impl Documents {
         let document =
             self.document(request.query.as_deref(), request.document_id.as_deref(), charge)?;
         let operation = document.find(request.operation_name.as_deref()).map_err(only)?;
-        let Operation { its, variables, cost, .. } = &document.operations[operation];
-        if request.read_only && its.kind == OperationType::Mutation {
-            let message = "Send mutations by POST.";
+        let Operation { info, variables, cost, .. } = &document.operations[operation];
+        if request.read_only && info.kind == OperationType::Mutation {
+            let message = "Mutations must be sent by POST.";
             return Err(only(server_error(ErrorCode::MethodNotAllowed, message)));
         }
         let mut values = normalize_integers(request.variables);
@@ -166,8 +166,8 @@ impl Documents {
         let cost = cost.with(&variables);
         if cost > self.limits.cost {
             let message = format!(
-                "The operation costs {cost}: 1 for each field, and a list costs its page size times \
-                 its children. {} is the most.",
+                "The operation costs {cost}, and the maximum is {}. Each field costs 1, and a list \
+                 costs its page size times its children.",
                 self.limits.cost
             );
             return Err(only(server_error(ErrorCode::QueryTooComplex, message)));
@@ -196,20 +196,20 @@ impl Documents {
                 Some(document) if hash.is_none_or(|hash| hash == document.hash) => Ok(document),
                 Some(_) => refused(ErrorCode::BadRequest, HASH_MISMATCH),
                 None => {
-                    let message = "Only documents on this server's list are run.";
+                    let message = "This server executes only trusted documents.";
                     refused(ErrorCode::DocumentNotTrusted, message)
                 }
             };
         }
-        let shown = id.and_then(parse_hash);
+        let id_hash = id.and_then(parse_hash);
         let Some((text, hash)) = text.zip(hash) else {
             // The message is part of the protocol: clients send the text next.
-            return shown.and_then(|hash| self.known.get(&hash)).map_or_else(
+            return id_hash.and_then(|hash| self.known.get(&hash)).map_or_else(
                 || refused(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound"),
                 Ok,
             );
         };
-        if id.is_some() && shown != Some(hash) {
+        if id.is_some() && id_hash != Some(hash) {
             return refused(ErrorCode::BadRequest, HASH_MISMATCH);
         }
         if let Some(known) = self.known.get(&hash) {
@@ -220,19 +220,21 @@ impl Documents {
         Ok(document)
     }
 
-    /// Parses the document, guards against what would cost too much to look at, and validates it.
+    /// Parses a document, rejects it if validation would cost too much, and validates it.
     fn prepare(
         &self,
         text: &str,
         charge: impl FnOnce(usize) -> Result<(), ApiError>,
     ) -> Result<Document, Vec<ServerError>> {
         if text.len() > self.limits.document_bytes {
-            let message = format!("A document has at most {} bytes.", self.limits.document_bytes);
+            let message =
+                format!("A document can have at most {} bytes.", self.limits.document_bytes);
             return Err(only(server_error(ErrorCode::PayloadTooLarge, message)));
         }
         let tokens = syntax::count_tokens(text, self.limits.document_tokens);
         if tokens > self.limits.document_tokens {
-            let message = format!("A document has at most {} tokens.", self.limits.document_tokens);
+            let message =
+                format!("A document can have at most {} tokens.", self.limits.document_tokens);
             return Err(only(server_error(ErrorCode::TooManyTokens, message)));
         }
         charge(tokens).map_err(|failure| only(failure.into_server_error()))?;
@@ -240,27 +242,27 @@ impl Documents {
         limits::check(text, &parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
         if !self.introspection && uses_introspection(&valid) {
-            let message = "This server does not tell its schema.";
+            let message = "Introspection is disabled.";
             return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
         }
         let positions = LineIndex::new(text);
         let operations = parsed.definitions.iter().filter_map(|definition| {
             let Definition::OperationDefinition(operation) = definition else { return None };
             let name = operation.name.as_ref().map(ToString::to_string);
-            let its = valid.operations.get(name.as_deref()).ok()?;
+            let valid_operation = valid.operations.get(name.as_deref()).ok()?;
             let converter = Converter {
                 schema: &self.schema,
                 document: &valid,
-                operation: its,
+                operation: valid_operation,
                 positions: &positions,
                 variables: VariableValues::unknown(),
             };
             Some(Operation {
-                cost: Cost::new(&valid, its),
+                cost: Cost::new(&valid, valid_operation),
                 attempts: AuthAttempts::of(&parsed, operation),
-                variables: VariableDefinitions::new(its, &operation.variables),
+                variables: VariableDefinitions::new(valid_operation, &operation.variables),
                 executable: converter.convert(),
-                its: execute::OperationInfo {
+                info: execute::OperationInfo {
                     kind: convert::kind(operation.operation_type),
                     name: name.map(Into::into),
                 },
@@ -278,7 +280,7 @@ impl Documents {
     }
 }
 
-const HASH_MISMATCH: &str = "The hash is not that of the document.";
+const HASH_MISMATCH: &str = "The hash does not match the document.";
 
 impl Document {
     /// Section 6.1 of the GraphQL specification: `GetOperation`.
@@ -286,8 +288,8 @@ impl Document {
         let refused = |message| Err(server_error(ErrorCode::OperationResolutionFailure, message));
         match (name, self.operations.len()) {
             (Some(name), _) => {
-                let its = |operation: &Operation| operation.its.name.as_deref() == Some(name);
-                let found = self.operations.iter().position(its);
+                let has_name = |operation: &Operation| operation.info.name.as_deref() == Some(name);
+                let found = self.operations.iter().position(has_name);
                 found.map_or_else(
                     || refused("The document has no operation with this operationName."),
                     Ok,
@@ -295,13 +297,13 @@ impl Document {
             }
             (None, 0) => refused("The document has no operation."),
             (None, 1) => Ok(0),
-            (None, _) => refused("operationName must say which of the operations to run."),
+            (None, _) => refused("operationName is required: the document has several operations."),
         }
     }
 }
 
 impl Document {
-    /// An operation as it is executed with these variables.
+    /// An operation in the form in which it is executed with these variables.
     fn executable(
         &self,
         index: usize,
@@ -314,7 +316,7 @@ impl Document {
         }
         let document = self.typed.as_ref();
         let found = document.and_then(|document| {
-            let operation = document.operations.get(operation.its.name.as_deref()).ok()?;
+            let operation = document.operations.get(operation.info.name.as_deref()).ok()?;
             let converter = Converter {
                 schema,
                 document,
@@ -326,7 +328,7 @@ impl Document {
         });
         #[expect(
             clippy::expect_used,
-            reason = "such a document is kept, and the variables are known"
+            reason = "the source of such a document is kept, and the variables are known"
         )]
         found.expect("an operation that can be converted")
     }
@@ -334,7 +336,7 @@ impl Document {
 
 impl PreparedOperation {
     pub(crate) fn operation(&self) -> execute::OperationInfo {
-        self.document.operations[self.operation].its.clone()
+        self.document.operations[self.operation].info.clone()
     }
 
     pub(super) fn cost(&self) -> u64 {
@@ -345,7 +347,7 @@ impl PreparedOperation {
         self.document.operations[self.operation].attempts
     }
 
-    /// The operation as async-graphql takes it.
+    /// The operation as a request for async-graphql.
     pub(super) fn into_request(self) -> async_graphql::Request {
         let mut request = async_graphql::Request::new("").variables(self.variables);
         request.uploads = self.files;
@@ -368,12 +370,12 @@ fn hash(text: &str) -> DocumentHash {
     Sha256::digest(text).into()
 }
 
-/// An id without the prefix that names how it was made.
+/// An id without the prefix that names its hash function.
 fn strip_sha256_prefix(id: &str) -> &str {
     id.strip_prefix("sha256:").unwrap_or(id)
 }
 
-/// 64 hexadecimal digits.
+/// Parses 64 hexadecimal digits, after an optional prefix `sha256:`.
 fn parse_hash(id: &str) -> Option<DocumentHash> {
     let digits = strip_sha256_prefix(id).as_bytes();
     let mut hash = DocumentHash::default();
@@ -387,12 +389,12 @@ fn parse_hash(id: &str) -> Option<DocumentHash> {
     Some(hash)
 }
 
-/// JSON knows one kind of number: `1.0` is 1, wherever it stands.
+/// JSON has one type of number: `1.0` becomes the integer 1, at any depth.
 fn normalize_integers(variables: Map<String, Value>) -> Map<String, Value> {
     fn normalize(value: Value) -> Value {
         match value {
             Value::Number(number) if number.is_f64() => match number.as_f64() {
-                #[expect(clippy::cast_possible_truncation, reason = "it is whole and small enough")]
+                #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^53")]
                 Some(float) if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
                     Value::from(float as i64)
                 }

@@ -1,4 +1,4 @@
-//! A schema of whatever types, ready to execute.
+//! A schema that can be executed, without its root types as type parameters.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use futures_util::stream::BoxStream;
 
 use super::failing_field::FailDirective;
 
-/// A schema without its types: the one of the contract, or one that tests made.
+/// A schema without type parameters: the schema of this server, or one that a test provides.
 #[derive(Clone)]
 pub struct DynSchema {
     sdl: Arc<str>,
@@ -39,7 +39,7 @@ where
 }
 
 impl DynSchema {
-    /// Builds a schema of these roots. Documents are validated before they come to it.
+    /// Builds a schema with these root types. Documents must be validated before they are executed.
     pub fn new<Q, M, S>(query: Q, mutation: M, subscription: S) -> Self
     where
         Q: ObjectType + 'static,
@@ -65,7 +65,7 @@ impl DynSchema {
         self.schema.execute(request).await
     }
 
-    /// The answers to a subscription, one for each event.
+    /// The responses of a subscription, one for each event.
     pub(super) fn subscribe(&self, request: Request) -> BoxStream<'static, Response> {
         self.schema.subscribe(request)
     }

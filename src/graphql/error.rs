@@ -1,4 +1,4 @@
-//! Every error that is not for a form: its code, and the one door through which it leaves.
+//! Errors that a form cannot show: their codes, and the function that finalises them in every response.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -12,12 +12,12 @@ use crate::auth::verify_password::VerifyError;
 use crate::config::Limits;
 use crate::store::StoreError;
 
-/// What resolvers of fields that are never null give.
+/// The result of a resolver of a non-null field.
 pub(super) type Result<T, E = ApiError> = std::result::Result<T, E>;
 
-/// What resolvers of nullable fields give. An error inside makes this one field null, as section
-/// 6.4.4 of the GraphQL specification asks; async-graphql takes an error around the option for one
-/// of the parent (<https://github.com/async-graphql/async-graphql/issues/1272>).
+/// The result of a resolver of a nullable field. An error inside the option makes only this field null, as
+/// section 6.4.4 of the GraphQL specification requires. async-graphql treats an error outside of the option
+/// as an error of the parent (<https://github.com/async-graphql/async-graphql/issues/1272>).
 pub(super) type Nullable<T> = Option<Result<T>>;
 
 /// The codes in `extensions.code`.
@@ -77,10 +77,10 @@ impl ErrorCode {
         }
     }
 
-    /// The HTTP status of an answer that has nothing but this error.
+    /// The HTTP status of a response that contains only this error.
     pub(crate) const fn status(self) -> u16 {
         match self {
-            // Not an error: the client has more to say.
+            // Not an error: the client sends the text of the document next.
             Self::PersistedQueryNotFound => 200,
             Self::Unauthenticated => 401,
             Self::MethodNotAllowed => 405,
@@ -106,14 +106,14 @@ impl ErrorCode {
     }
 }
 
-/// Why a resolver has no answer. Its text is what the client reads; a cause stays inside.
+/// Why a resolver or an operation failed. Clients receive the text of the error, but never its cause.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum ApiError {
     #[error("{0}")]
     BadUserInput(Cow<'static, str>),
     #[error("{}", sentence(*.0))]
     Unauthenticated(AuthFailure),
-    #[error("The service is busy or its database is away; please try again shortly.")]
+    #[error("The service is busy or its database is unavailable; please try again shortly.")]
     Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
     #[error("Something went wrong on our side.")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
@@ -122,15 +122,15 @@ pub(crate) enum ApiError {
     #[error("The operation took too long.")]
     TimedOut,
     #[error(
-        "Events were not read in time and some are lost; please load anew and subscribe again."
+        "The client read events too slowly and missed some; please reload and subscribe again."
     )]
     SubscriberTooSlow,
-    /// Of one connection, or of one caller.
+    /// The rate limit of a caller, or the limit of failed logins, is exceeded.
     #[error("Too many requests; please try again in {} s.", .wait.as_secs())]
     RateLimited { wait: Duration },
-    #[error("At most {0} operations run at once on one connection.")]
+    #[error("One connection can run at most {0} operations at the same time.")]
     OperationLimit(usize),
-    #[error("The service is busy or its database is away; please try again shortly.")]
+    #[error("The service is busy or its database is unavailable; please try again shortly.")]
     Overloaded,
 }
 
@@ -148,11 +148,11 @@ impl ApiError {
         Self::BadUserInput(message.into())
     }
 
-    /// When to try again, if that is known.
+    /// How long to wait before a retry; `None` if that is unknown.
     pub(crate) fn wait(&self) -> Option<Duration> {
         match self {
             Self::RateLimited { wait } => Some(*wait),
-            // An operation may end in any moment.
+            // A running operation may end at any moment.
             Self::OperationLimit(_) | Self::Overloaded | Self::Unavailable(_) => {
                 Some(Duration::from_secs(1))
             }
@@ -160,7 +160,7 @@ impl ApiError {
         }
     }
 
-    /// The error of an operation that came to nothing as a whole.
+    /// The error of an operation that failed as a whole. It has no path and no location.
     pub(super) fn into_server_error(self) -> ServerError {
         let mut error = async_graphql::Error::from(self).into_server_error(Pos::default());
         error.locations.clear();
@@ -211,17 +211,17 @@ impl From<HashError> for ApiError {
     }
 }
 
-/// What else is to be said of an answer with errors.
+/// What logs and headers need to know about the errors of a response.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct ErrorSummary {
-    /// The code of the first error.
+    /// The code of the first error; `None` if there are no errors.
     pub(super) code: Option<ErrorCode>,
-    /// When to try again, if that would help.
+    /// How long to wait before a retry; `None` if a retry does not help.
     pub(super) retry_after: Option<Duration>,
 }
 
-/// The door: gives every error of an answer its code, logs what is ours to mend once, and lets no
-/// internal text out.
+/// Finalises the errors of a response: sets `extensions.code`, logs internal errors once, removes internal
+/// details.
 pub(super) fn finalize_errors(
     response: &mut Response,
     request_id: &str,
@@ -241,7 +241,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
     let code = match (&failure, error.source::<ErrorCode>()) {
         (Some(failure), _) => failure.code(),
         (None, Some(code)) => *code,
-        // async-graphql itself refuses arguments: values of our own scalars.
+        // async-graphql itself rejects an argument: an invalid value of a custom scalar.
         (None, None) => ErrorCode::BadUserInput,
     };
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
@@ -264,7 +264,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
             tracing::error!(request_id, "a resolver panicked");
         }
         Some(ApiError::Unavailable(cause)) => {
-            tracing::warn!(request_id, cause = %error_chain(&**cause), "unavailable");
+            tracing::warn!(request_id, cause = %error_chain(&**cause), "database unavailable");
         }
         Some(
             ApiError::BadUserInput(_)
@@ -286,7 +286,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
     code
 }
 
-/// Cuts off what async-graphql repeats of a value that it refuses, which may be a secret.
+/// Removes the rejected value that async-graphql repeats in its message: it may be a secret.
 fn strip_echoed_value(message: &mut String) {
     let echo = [", found ", ", enumeration type "].iter().filter_map(|it| message.find(it)).min();
     if let Some(echo) = echo {
@@ -295,19 +295,19 @@ fn strip_echoed_value(message: &mut String) {
     }
 }
 
-/// An error of our own making, from before the resolvers.
+/// An error with this code, for errors that are not returned by a resolver.
 pub(super) fn server_error(code: ErrorCode, message: impl Into<String>) -> ServerError {
     let mut error = ServerError::new(message, None);
     error.source = Some(Arc::new(code));
     error
 }
 
-/// Marks an error that only propagates null (GraphQL specification, section 6.4.4): the error that the
-/// client reads is in the response already.
+/// Marks an error that only propagates null (GraphQL specification, section 6.4.4): the response already
+/// contains the error that the client reads.
 #[derive(Debug)]
 struct Propagation;
 
-/// An error that fails the parent of a field without a further entry in the response.
+/// An error that fails the parent of a field without another entry in the response's `errors`.
 pub(super) fn propagation() -> ServerError {
     let mut error = ServerError::new("", None);
     error.source = Some(Arc::new(Propagation));
@@ -328,7 +328,7 @@ fn reason(rejection: AuthFailure) -> &'static str {
     }
 }
 
-/// An error and what caused it, in one line of a log.
+/// An error and its causes on one line, for the log.
 fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
     let mut text = error.to_string();
     let mut cause = error.source();

@@ -1,4 +1,4 @@
-//! From a request to its answer, or to its answers.
+//! Executes a request and returns its response, or the responses of a subscription.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -23,58 +23,58 @@ use super::rate_limit::{QuotaStatus, RateLimitKey};
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
 
-/// The schema with all that its resolvers need.
+/// Executes operations: the schema, its documents and the services of its resolvers.
 #[derive(Debug)]
 pub(crate) struct GraphqlService {
     schema: DynSchema,
     documents: Documents,
     services: Arc<Services>,
     limits: Limits,
-    /// A place for each operation that may run now.
-    places: Arc<Semaphore>,
+    /// Limits how many queries and mutations run at the same time.
+    operation_permits: Arc<Semaphore>,
 }
 
-/// Who asks, from where, and under which number.
+/// The metadata of a request: credentials, client and request id.
 #[derive(Clone, Debug)]
 pub(crate) struct RequestMeta {
-    /// The value of the `Authorization` header, or of what stands for it.
+    /// The value of the `Authorization` header, or of its replacement in the payload of `connection_init`.
     pub(crate) authorization: Option<Vec<u8>>,
     pub(crate) client: Arc<ClientInfo>,
     pub(crate) request_id: Arc<str>,
 }
 
-/// The operation that a request means, for logs.
+/// The name and the kind of a request's operation, for logs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OperationInfo {
     pub(crate) name: Option<Arc<str>>,
     pub(crate) kind: OperationType,
 }
 
-/// An answer, and what the log says of it.
+/// A response, with details for the log and for HTTP headers.
 #[derive(Debug)]
 pub(crate) struct OperationOutcome {
     pub(crate) response: Response,
-    /// None if the request did not get as far as an operation.
+    /// `None` if the request failed before its operation was found.
     pub(crate) operation: Option<OperationInfo>,
-    /// Who it was, if it was somebody.
+    /// `None` if the client is anonymous or was not authenticated.
     pub(crate) viewer: Option<Viewer>,
-    /// The code of its first error.
+    /// The code of the first error; `None` if there are no errors.
     pub(crate) code: Option<ErrorCode>,
-    /// When to try again, if that would help.
+    /// How long to wait before a retry; `None` if a retry does not help.
     pub(crate) retry_after: Option<Duration>,
-    /// What is left to the caller.
+    /// The state of the caller's rate limits.
     pub(crate) standings: Vec<QuotaStatus>,
-    /// Whether the operation ran; without it the answer has no `data`.
+    /// Whether the operation was executed. If not, the response has no `data`.
     pub(crate) ran: bool,
 }
 
-/// A subscription that has begun.
+/// A subscription that has started.
 pub(crate) struct SubscriptionStream {
-    /// One answer for each event.
+    /// One response for each event.
     pub(crate) responses: BoxStream<'static, OperationOutcome>,
     pub(crate) operation: OperationInfo,
     pub(crate) viewer: Option<Viewer>,
-    /// What is left to the caller.
+    /// The state of the caller's rate limits.
     pub(crate) standings: Vec<QuotaStatus>,
 }
 
@@ -85,11 +85,11 @@ impl GraphqlService {
         services: Arc<Services>,
         limits: Limits,
     ) -> Self {
-        let places = Arc::new(Semaphore::new(limits.concurrent_operations));
-        Self { schema, documents, services, limits, places }
+        let operation_permits = Arc::new(Semaphore::new(limits.concurrent_operations));
+        Self { schema, documents, services, limits, operation_permits }
     }
 
-    /// Finds the operation that a request means. The refusal is an answer already.
+    /// Finds the operation of a request. The error is a complete response.
     pub(crate) fn prepare(
         &self,
         request: GraphqlRequest,
@@ -112,25 +112,25 @@ impl GraphqlService {
         })
     }
 
-    /// Recognises the caller and runs a query or a mutation. The answer comes in time, whatever the
-    /// resolvers do; a mutation goes on to its end, also when nobody waits for it any more, so that
-    /// what it has changed is told.
+    /// Authenticates the caller and executes a query or a mutation. Returns within `operation_timeout`,
+    /// whatever the resolvers do. A mutation runs to its end even after the timeout, or after the client
+    /// has disconnected, so that its changes are published.
     pub(crate) async fn execute(
         self: &Arc<Self>,
         prepared: PreparedOperation,
         caller: &RequestMeta,
     ) -> OperationOutcome {
         let operation = prepared.operation();
-        let Ok(place) = Arc::clone(&self.places).try_acquire_owned() else {
+        let Ok(permit) = Arc::clone(&self.operation_permits).try_acquire_owned() else {
             let refused = OperationOutcome::of(failed(ApiError::Overloaded), operation, None);
             return refused.finalize_errors(&caller.request_id, &self.limits);
         };
-        // Boxed, since it is large and handed on several times.
-        let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), place));
+        // Boxed, because the future is large and is moved several times.
+        let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), permit));
         let work = AssertUnwindSafe(work).catch_unwind();
         let work = match operation.kind {
             OperationType::Mutation => Either::Left(
-                tokio::spawn(work).map(|ended| ended.unwrap_or_else(|it| Err(Box::new(it)))),
+                tokio::spawn(work).map(|ended| ended.unwrap_or_else(|error| Err(Box::new(error)))),
             ),
             _ => Either::Right(work),
         };
@@ -146,7 +146,7 @@ impl GraphqlService {
         self: Arc<Self>,
         prepared: PreparedOperation,
         caller: RequestMeta,
-        _place: OwnedSemaphorePermit,
+        _permit: OwnedSemaphorePermit,
     ) -> OperationOutcome {
         let operation = prepared.operation();
         let cost = caller.client.wants_cost_report.then(|| self.cost_extension(&prepared));
@@ -160,13 +160,13 @@ impl GraphqlService {
         OperationOutcome { standings, ..OperationOutcome::of(response, operation, viewer) }
     }
 
-    /// What `extensions.cost` tells whoever asks.
+    /// The value of `extensions.cost`, for clients that request it.
     fn cost_extension(&self, prepared: &PreparedOperation) -> async_graphql::Value {
         async_graphql::value!({ "requested": prepared.cost(), "limit": self.limits.cost })
     }
 
-    /// Recognises the caller and begins a subscription: from here on no event is missed. One that is
-    /// refused has a single answer.
+    /// Authenticates the caller and starts a subscription. No event after this call is missed. A rejected
+    /// subscription has a single response.
     pub(crate) async fn subscribe(
         &self,
         prepared: PreparedOperation,
@@ -180,23 +180,23 @@ impl GraphqlService {
         };
         let Authorized { viewer, standings } = admitted;
         let (request_id, limits) = (Arc::clone(&caller.request_id), self.limits.clone());
-        let its = operation.clone();
+        let info = operation.clone();
         let responses = AssertUnwindSafe(responses).catch_unwind();
         let mut responses = responses
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
-                let executed = OperationOutcome::of(response, its.clone(), viewer);
+                let executed = OperationOutcome::of(response, info.clone(), viewer);
                 executed.finalize_errors(&request_id, &limits)
             })
             .boxed();
-        // The first look makes async-graphql call the resolver, which listens or refuses at once.
+        // The first poll makes async-graphql call the resolver, which subscribes or fails at once.
         match responses.next().now_or_never() {
             None => {
                 let responses = spawn_buffered(responses);
                 Ok(SubscriptionStream { responses, operation, viewer, standings })
             }
-            // Section 6.2.3.1 of the GraphQL specification: without a source stream there are errors
-            // and no `data`.
+            // Section 6.2.3.1 of the GraphQL specification: if there is no source stream, the response has
+            // errors and no `data`.
             Some(Some(refused)) if refused.has_no_data() => {
                 Err(Box::new(OperationOutcome { ran: false, standings, ..refused }))
             }
@@ -207,19 +207,20 @@ impl GraphqlService {
         }
     }
 
-    /// Waits until somebody may do nothing more, and tells why. Nobody in particular may go on.
+    /// Resolves when the viewer is no longer authenticated, with the reason. Never resolves for anonymous
+    /// clients.
     pub(crate) async fn wait_until_revoked(&self, viewer: Option<Viewer>) -> ApiError {
         let Some(viewer) = viewer else { return std::future::pending().await };
         ApiError::Unauthenticated(self.services.auth.wait_until_revoked(viewer).await)
     }
 
-    /// The answer to an operation that is not run, or no longer.
+    /// The response of an operation that was not executed, or that was aborted.
     pub(crate) fn refuse(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
         let executed = OperationOutcome::refused(vec![failure.into_server_error()]);
         executed.finalize_errors(request_id, &self.limits)
     }
 
-    /// Recognises the caller, and charges for the operation before it runs.
+    /// Authenticates the caller and charges the operation to the rate limits before it runs.
     async fn authorize_and_charge(
         &self,
         prepared: PreparedOperation,
@@ -246,27 +247,27 @@ impl GraphqlService {
     }
 }
 
-/// The same answers, worked on also while nobody takes any: statements of others wait behind one that is
-/// asked and whose rows nobody takes.
+/// Drives the stream in its own task: a query whose rows are not consumed would block later queries on the
+/// same pipelined connection.
 pub(crate) fn spawn_buffered(
-    mut answers: BoxStream<'static, OperationOutcome>,
+    mut responses: BoxStream<'static, OperationOutcome>,
 ) -> BoxStream<'static, OperationOutcome> {
     let (sender, receiver) = mpsc::channel(1);
     let task = AbortOnDropHandle::new(tokio::spawn(async move {
-        while let Some(answer) = answers.next().await {
-            if sender.send(answer).await.is_err() {
+        while let Some(response) = responses.next().await {
+            if sender.send(response).await.is_err() {
                 return;
             }
         }
     }));
     let next = |(mut receiver, task): (mpsc::Receiver<_>, _)| async {
-        let answer = receiver.recv().await?;
-        Some((answer, (receiver, task)))
+        let response = receiver.recv().await?;
+        Some((response, (receiver, task)))
     };
     stream::unfold((receiver, task), next).boxed()
 }
 
-/// What is known of a caller whose operation may run.
+/// The result of authentication and rate limiting.
 #[derive(Debug, Default)]
 struct Authorized {
     viewer: Option<Viewer>,
@@ -296,8 +297,8 @@ impl OperationOutcome {
     }
 
     fn finalize_errors(mut self, request_id: &str, limits: &Limits) -> Self {
-        let told = finalize_errors(&mut self.response, request_id, limits);
-        (self.code, self.retry_after) = (told.code, told.retry_after);
+        let summary = finalize_errors(&mut self.response, request_id, limits);
+        (self.code, self.retry_after) = (summary.code, summary.retry_after);
         self
     }
 
@@ -305,7 +306,7 @@ impl OperationOutcome {
         self.response.is_err() && self.response.data == async_graphql::Value::Null
     }
 
-    /// The answer as JSON: the error of a request has no `data` at all.
+    /// The response as JSON. The response of a request error has no `data` entry at all.
     pub(crate) fn json(&self) -> String {
         if self.ran || !self.response.is_err() {
             to_json(&self.response)
@@ -315,19 +316,19 @@ impl OperationOutcome {
     }
 }
 
-/// An answer without data.
+/// A response without `data`.
 #[derive(serde::Serialize)]
 struct RequestErrors<'a> {
     errors: &'a [ServerError],
 }
 
-/// The answer to an operation that came to nothing as a whole.
+/// The response of an operation that failed as a whole.
 fn failed(failure: ApiError) -> Response {
     Response::from_errors(vec![failure.into_server_error()])
 }
 
-/// Section 7.1.1 of the GraphQL specification: an error of the request is raised before execution
-/// begins, so no error has a path and there is no `data`.
+/// Section 7.1.1 of the GraphQL specification: a request error is raised before execution begins, so no
+/// error has a path and there is no `data`.
 fn is_request_error(response: &Response) -> bool {
     response.data == async_graphql::Value::Null
         && !response.errors.is_empty()

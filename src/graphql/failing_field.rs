@@ -3,8 +3,8 @@
 //! A field whose arguments cannot be coerced fails like one whose resolver returned an error (GraphQL
 //! specification, section 6.4.1): if it is nullable, it is null. async-graphql 8.0.0-rc.5 fails the parent
 //! object instead, nullable or not (<https://github.com/async-graphql/async-graphql/issues/1272>), and
-//! treats a null condition of `@skip` or `@include` as false. So the converter of documents gives such a
-//! field a directive that is not part of the schema and that no client can send.
+//! treats a null condition of `@skip` or `@include` as false. So the converter of documents adds a directive
+//! to such a field. The directive is not part of the schema, and no client can send it.
 
 use std::borrow::Cow;
 
@@ -23,7 +23,7 @@ const DIRECTIVE: &str = "fail";
 const REASON: &str = "reason";
 const TARGET: &str = "target";
 
-/// What fails, and so becomes null or fails its own parent.
+/// What fails: it becomes null, or it makes its parent fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Target {
     NullableField,
@@ -53,7 +53,7 @@ pub(super) fn directive(target: Target, reason: String, pos: Pos) -> Positioned<
     Positioned::new(Directive { name: name(DIRECTIVE), arguments }, pos)
 }
 
-/// Whether a field fails somewhere in a selection set.
+/// Whether a selection set contains a field that fails, at any depth.
 pub(super) fn any_in(set: &SelectionSet) -> bool {
     set.items.iter().any(|selection| {
         let inner = match &selection.node {
@@ -70,7 +70,7 @@ fn fails(selection: &Selection) -> bool {
         if !directives.is_empty())
 }
 
-/// The directive, for async-graphql.
+/// Implements the directive for async-graphql.
 pub(super) struct FailDirective;
 
 impl CustomDirectiveFactory for FailDirective {
@@ -78,7 +78,7 @@ impl CustomDirectiveFactory for FailDirective {
         Cow::Borrowed(DIRECTIVE)
     }
 
-    /// Leaves it out of the schema.
+    /// Registers nothing, so that the directive is not part of the schema.
     fn register(&self, _: &mut Registry) {}
 
     fn create(
@@ -95,7 +95,7 @@ impl CustomDirectiveFactory for FailDirective {
             Some(InputValue::String(reason)) => reason.clone(),
             _ => String::new(),
         };
-        // Only `directive` makes them, with both.
+        // Only `directive` creates this directive, always with both arguments.
         Ok(Box::new(Fail { target: target.unwrap_or(Target::NonNullField), reason }))
     }
 }
@@ -118,8 +118,8 @@ impl CustomDirective for Fail {
         if self.target == Target::Object {
             error.path.pop();
         }
-        // Added at once with its path, since the lists of async-graphql overwrite the path of an error
-        // below one of their elements by that of the element.
+        // Added at once with its path: for an error below a list element, async-graphql overwrites the path
+        // with the path of the element.
         ctx.add_error(error);
         match self.target {
             Target::NullableField => Ok(None),

@@ -1,4 +1,4 @@
-//! What holds of any cursor and of any document.
+//! Properties that hold for every cursor and every document.
 
 use std::sync::LazyLock;
 
@@ -8,22 +8,22 @@ use crate::config::Limits;
 use crate::store::books::BookOrderField::{Author, CreatedAt, Rating, Title, UpdatedAt};
 use crate::store::books::{BookOrder, Direction};
 
-/// Whatever reads as a cursor is written so, and of one order only.
+/// A text that decodes as a cursor encodes to the same text, and belongs to only one order.
 pub(crate) fn cursor(text: &str) {
     let orders = [CreatedAt, UpdatedAt, Title, Author, Rating].into_iter().flat_map(|field| {
         [Direction::Ascending, Direction::Descending].map(|way| BookOrder::new(field, way))
     });
-    let read: Vec<_> = orders.filter_map(|it| Some((it, decode(it, text)?))).collect();
-    assert!(read.len() <= 1, "{text} is of two orders");
+    let read: Vec<_> = orders.filter_map(|order| Some((order, decode(order, text)?))).collect();
+    assert!(read.len() <= 1, "{text} belongs to two orders");
     for (order, position) in read {
         assert_eq!(encode(order, &position), text);
     }
 }
 
-/// A request is refused with an error, or costs what may be asked for.
+/// A request is rejected with errors, or its cost is within the limit.
 pub(crate) fn request(request: GraphqlRequest) {
     static DOCUMENTS: LazyLock<(Documents, Limits)> = LazyLock::new(|| {
-        // Each is looked at anew.
+        // No document is cached, so each one is checked.
         let limits = Limits { document_cache_bytes: 1, ..Limits::default() };
         let documents = Documents::new(&super::sdl(), true, None, &limits);
         (documents.unwrap_or_else(|error| panic!("the schema: {error}")), limits)

@@ -1,4 +1,4 @@
-//! One statement where a list would ask once per row.
+//! Loads rows by id in batches: one statement for a list instead of one per row.
 
 use std::collections::HashMap;
 use std::fmt::Debug;
@@ -15,8 +15,8 @@ use crate::store::books::Book;
 use crate::store::sessions::Session;
 use crate::store::users::Profile;
 
-/// A row that is found by its id. Usually one is asked for, with a statement that the database knows by
-/// heart.
+/// A row that is loaded by its id. For a single id, the usual case, profiles and books use the prepared
+/// fast-path statement.
 trait Loadable: Clone + Send + Sync + 'static {
     type Id: Copy + Eq + Hash + Debug + Send + Sync + 'static;
 
@@ -71,7 +71,7 @@ impl Loadable for Session {
 
 type LoadResult<R> = Result<Option<Arc<R>>, StoreError>;
 
-/// Asks for all the ids that a moment has gathered.
+/// Loads all ids that were requested together.
 struct BatchLoader<R>(Arc<Services>, std::marker::PhantomData<fn() -> R>);
 
 impl<R: Loadable> BatchFn<R::Id, LoadResult<R>> for BatchLoader<R> {
@@ -90,8 +90,8 @@ impl<R: Loadable> BatchFn<R::Id, LoadResult<R>> for BatchLoader<R> {
 
 type LazyLoader<R> = OnceLock<Loader<<R as Loadable>::Id, LoadResult<R>, BatchLoader<R>>>;
 
-/// The loaders of one request, each made when it is needed. Each asks once for a row, and remembers it; a
-/// subscription's forget between two events.
+/// The loaders of one request, each created on first use. A loader reads a row once and caches it. The
+/// loaders of a subscription are cleared between two events.
 pub(crate) struct Loaders {
     services: Arc<Services>,
     users: LazyLoader<Profile>,
@@ -99,8 +99,8 @@ pub(crate) struct Loaders {
     sessions: LazyLoader<Session>,
 }
 
-/// How often a loader lets others go first, for them to ask too. All who are asked for at once have asked
-/// when that is over.
+/// How often a loader yields before it reads a batch, so that other fields can add their ids. After one
+/// yield, all fields that are resolved concurrently have added theirs.
 const YIELD_COUNT: usize = 1;
 
 impl Loaders {
@@ -123,25 +123,25 @@ impl Loaders {
         self.of(&self.users).load(id).await
     }
 
-    /// Forgets all rows: what was read for one event is old when the next one comes.
+    /// Removes all cached rows: those that were read for one event are outdated at the next.
     pub(super) async fn clear(&self) {
         self.of(&self.users).clear_all().await;
         self.of(&self.books).clear_all().await;
         self.of(&self.sessions).clear_all().await;
     }
 
-    /// Remembers an account that is known already, so that nobody asks for it.
+    /// Caches an account that was already read, so that it is not queried again.
     pub(super) async fn prime_user(&self, user: Profile) {
         self.of(&self.users).clear(user.id).await;
         self.of(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
     }
 
-    /// The book with this id, whoever owns it.
+    /// The book with this id, of any owner.
     pub(super) async fn book(&self, id: BookId) -> LoadResult<Book> {
         self.of(&self.books).load(id).await
     }
 
-    /// The session with this id if it is alive, whoever's it is.
+    /// The session with this id, of any user; `None` if it has expired or ended.
     pub(super) async fn session(&self, id: SessionId) -> LoadResult<Session> {
         self.of(&self.sessions).load(id).await
     }

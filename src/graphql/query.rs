@@ -1,9 +1,9 @@
-//! Root fields that read: each turns its arguments into a call and wraps what comes back.
+//! The root fields of queries. Each converts its arguments into a call and wraps the result.
 
 mod book;
 mod node;
 mod viewer;
 
-/// What can be asked for.
+/// The root of all queries.
 #[derive(Debug, Default, async_graphql::MergedObject)]
 pub(crate) struct Query(viewer::ViewerQuery, book::BookQuery, node::NodeQuery);

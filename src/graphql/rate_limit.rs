@@ -1,5 +1,5 @@
-//! What a caller may do in a minute. Counted in memory, by each copy of the server for itself: a bucket
-//! that is full at first and fills again evenly (GCRA).
+//! Rate limits per minute. Each instance counts on its own, in memory. A bucket is full at first and
+//! refills evenly (GCRA).
 
 use std::fmt;
 use std::hash::Hash;
@@ -21,11 +21,11 @@ use crate::clock::Clock;
 use crate::config::Limits;
 use crate::id::UserId;
 
-/// How many callers are remembered by each limiter. Beyond that those are forgotten, and begin anew,
-/// who were not seen for longest: 15 MB, when full.
+/// Maximum number of keys in each limiter. Beyond that, the least recently used keys are evicted and start
+/// with a full budget. A full limiter takes about 15 MB.
 const MAX_KEYS: usize = 50_000;
 
-/// Counts what callers do; nothing, where rate limits are off.
+/// The rate limits; `None` if they are off.
 #[derive(Debug)]
 pub(crate) struct RateLimits(Option<Limiters>);
 
@@ -36,11 +36,11 @@ struct Limiters {
     registrations: Limiter<ClientPrefix>,
 }
 
-/// Whose budget an operation is taken from.
+/// The budget to which an operation is charged.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum RateLimitKey {
     Viewer(UserId),
-    /// While nobody is signed in.
+    /// For clients that are not authenticated.
     ClientPrefix(ClientPrefix),
 }
 
@@ -53,14 +53,14 @@ impl RateLimitKey {
     }
 }
 
-/// What is left to a caller, as the header `RateLimit` tells it
+/// The state of one rate limit of a caller, for the headers `RateLimit` and `RateLimit-Policy`
 /// (draft-ietf-httpapi-ratelimit-headers-10).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QuotaStatus {
     policy: &'static str,
     quota: u32,
     remaining: u32,
-    /// Seconds until all of the quota is there again; until anything is, if nothing remains.
+    /// Seconds until the whole quota is available again; if the limit is exceeded, until a retry.
     reset: u64,
 }
 
@@ -78,11 +78,11 @@ impl QuotaStatus {
     }
 }
 
-/// A caller has done too much.
+/// A caller has exceeded a rate limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exceeded {
     pub(crate) standing: QuotaStatus,
-    /// When to try again.
+    /// How long to wait before a retry.
     pub(crate) wait: Duration,
 }
 
@@ -106,13 +106,13 @@ impl RateLimits {
         Self(None)
     }
 
-    /// Charges for the reading of a document that was not known.
+    /// Charges for parsing a document that is not cached: one unit per token.
     pub(super) fn charge_reading(&self, from: ClientPrefix, tokens: usize) -> Result<(), Exceeded> {
         let Some(limiters) = &self.0 else { return Ok(()) };
         limiters.cost.charge(RateLimitKey::ClientPrefix(from), tokens as u64).map(drop)
     }
 
-    /// Charges for an operation before it runs, and tells what is left.
+    /// Charges for an operation before it runs, and returns the state of the limits.
     pub(super) fn charge(
         &self,
         attempts: AuthAttempts,
@@ -165,19 +165,19 @@ impl<Key: Copy + Eq + Hash> Limiter<Key> {
             wait: Duration::from_secs(whole_seconds(wait)),
         };
         let units = u32::try_from(units).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
-        // Never does an error come of a bucket that was not there.
+        // The initialiser is infallible.
         let bucket = self.buckets.get_or_insert_with(&key, || Ok::<_, ()>(Arc::new(self.bucket())));
         let Ok(bucket) = bucket else { return Ok(standing(0, 0)) };
         match bucket.check_n(units) {
             Ok(Ok(snapshot)) => {
                 let remaining = snapshot.remaining_burst_capacity();
-                let gone = u64::from(self.per_minute.saturating_sub(remaining));
-                Ok(standing(remaining, (60 * gone).div_ceil(self.per_minute.into())))
+                let used = u64::from(self.per_minute.saturating_sub(remaining));
+                Ok(standing(remaining, (60 * used).div_ceil(self.per_minute.into())))
             }
             Ok(Err(not_until)) => {
                 Err(exceeded(not_until.wait_time_from(GovernorClock::now(&self.clock))))
             }
-            // It costs more than anybody ever has.
+            // The charge exceeds the whole quota.
             Err(_) => Err(exceeded(Duration::from_secs(60))),
         }
     }
@@ -203,7 +203,7 @@ impl GovernorClock for Clock {
     }
 }
 
-/// Rounded up, so that whoever waits as long as it says does not come too early.
+/// Rounded up, so that a client that waits this long does not retry too early.
 fn whole_seconds(wait: Duration) -> u64 {
     wait.as_millis().div_ceil(1_000).try_into().unwrap_or(u64::MAX).max(1)
 }
@@ -219,41 +219,41 @@ mod tests {
     }
 
     #[test]
-    fn a_bucket_is_full_at_first_and_fills_evenly() {
+    fn a_bucket_starts_full_and_refills_evenly() {
         let (limiter, clock) = limiter(20);
         for left in (0..20).rev() {
-            let standing = limiter.charge(1, 1).expect("one more");
+            let standing = limiter.charge(1, 1).expect("within the quota");
             assert_eq!((standing.remaining, standing.reset), (left, u64::from(20 - left) * 3));
         }
         let exceeded = limiter.charge(1, 1).expect_err("too many");
         assert_eq!(exceeded.wait, Duration::from_secs(3));
-        assert_eq!(limiter.charge(2, 1).expect("somebody else").remaining, 19);
+        assert_eq!(limiter.charge(2, 1).expect("another key").remaining, 19);
         clock.advance(Duration::from_secs(2));
         assert_eq!(limiter.charge(1, 1).expect_err("too early").wait, Duration::from_secs(1));
         clock.advance(Duration::from_secs(1));
-        assert_eq!(limiter.charge(1, 1).expect("as it said").remaining, 0);
+        assert_eq!(limiter.charge(1, 1).expect("after the reported wait").remaining, 0);
     }
 
     #[test]
-    fn what_is_refused_is_not_charged() {
+    fn rejected_requests_are_not_charged() {
         let (limiter, _) = limiter(20);
         limiter.charge(1, 15).expect("enough");
         limiter.charge(1, 6).expect_err("too many");
-        limiter.charge(1, 21).expect_err("more than anybody has");
+        limiter.charge(1, 21).expect_err("more than the quota");
         assert_eq!(limiter.charge(1, 5).expect("the rest").remaining, 0);
     }
 
     #[test]
-    fn no_more_callers_are_remembered_than_there_is_room_for() {
+    fn the_number_of_tracked_keys_is_bounded() {
         let (limiter, _) = limiter(20);
         for key in 0..3 * MAX_KEYS as u64 {
-            limiter.charge(key, 1).expect("a caller's first");
+            limiter.charge(key, 1).expect("the first charge of a key");
         }
         assert!(limiter.buckets.len() <= MAX_KEYS, "{}", limiter.buckets.len());
     }
 
     #[test]
-    fn the_headers_are_structured_fields() {
+    fn rate_limit_headers_are_structured_fields() {
         let standing = QuotaStatus { policy: "sign-in", quota: 20, remaining: 7, reset: 39 };
         assert_eq!(standing.policy().to_string(), "\"sign-in\";q=20;w=60");
         assert_eq!(standing.state().to_string(), "\"sign-in\";r=7;t=39");

@@ -7,8 +7,8 @@ use crate::clock::Timestamp;
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DateTime(pub(super) Timestamp);
 
-/// An instant, RFC 3339 in UTC with milliseconds: `2026-03-27T09:15:00.000Z`. In arguments any
-/// offset is understood.
+/// A point in time as an RFC 3339 string, in UTC with milliseconds: `2026-03-27T09:15:00.000Z`.
+/// Arguments may have any offset.
 #[Scalar]
 impl ScalarType for DateTime {
     fn parse(value: Value) -> InputValueResult<Self> {
@@ -17,7 +17,7 @@ impl ScalarType for DateTime {
         };
         let instant = Timestamp::parse(text);
         instant.map(Self).ok_or_else(|| {
-            InputValueError::custom("it takes an RFC 3339 date-time such as 2026-03-27T09:15:00Z")
+            InputValueError::custom("expected an RFC 3339 date-time such as 2026-03-27T09:15:00Z")
         })
     }
 
@@ -26,7 +26,7 @@ impl ScalarType for DateTime {
     }
 }
 
-/// Whether a value is valid input for a scalar; `text` is none for a value that is not a string. Only
+/// Whether a value is valid input for a scalar; `text` is `None` for a value that is not a string. Only
 /// custom scalars are checked: documents and variables are validated with this before they are executed.
 pub(super) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
     match scalar {
@@ -40,7 +40,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_custom_scalar_is_checked() {
+    fn every_custom_scalar_has_a_validity_check() {
         let sdl = crate::graphql::sdl();
         let scalars: Vec<_> = sdl.lines().filter_map(|line| line.strip_prefix("scalar ")).collect();
         assert!(!scalars.is_empty());

@@ -1,4 +1,4 @@
-//! Root fields that go on: what happens, as it happens.
+//! The root fields of subscriptions.
 
 use async_graphql::Context;
 use futures_util::{Stream, stream};
@@ -12,11 +12,12 @@ use crate::store::events::{Event, Subscriber};
 #[derive(Debug, Default)]
 pub(crate) struct Subscription;
 
-/// What can be listened to.
+/// The root of all subscriptions.
 #[async_graphql::Subscription]
 impl Subscription {
-    /// Every change to the viewer's books, from any device and any copy of the server, from now on.
-    #[expect(clippy::unused_async, reason = "async-graphql wants it so")]
+    /// Sends an event for every change to the viewer's books, by any device and on any instance of the
+    /// server.
+    #[expect(clippy::unused_async, reason = "async-graphql requires it")]
     async fn book_changed<'ctx>(
         &self,
         ctx: &Context<'ctx>,
@@ -37,8 +38,9 @@ impl Subscription {
     }
 }
 
-/// The next change that the viewer may hear of. Whose session has ended hears of nothing more; the
-/// transport, which may have missed that, is told so and ends the subscription.
+/// The next change that the viewer may receive. After the viewer's session has ended, no change is
+/// returned. The transport may have missed that event, so it is delivered again; the transport then ends
+/// the subscription.
 async fn next_book_change(
     ctx: &Context<'_>,
     viewer: Viewer,

@@ -1,4 +1,4 @@
-//! The types of the contract: newtypes over rows, whose fields exist because somebody wrote them.
+//! GraphQL types: newtypes over rows. A type has only the fields for which a resolver was written.
 
 pub(super) mod book;
 pub(super) mod book_change;

@@ -1,11 +1,11 @@
-//! How many may be there at once, in all and of one caller.
+//! Limits the number of concurrent connections, in total and per client.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::client_ip::ClientPrefix;
 
-/// Seats for callers.
+/// Issues permits for connections.
 #[derive(Debug)]
 pub(super) struct ConnectionLimiter {
     in_all: usize,
@@ -16,22 +16,22 @@ pub(super) struct ConnectionLimiter {
 #[derive(Debug, Default)]
 struct Counts {
     in_all: usize,
-    by: HashMap<ClientPrefix, usize>,
+    per_client: HashMap<ClientPrefix, usize>,
 }
 
-/// There is no seat left.
+/// No permit is left.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum LimitReached {
     Total,
-    /// This caller has as many as anybody may have.
+    /// This client has as many permits as one client may have.
     PerClient,
 }
 
-/// A seat, until it is dropped.
+/// A permit for one connection. Dropping it releases the permit.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
     seats: Arc<ConnectionLimiter>,
-    /// None for one who speaks for others.
+    /// `None` for a trusted proxy.
     caller: Option<ClientPrefix>,
 }
 
@@ -40,7 +40,7 @@ impl ConnectionLimiter {
         Arc::new(Self { in_all, each, taken: Mutex::default() })
     }
 
-    /// Takes a seat; of those of a caller, or of one who speaks for others and may have any number.
+    /// Takes a permit. `caller` is `None` for a trusted proxy, which has no limit per client.
     pub(super) fn take(
         self: &Arc<Self>,
         caller: Option<ClientPrefix>,
@@ -50,11 +50,11 @@ impl ConnectionLimiter {
             return Err(LimitReached::Total);
         }
         if let Some(caller) = caller {
-            let its = taken.by.entry(caller).or_default();
-            if *its >= self.each {
+            let count = taken.per_client.entry(caller).or_default();
+            if *count >= self.each {
                 return Err(LimitReached::PerClient);
             }
-            *its += 1;
+            *count += 1;
         }
         taken.in_all += 1;
         Ok(ConnectionPermit { seats: Arc::clone(self), caller })
@@ -70,11 +70,11 @@ impl Drop for ConnectionPermit {
         let mut taken = self.seats.taken();
         taken.in_all -= 1;
         if let Some(caller) = self.caller
-            && let Some(its) = taken.by.get_mut(&caller)
+            && let Some(count) = taken.per_client.get_mut(&caller)
         {
-            *its -= 1;
-            if *its == 0 {
-                taken.by.remove(&caller);
+            *count -= 1;
+            if *count == 0 {
+                taken.per_client.remove(&caller);
             }
         }
     }
@@ -92,24 +92,24 @@ mod tests {
     }
 
     #[test]
-    fn nobody_takes_more_than_anybody_may_have() {
+    fn the_per_client_and_total_limits_are_enforced() {
         let seats = ConnectionLimiter::new(4, 2);
-        let first = seats.take(caller(1)).expect("a seat");
-        let _second = seats.take(caller(1)).expect("a seat");
+        let first = seats.take(caller(1)).expect("a permit");
+        let _second = seats.take(caller(1)).expect("a permit");
         assert_eq!(seats.take(caller(1)).expect_err("a third"), LimitReached::PerClient);
-        let _others = seats.take(caller(2)).expect("somebody else's");
+        let _others = seats.take(caller(2)).expect("a permit of another client");
         drop(first);
-        let _again = seats.take(caller(1)).expect("the seat that was left");
-        let _proxy = seats.take(None).expect("the last");
+        let _again = seats.take(caller(1)).expect("the released permit");
+        let _proxy = seats.take(None).expect("the last permit");
         assert_eq!(seats.take(caller(3)).expect_err("a fifth"), LimitReached::Total);
         assert_eq!(seats.take(None).expect_err("a fifth"), LimitReached::Total);
     }
 
     #[test]
-    fn who_has_left_is_forgotten() {
+    fn closed_connections_are_not_counted() {
         let seats = ConnectionLimiter::new(4, 2);
         drop([seats.take(caller(1)), seats.take(caller(1)), seats.take(None)]);
-        assert!(seats.taken().by.is_empty());
+        assert!(seats.taken().per_client.is_empty());
         assert_eq!(seats.taken().in_all, 0);
     }
 }

@@ -1,4 +1,4 @@
-//! The cookie in which a browser's refresh token travels, out of reach of scripts.
+//! The cookie that holds a browser's refresh token. Scripts cannot read it.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 use cookie::time::OffsetDateTime;
@@ -7,11 +7,11 @@ use cookie::{Cookie, Expiration, SameSite};
 use crate::auth::refresh_token::RefreshToken;
 use crate::graphql::context::CookieUpdate;
 
-/// The name on https: with this prefix, browsers take the cookie only from this very host and only
-/// over https (RFC 6265bis, section 4.1.3.2).
+/// The cookie name on https. Browsers accept a cookie with this prefix only from exactly this host and
+/// only over https (RFC 6265bis, section 4.1.3.2).
 const SECURE_NAME: &str = "__Host-refresh";
 
-/// The name on plain `http://localhost`, where not every browser takes a secure cookie.
+/// The cookie name on plain `http://localhost`, where some browsers reject secure cookies.
 const LOCAL_NAME: &str = "refresh";
 
 /// The refresh token in the request's cookie.
@@ -25,7 +25,7 @@ pub(super) fn shown(headers: &HeaderMap) -> Option<RefreshToken> {
         .map(|cookie| RefreshToken::shown(cookie.value()))
 }
 
-/// The `Set-Cookie` header of an answer.
+/// The `Set-Cookie` header of a response.
 pub(super) fn set(request: &HeaderMap, change: &CookieUpdate) -> Option<HeaderValue> {
     let local = is_local(request);
     let cookie = Cookie::build(name(request))
@@ -52,8 +52,8 @@ fn name(request: &HeaderMap) -> &'static str {
     if is_local(request) { LOCAL_NAME } else { SECURE_NAME }
 }
 
-/// Whether a browser on this machine calls it by its own name, over plain http. Behind a proxy, which
-/// may call us localhost too, the browser's `Origin` or the proxy's own headers tell otherwise.
+/// Whether a browser on this machine sent the request to `localhost` over plain http. A proxy may use
+/// `localhost` as well; then the browser's `Origin` or the headers that the proxy adds reveal it.
 fn is_local(request: &HeaderMap) -> bool {
     let proxied = ["x-forwarded-proto", "x-forwarded-for", "forwarded", "via"];
     if proxied.iter().any(|header| request.contains_key(*header)) {
@@ -68,7 +68,7 @@ fn is_local(request: &HeaderMap) -> bool {
     }
 }
 
-/// Whether a host, with or without a port, is this machine by its own name (RFC 6761, section 6.3).
+/// Whether a host, with or without a port, is `localhost` or a loopback address (RFC 6761, section 6.3).
 fn is_this_machine(host: &str) -> bool {
     let name = match host.strip_prefix('[') {
         Some(address) => address.split(']').next().unwrap_or_default(),
@@ -100,7 +100,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cookie_is_for_this_host_and_https_and_no_script() {
+    fn the_cookie_is_host_only_secure_and_http_only() {
         assert_eq!(
             kept("books.example.org"),
             "__Host-refresh=abc; HttpOnly; SameSite=Lax; Secure; Path=/; \
@@ -109,7 +109,7 @@ mod tests {
     }
 
     #[test]
-    fn on_localhost_it_needs_no_https() {
+    fn localhost_cookies_are_not_secure() {
         for host in
             ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "books.localhost"]
         {
@@ -122,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_proxy_on_this_machine_does_not_make_a_browser_local() {
+    fn a_browser_behind_a_local_proxy_is_not_local() {
         let local = |name: &'static str, value: &'static str| {
             let mut headers = request("localhost:8000", "");
             headers.insert(name, HeaderValue::from_static(value));
@@ -137,7 +137,7 @@ mod tests {
     }
 
     #[test]
-    fn the_cookie_is_found_among_others() {
+    fn the_refresh_cookie_is_found_among_others() {
         let shown =
             |host, cookie| shown(&request(host, cookie)).map(|token| token.expose().to_owned());
         assert_eq!(shown("b.org", "a=1; __Host-refresh=xyz; b=2").as_deref(), Some("xyz"));

@@ -1,20 +1,20 @@
-//! Requests that a page of another origin could have sent without being asked for leave: "simple"
-//! ones, for which browsers make no preflight (Fetch, section 3.2.2; as Apollo Server has it).
+//! Rejects requests that a page of another origin could have sent without a CORS preflight. Browsers send
+//! no preflight for "simple" requests (Fetch, section 3.2.2). Apollo Server has the same rule.
 
 use axum::http::{HeaderMap, Method, header};
 
 use super::error_response::HttpError;
 use crate::graphql::error::ErrorCode;
 
-/// Either shows that there was a preflight: a foreign page cannot add them without.
+/// Either header proves a preflight: a page of another origin cannot set it without one.
 const PREFLIGHT_HEADERS: [&str; 2] = ["apollo-require-preflight", "x-apollo-operation-name"];
 
-/// The media types that forms and scripts may send anywhere.
+/// The media types that forms and scripts may send to any origin without a preflight.
 const SIMPLE_TYPES: [&str; 3] =
     ["application/x-www-form-urlencoded", "multipart/form-data", "text/plain"];
 
-/// Lets a POST pass that a foreign page could not have sent. A GET changes nothing, and carries no
-/// authority that a browser would add by itself.
+/// Rejects a POST that a page of another origin could have sent without a preflight. A GET changes
+/// nothing, and no credential that a browser adds by itself authorises it.
 pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), HttpError> {
     let preflighted = PREFLIGHT_HEADERS
         .iter()
@@ -27,16 +27,17 @@ pub(super) fn check(method: &Method, headers: &HeaderMap) -> Result<(), HttpErro
     Err(HttpError::new(ErrorCode::CsrfBlocked, message))
 }
 
-/// Whether a browser takes the body for one of a form. A type that cannot be read counts as such.
+/// Whether a browser treats the body as that of a form. A content type that cannot be parsed counts
+/// as simple.
 fn is_simple(headers: &HeaderMap) -> bool {
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let essence = content_type.unwrap_or_default().split(';').next().unwrap_or_default().trim();
     !essence.contains('/') || SIMPLE_TYPES.iter().any(|simple| essence.eq_ignore_ascii_case(simple))
 }
 
-/// Whether a page of this origin may open a WebSocket: browsers make no preflight for those and
-/// hide nothing from them. Its own pages may, and those of the listed origins; a program that is no
-/// browser sends no `Origin` (RFC 6455, section 10.2).
+/// Checks whether a page of this origin may open a WebSocket. Browsers send no preflight for WebSockets,
+/// and let the page read all messages. Pages of this server and of the listed origins may connect. A
+/// client that is not a browser sends no `Origin` (RFC 6455, section 10.2).
 pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), HttpError> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
@@ -45,6 +46,6 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
     if authority.is_some_and(|it| it.eq_ignore_ascii_case(host)) || allowed.contains(&origin) {
         return Ok(());
     }
-    let message = "Pages of this origin may not connect; CORS_ORIGINS lists those that may.";
+    let message = "Pages of this origin may not connect. CORS_ORIGINS lists the allowed origins.";
     Err(HttpError::new(ErrorCode::CsrfBlocked, message))
 }

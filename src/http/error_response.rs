@@ -1,4 +1,4 @@
-//! Requests that do not get as far as GraphQL are answered in its form all the same.
+//! Error responses, in GraphQL's format, to requests that are rejected before they reach GraphQL.
 
 use std::borrow::Cow;
 
@@ -9,12 +9,12 @@ use serde_json::json;
 use super::media_type::MediaType;
 use crate::graphql::error::ErrorCode;
 
-/// Why a request was refused.
+/// Why a request was rejected.
 #[derive(Clone, Debug)]
 pub(super) struct HttpError {
     pub(super) code: ErrorCode,
     message: Cow<'static, str>,
-    /// The number of the request, where the fault is ours.
+    /// The request id, for internal errors only.
     request_id: Option<String>,
     media_type: MediaType,
 }
@@ -24,12 +24,12 @@ impl HttpError {
         Self { code, message: message.into(), request_id: None, media_type: MediaType::Json }
     }
 
-    /// The same, in the media type that the client likes best.
+    /// The same error, in the media type that the client prefers.
     pub(super) fn in_type(self, media_type: MediaType) -> Self {
         Self { media_type, ..self }
     }
 
-    /// All of an answer, to a request that was not read.
+    /// A complete HTTP/1.1 response, for a connection whose request was not read.
     pub(super) fn raw_http1(&self) -> String {
         let (status, body) = (status(self.code), self.body());
         format!(

@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! Finds the client address of a request.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
@@ -8,11 +8,11 @@ use ipnet::IpNet;
 
 use crate::client_ip::ClientIp;
 
-/// What every proxy adds to, at its end: the address that it was called from.
+/// Each proxy appends the address of its client to this header.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The address that the connection comes from; or, if that is a trusted proxy, the last one in
-/// `X-Forwarded-For` that is none. What stands before it anybody may have written.
+/// The address of the connection's peer. If that is a trusted proxy, the last address in `X-Forwarded-For`
+/// that is not a trusted proxy. A client can forge the entries before it, so they are ignored.
 pub(super) fn of(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
@@ -31,14 +31,14 @@ pub(super) fn of(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
     address
 }
 
-/// Whether this is one of ours, which speaks for others.
+/// Whether this is a trusted proxy, which forwards the requests of its clients.
 pub(super) fn is_trusted(address: ClientIp, proxies: &[IpNet]) -> bool {
     proxies.iter().any(|network| network.contains(&address.ip()))
 }
 
-/// Some proxies add the port.
+/// Parses an address, with or without a port, because some proxies add it.
 fn parse(text: &str) -> Option<ClientIp> {
-    let address = text.parse().or_else(|_| text.parse::<SocketAddr>().map(|it| it.ip()));
+    let address = text.parse().or_else(|_| text.parse::<SocketAddr>().map(|socket| socket.ip()));
     address.ok().map(ClientIp::from)
 }
 
@@ -56,11 +56,11 @@ mod tests {
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
         let proxies = ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"];
-        of(&parts, &proxies.map(|it| it.parse().expect("a network"))).to_string()
+        of(&parts, &proxies.map(|proxy| proxy.parse().expect("a network"))).to_string()
     }
 
     #[test]
-    fn only_trusted_proxies_tell_where_a_request_comes_from() {
+    fn x_forwarded_for_is_read_from_trusted_proxies_only() {
         assert_eq!(told("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
         assert_eq!(told("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(told("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
@@ -68,7 +68,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_client_wrote_itself_is_not_believed() {
+    fn entries_written_by_the_client_are_ignored() {
         assert_eq!(told("127.0.0.1", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
         assert_eq!(told("127.0.0.1", &["203.0.113.9", "198.51.100.7, 10.1.2.3"]), "198.51.100.7");
         assert_eq!(told("127.0.0.1", &["10.9.9.9, 198.51.100.7, 10.1.2.3"]), "198.51.100.7");
@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn an_address_is_read_with_or_without_its_port() {
+    fn addresses_are_parsed_with_or_without_a_port() {
         assert_eq!(told("127.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
         assert_eq!(told("2001:db8::1", &["[2001:dead::7]:4711"]), "2001:dead::7");
         assert_eq!(told("2001:db8::1", &["2001:dead::7"]), "2001:dead::7");

@@ -1,4 +1,4 @@
-//! Whatever comes over the network is understood or refused.
+//! Entry points for fuzzing. Any input from the network is parsed or rejected.
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
@@ -6,19 +6,19 @@ use super::media_type::Accept;
 use super::{request, websocket};
 use crate::graphql::document::GraphqlRequest;
 
-/// The request in a body of JSON.
+/// Parses a JSON request body.
 pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {
     request::parameters(request::json_object(body).ok()?).ok()
 }
 
-/// What a client accepts.
+/// Parses the value of an `Accept` header.
 pub(crate) fn accept(value: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(value) {
         let _ = Accept::by(&HeaderMap::from_iter([(header::ACCEPT, value)]));
     }
 }
 
-/// A message over WebSocket.
+/// Parses a message from a WebSocket.
 pub(crate) fn message(text: &[u8]) {
     websocket::fuzz(text);
 }

@@ -1,15 +1,16 @@
-//! GraphiQL, out of the binary.
+//! Serves GraphiQL from files that are embedded in the binary.
 
 use axum::extract::Path;
 use axum::http::{HeaderName, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use include_dir::{Dir, include_dir};
 
-/// What `build.rs` made of `web/graphiql`.
+/// The files that `build.rs` builds from `web/graphiql`.
 static FILES: Dir<'_> = include_dir!("$OUT_DIR/graphiql");
 
-/// Everything comes from here and nothing goes elsewhere. The editor sets styles from its script,
-/// hence `unsafe-inline`, which lets no script in; fonts and images may be part of a style sheet.
+/// Content Security Policy: the page loads from and connects to this origin only. The editor's script
+/// sets styles, so styles need `unsafe-inline`; inline scripts stay forbidden. Style sheets may embed
+/// fonts and images as `data:` URLs.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
      font-src 'self' data:; img-src 'self' data:; worker-src 'self'; connect-src 'self'; \
      base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
@@ -26,7 +27,7 @@ pub(super) async fn page() -> Response {
     response
 }
 
-/// Scripts, styles and fonts: their names change with their content.
+/// Scripts, styles and fonts. Their names change with their content, so they are cached for a year.
 pub(super) async fn asset(Path(path): Path<String>) -> Response {
     file(&format!("assets/{path}"), "public, max-age=31536000, immutable")
 }

@@ -1,4 +1,4 @@
-//! `/graphql`: GraphQL over HTTP, and the door to subscriptions.
+//! `/graphql`: GraphQL over HTTP, and the entry point of subscriptions.
 
 use std::sync::Arc;
 use std::time::Instant;
@@ -23,7 +23,7 @@ use crate::graphql::context::ClientInfo;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::{OperationInfo, OperationOutcome, RequestMeta, SubscriptionStream};
 
-/// Answers an operation, and logs a line about it: no variable, no token, no address.
+/// Runs an operation and logs one line about it, without variables, tokens or addresses.
 pub(super) async fn serve(
     State(server): State<Arc<AppState>>,
     Extension(id): Extension<RequestId>,
@@ -62,7 +62,7 @@ pub(super) async fn method_not_allowed() -> Response {
     response
 }
 
-/// What the log says of an operation.
+/// The log entry of an operation.
 #[derive(Debug, Default)]
 pub(super) struct OperationLogEntry {
     operation: Option<OperationInfo>,
@@ -95,8 +95,8 @@ impl OperationLogEntry {
             target: "bookshelf::operation",
             request_id = %id.0,
             transport,
-            operation = operation.and_then(|it| it.name.as_deref()),
-            kind = operation.map(|it| it.kind.to_string()),
+            operation = operation.and_then(|operation| operation.name.as_deref()),
+            kind = operation.map(|operation| operation.kind.to_string()),
             viewer = self.viewer.map(|viewer| viewer.user.to_string()),
             code = self.code.map(ErrorCode::as_str),
             status,
@@ -146,7 +146,7 @@ async fn answer(
                 }
             }
         }
-        // Nothing is run whose answer nobody takes.
+        // Do not run an operation if the client accepts no media type of its response.
         Ok(_) if accepted.one.is_none() && !in_events => return Err(not_acceptable()),
         Ok(prepared) => server.api.execute(prepared, &caller).await,
     };
@@ -167,12 +167,12 @@ async fn answer(
 }
 
 fn not_acceptable() -> HttpError {
-    let message = "Accept application/graphql-response+json or application/json; for a \
-                   subscription text/event-stream or multipart/mixed, or use WebSocket.";
+    let message = "Accept application/graphql-response+json or application/json. For a \
+                   subscription, accept text/event-stream or multipart/mixed, or use WebSocket.";
     HttpError::new(ErrorCode::NotAcceptable, message)
 }
 
-/// The program that sent a request, on any transport.
+/// Information about the client that sent a request, on any transport.
 pub(super) fn client(parts: &Parts, config: &Config) -> ClientInfo {
     let mut client = ClientInfo::at(forwarded::of(parts, &config.trusted_proxies));
     let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());

@@ -1,4 +1,4 @@
-//! For whoever watches the server.
+//! Health endpoints for monitoring and load balancers.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,15 +10,15 @@ use tokio::time::timeout;
 
 use super::AppState;
 
-/// How long the database may take to say that it is there.
+/// Timeout for the database to respond to the readiness check.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The process answers.
+/// Liveness: the process responds.
 pub(super) async fn live() -> Response {
     report(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
-/// The database answers too, so requests may be sent here.
+/// Readiness: the database responds too, so requests may be sent to this instance.
 pub(super) async fn ready(State(server): State<Arc<AppState>>) -> Response {
     match timeout(READINESS_TIMEOUT, server.services.store.ping()).await {
         Ok(Ok(())) => report(StatusCode::OK, r#"{"status":"ok"}"#),

@@ -1,12 +1,12 @@
-//! JSON in which no object has a member twice (RFC 7493, section 2.3): two readers of such a one
-//! would see different things.
+//! Parses JSON and rejects objects with duplicate members (RFC 7493, section 2.3), because two parsers
+//! could read such an object differently.
 
 use std::fmt;
 
 use serde::de::{Deserialize, Deserializer, Error, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Value};
 
-/// Reads a text; none if it is not such JSON.
+/// Parses a text. `None` if it is not JSON or has duplicate members.
 pub(super) fn parse(text: &[u8]) -> Option<Value> {
     serde_json::from_slice(text).ok().map(|NoDuplicateKeys(value)| value)
 }
@@ -25,7 +25,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
     type Value = Value;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("JSON without repeated members")
+        f.write_str("JSON without duplicate members")
     }
 
     fn visit_unit<E>(self) -> Result<Value, E> {
@@ -68,7 +68,7 @@ impl<'de> Visitor<'de> for ValueVisitor {
         let mut members = Map::new();
         while let Some((name, NoDuplicateKeys(value))) = map.next_entry::<String, _>()? {
             if members.insert(name, value).is_some() {
-                return Err(A::Error::custom("a member stands there twice"));
+                return Err(A::Error::custom("duplicate member"));
             }
         }
         Ok(members.into())
@@ -80,7 +80,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_reads_as_serde_json_reads_it_but_for_repeated_members() {
+    fn json_parses_like_serde_json_but_rejects_duplicate_keys() {
         for text in [
             "null",
             r#"{"a":[1,-2,3.5,"é\n",true,null,{}],"b":{"a":18446744073709551615}}"#,

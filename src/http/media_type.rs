@@ -1,27 +1,27 @@
-//! In which media type an answer goes out (RFC 9110, section 12.5.1; GraphQL over HTTP, section 4).
+//! Selects the media type of a response (RFC 9110, section 12.5.1; GraphQL over HTTP, section 4).
 
 use axum::http::{HeaderMap, HeaderValue, header};
 
-/// The media types of answers.
+/// The media types of responses.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum MediaType {
-    /// `application/graphql-response+json`: the status tells how the request went.
+    /// `application/graphql-response+json`: the status reports whether the request failed.
     GraphqlResponse,
-    /// `application/json`: every well-formed request is answered with 200.
+    /// `application/json`: every well-formed request gets 200, unless the status is strict.
     Json,
-    /// `text/event-stream`: Server-Sent Events, one for each answer.
+    /// `text/event-stream`: Server-Sent Events, one for each response.
     EventStream,
-    /// `multipart/mixed`: one part for each answer, as Apollo Client reads them.
+    /// `multipart/mixed`: one part for each response, in the format of Apollo Client.
     Multipart,
 }
 
-/// What a client takes.
+/// The media types that a client accepts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Accept {
-    /// For one answer. Without a wish, or with one for anything, it is plain JSON, as clients expect
-    /// that know no other.
+    /// For a single response. Without a preference, or with `*/*`, it is plain JSON, for clients that
+    /// know no other type.
     pub(super) one: Option<MediaType>,
-    /// For the many of a subscription.
+    /// For the responses of a subscription.
     pub(super) many: Option<MediaType>,
 }
 
@@ -40,9 +40,9 @@ impl Accept {
     }
 }
 
-/// The one of two types that a client likes better; none where it takes neither. Of two that are
-/// liked alike it is the usual one, unless only the other was named, or, of JSON, the other was
-/// named at all: who names that knows it.
+/// The type with the higher q-value; `None` if the client accepts neither. On equal q-values the usual
+/// type wins, unless only the other is listed explicitly. `application/graphql-response+json` wins whenever
+/// it is listed explicitly, because a client that lists it supports it.
 fn preferred(ranges: &[MediaRange], usual: MediaType, other: MediaType) -> Option<MediaType> {
     if ranges.is_empty() {
         return Some(usual);
@@ -64,7 +64,7 @@ impl MediaType {
         HeaderValue::from_static(self.text())
     }
 
-    /// With its parameters.
+    /// The value of `Content-Type`, with parameters.
     pub(super) fn text(self) -> &'static str {
         match self {
             Self::GraphqlResponse => "application/graphql-response+json; charset=utf-8",
@@ -83,7 +83,7 @@ impl MediaType {
         }
     }
 
-    /// The quality, in thousandths, that the most specific range gives this type; 0 for none.
+    /// The q-value, in thousandths, that the most specific range gives this type; 0 if none matches.
     fn quality(self, ranges: &[MediaRange]) -> u16 {
         let fitting =
             ranges.iter().filter_map(|range| Some((range.specificity(self)?, range.quality)));
@@ -108,7 +108,7 @@ impl MediaRange {
             let (name, value) = parameter.split_once('=').unwrap_or((parameter, ""));
             match name.trim().to_ascii_lowercase().as_str() {
                 "q" => quality = parse_qvalue(value.trim())?,
-                // Answers are in UTF-8, and in nothing else.
+                // Responses are always in UTF-8.
                 "charset" if !is_utf8(value.trim()) => quality = 0,
                 _ => {}
             }
@@ -116,12 +116,12 @@ impl MediaRange {
         Some(Self { main: main.to_ascii_lowercase(), sub: sub.to_ascii_lowercase(), quality })
     }
 
-    /// How closely this range means the type: 2 by name, 1 by its first half and `*`, 0 by `*/*`.
-    fn specificity(&self, it: MediaType) -> Option<u8> {
-        let (main, sub) = it.name();
+    /// How specifically this range matches: 2 by full name, 1 by `type/*`, 0 by `*/*`; else `None`.
+    fn specificity(&self, media_type: MediaType) -> Option<u8> {
+        let (main, sub) = media_type.name();
         match (self.main.as_str(), self.sub.as_str()) {
-            (its_main, its_sub) if its_main == main && its_sub == sub => Some(2),
-            (its_main, "*") if its_main == main => Some(1),
+            (range_main, range_sub) if range_main == main && range_sub == sub => Some(2),
+            (range_main, "*") if range_main == main => Some(1),
             ("*", "*") => Some(0),
             _ => None,
         }
@@ -134,7 +134,7 @@ pub(super) fn is_utf8(charset: &str) -> bool {
     name.eq_ignore_ascii_case("utf-8") || name.eq_ignore_ascii_case("utf8")
 }
 
-/// `0.75` as 750.
+/// Parses a q-value into thousandths: `0.75` is 750.
 fn parse_qvalue(text: &str) -> Option<u16> {
     let quality: f32 = text.parse().ok()?;
     #[expect(
@@ -156,7 +156,7 @@ mod tests {
     }
 
     #[test]
-    fn without_a_wish_it_is_plain_json_or_events() {
+    fn the_default_media_types_are_json_and_event_stream() {
         let (one, many) = (Some(MediaType::Json), Some(MediaType::EventStream));
         assert_eq!(Accept::by(&HeaderMap::new()), Accept { one, many });
         for anything in ["*/*", "text/html, */*;q=0.8", "", "nonsense"] {
@@ -166,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn the_better_liked_type_wins_and_of_equals_the_named_one() {
+    fn the_higher_q_value_wins_and_ties_prefer_the_listed_type() {
         for response in [
             "application/graphql-response+json",
             "application/graphql-response+json,application/json;q=0.9",
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn subscriptions_are_events_unless_parts_are_asked_for() {
+    fn subscriptions_use_event_stream_unless_multipart_is_preferred() {
         for events in [
             "text/event-stream",
             "text/event-stream, multipart/mixed",
@@ -210,7 +210,7 @@ mod tests {
     }
 
     #[test]
-    fn who_takes_neither_gets_neither() {
+    fn unsupported_media_types_are_not_acceptable() {
         for other in [
             "text/html",
             "image/*",

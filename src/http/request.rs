@@ -1,4 +1,4 @@
-//! What a client asks, out of a POST or a GET (GraphQL over HTTP, section 5).
+//! Reads the GraphQL request from a POST or a GET (GraphQL over HTTP, section 5).
 
 use std::borrow::Cow;
 use std::time::Duration;
@@ -16,7 +16,7 @@ use crate::config::Limits;
 use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::ErrorCode;
 
-/// Reads the request, whichever way it comes.
+/// Reads the GraphQL request from the query string, a JSON body or a multipart body.
 pub(super) async fn read(
     method: &Method,
     uri: &Uri,
@@ -29,7 +29,7 @@ pub(super) async fn read(
         return Ok(GraphqlRequest { read_only: true, ..parameters(members)? });
     }
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
-        let message = "Send the request as it is, without a Content-Encoding.";
+        let message = "Send the request body without a Content-Encoding.";
         return Err(HttpError::new(ErrorCode::UnsupportedMediaType, message));
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
@@ -49,11 +49,11 @@ pub(super) async fn read(
     }
 }
 
-/// In what form an operation comes.
+/// The format of a request body.
 #[derive(Clone, Copy, Debug)]
 enum BodyFormat {
     Json,
-    /// With files.
+    /// With file uploads.
     Multipart,
 }
 
@@ -77,7 +77,7 @@ async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, HttpErr
     match timeout(time, to_bytes(body, most)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_long(&error) => {
-            let message = format!("A request body has at most {most} bytes.");
+            let message = format!("A request body may have at most {most} bytes.");
             Err(HttpError::new(ErrorCode::PayloadTooLarge, message))
         }
         Ok(Err(_)) => Err(bad_request("The body ended too early.")),
@@ -95,16 +95,16 @@ pub(super) fn json_object(body: &[u8]) -> Result<Map<String, Value>, HttpError> 
     match json::parse(body) {
         Some(Value::Object(members)) => Ok(members),
         Some(Value::Array(_)) => {
-            let message = "Batches are not served; send one operation a request.";
+            let message = "Batches are not supported. Send one operation per request.";
             Err(HttpError::new(ErrorCode::BatchNotAllowed, message))
         }
         Some(_) => Err(bad_request("The body is not a JSON object.")),
-        None => Err(bad_request("The body is not JSON in UTF-8, or has a member twice.")),
+        None => Err(bad_request("The body is not JSON in UTF-8, or has a duplicate member.")),
     }
 }
 
-/// The parameters of a GET: texts, of which `variables` and `extensions` are JSON. One that is
-/// empty is absent.
+/// The parameters of a GET as JSON members. `variables` and `extensions` are parsed as JSON, the others
+/// are strings. An empty parameter counts as absent.
 fn query_string(query: &str) -> Result<Map<String, Value>, HttpError> {
     let mut members = Map::new();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -116,14 +116,14 @@ fn query_string(query: &str) -> Result<Map<String, Value>, HttpError> {
             _ => continue,
         };
         if members.insert(name.into_owned(), value).is_some() {
-            return Err(bad_request("Each parameter may be given once."));
+            return Err(bad_request("Each parameter may be given only once."));
         }
     }
     Ok(members)
 }
 
-/// The members of a request, each of its type and nothing else. They name a document by its text, by
-/// its id (`documentId`), or by its hash (Apollo's automatic persisted queries).
+/// Builds a request from its members and checks their types. A document is given by its text, by its id
+/// (`documentId`), or by its hash (Apollo's automatic persisted queries).
 pub(super) fn parameters(mut members: Map<String, Value>) -> Result<GraphqlRequest, HttpError> {
     let query = string(&mut members, "query")?;
     let operation_name = string(&mut members, "operationName")?;
@@ -162,7 +162,7 @@ fn object(
     }
 }
 
-/// The hash in the extension `persistedQuery`, whatever else a client keeps there.
+/// The hash in the extension `persistedQuery`. Its other members are ignored.
 fn persisted_query(persisted: &Value) -> Result<String, HttpError> {
     match (&persisted["version"], &persisted["sha256Hash"]) {
         (Value::Number(version), Value::String(hash)) if version.as_u64() == Some(1) => {

@@ -1,4 +1,4 @@
-//! Answers, and the status that goes with each (GraphQL over HTTP, section 6).
+//! Responses and their HTTP status (GraphQL over HTTP, section 6).
 
 use std::mem::take;
 
@@ -17,9 +17,9 @@ use crate::graphql::rate_limit::QuotaStatus;
 pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
 pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
-/// The answer to an operation. Without data it has the status of its first error; clients that know
-/// plain `application/json` only get 200, as the audits of the specification's working group ask,
-/// unless the status is `strict`, as its newer drafts ask.
+/// The response to an operation. A response without data has the status of its first error. But clients
+/// that accept only plain `application/json` get 200, which the audits of the specification's working
+/// group require, unless `strict` is set, which newer drafts of the specification require.
 pub(super) fn respond(
     mut executed: OperationOutcome,
     media_type: MediaType,
@@ -28,14 +28,14 @@ pub(super) fn respond(
     let tells = strict || media_type == MediaType::GraphqlResponse;
     let no_data = executed.response.data == async_graphql::Value::Null;
     let status = match executed.code {
-        // What may not be done by GET may not be done, whatever the client accepts.
+        // An operation that GET does not allow gets this status with every media type.
         Some(ErrorCode::MethodNotAllowed) => status(ErrorCode::MethodNotAllowed),
         Some(code) if no_data && tells => status(code),
         _ => StatusCode::OK,
     };
     let (retry_after, standings) = (executed.retry_after, take(&mut executed.standings));
     let json = executed.json();
-    // The headers are async-graphql's, the body is written already.
+    // async-graphql provides the headers; the body is already serialised.
     executed.response.data = async_graphql::Value::Null;
     let mut response = GraphQLResponse::from(executed.response).into_response();
     *response.body_mut() = Body::from(json);
@@ -56,7 +56,7 @@ pub(super) fn respond(
     response
 }
 
-/// Tells a caller what is left of what it may do, in `RateLimit` and `RateLimit-Policy`.
+/// Sets `RateLimit` and `RateLimit-Policy`, which report the client's quotas and what is left of them.
 pub(super) fn set_rate_limit_headers(headers: &mut HeaderMap, standings: &[QuotaStatus]) {
     let list = |item: fn(QuotaStatus) -> String| {
         let items: Vec<_> = standings.iter().map(|standing| item(*standing)).collect();
@@ -70,8 +70,9 @@ pub(super) fn set_rate_limit_headers(headers: &mut HeaderMap, standings: &[Quota
     }
 }
 
-/// The answer to whoever takes nothing but events: one of them. What is wrong with the caller or
-/// with us has its status and no events, so that clients try again with another token, or later.
+/// The response for a client that accepts only events: a single event. If the operation was rejected with a
+/// status above 400, the response has this status and no events, so that clients retry with another token,
+/// or later.
 pub(super) fn respond_as_sse(executed: OperationOutcome) -> Response {
     match executed.code {
         Some(code) if !executed.ran && code.status() > 400 => {

@@ -1,4 +1,4 @@
-//! `GET /schema.graphql`.
+//! `GET /schema.graphql`: the schema in SDL.
 
 use std::sync::LazyLock;
 
@@ -8,7 +8,7 @@ use sha2::{Digest, Sha256};
 
 use crate::graphql;
 
-/// The schema and the validator that names its bytes (RFC 9110, section 8.8.3).
+/// The schema and its `ETag`, a hash of its bytes (RFC 9110, section 8.8.3).
 static SDL: LazyLock<(String, String)> = LazyLock::new(|| {
     let sdl = graphql::sdl();
     let digest: String =

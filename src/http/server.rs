@@ -1,4 +1,4 @@
-//! Accepts connections, and serves each with time limits, as HTTP/1.1.
+//! Accepts connections and serves each as HTTP/1.1, with timeouts.
 
 use std::convert::Infallible;
 use std::io;
@@ -32,14 +32,14 @@ use crate::client_ip::ClientIp;
 use crate::config::Limits;
 use crate::graphql::error::{ApiError, ErrorCode};
 
-/// How long nothing is accepted after the system had no more room for connections.
+/// Pause after a failed accept, for example when no file descriptors are left.
 const ACCEPT_BACKOFF: Duration = Duration::from_millis(100);
 
-/// How long somebody who is refused may take to read so, and how many at once.
+/// Timeout for a rejected client to read the error, and the maximum number of such clients at once.
 const REJECT_TIMEOUT: Duration = Duration::from_secs(1);
 const MAX_CONCURRENT_REJECTIONS: usize = 64;
 
-/// The door: who may come in, and what is behind it.
+/// Accepts connections, enforces the connection limits and serves the router.
 pub(crate) struct HttpServer {
     router: Router,
     proxies: Vec<IpNet>,
@@ -69,8 +69,8 @@ impl HttpServer {
         }
     }
 
-    /// Accepts connections until the server stops. Those that there are then end with the request
-    /// that they are at, and are the tasks that are waited for.
+    /// Accepts connections until shutdown begins. The open connections then end after their current
+    /// request. They are tasks of the tracker, for which the caller waits.
     pub(crate) async fn serve(&self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
@@ -81,7 +81,7 @@ impl HttpServer {
                 Ok((stream, peer)) => self.handle_connection(stream, peer),
                 Err(error) if is_connection_error(&error) => {}
                 Err(error) => {
-                    tracing::warn!(%error, "no connection can be accepted");
+                    tracing::warn!(%error, "accepting a connection failed, will retry");
                     sleep(ACCEPT_BACKOFF).await;
                 }
             }
@@ -89,7 +89,7 @@ impl HttpServer {
     }
 
     fn handle_connection(&self, stream: TcpStream, peer: SocketAddr) {
-        // An answer is written as a whole, or it is one of several events that should not wait.
+        // A response is written as a whole, or is an event of a stream that should not be delayed.
         let _ = stream.set_nodelay(true);
         limit_send_buffer(&stream);
         let address = ClientIp::from(peer.ip());
@@ -132,7 +132,7 @@ impl HttpServer {
         async move {
             let connection = http1::Builder::new()
                 .timer(TokioTimer::new())
-                // `TimeoutStream` tells the head of a request from the wait for it.
+                // `TimeoutStream` has separate timeouts for an idle connection and for reading a head.
                 .header_read_timeout(None)
                 .max_buf_size(header_bytes.max(MIN_HYPER_BUFFER))
                 .serve_connection(TokioIo::new(io), service)
@@ -146,32 +146,32 @@ impl HttpServer {
                 }
             };
             if let Err(error) = ended {
-                tracing::debug!(%error, "a connection ended early");
+                tracing::debug!(%error, "a connection ended with an error");
             }
         }
     }
 }
 
-/// How much of an answer the system keeps before it is on its way, in bytes.
+/// Unsent bytes of a response that the system buffers (`TCP_NOTSENT_LOWAT`).
 #[cfg(target_os = "linux")]
 const NOTSENT_LOWAT: u32 = 128 << 10;
 
-/// Keeps the system from taking megabytes of an answer for somebody who does not read it: they would be
-/// memory, and would hide from the time limit for writing who reads slowly and who not at all.
+/// Keeps the system from buffering megabytes of a response for a client that does not read. They would use
+/// memory, and the write timeout could not distinguish a slow reader from one that does not read at all.
 #[cfg(target_os = "linux")]
 fn limit_send_buffer(stream: &TcpStream) {
     if let Err(error) = socket2::SockRef::from(stream).set_tcp_notsent_lowat(NOTSENT_LOWAT) {
-        tracing::debug!(%error, "the system keeps as much as it likes");
+        tracing::debug!(%error, "could not set TCP_NOTSENT_LOWAT");
     }
 }
 
 #[cfg(not(target_os = "linux"))]
 fn limit_send_buffer(_: &TcpStream) {}
 
-/// hyper takes no less, in bytes.
+/// The smallest buffer that hyper accepts, in bytes.
 const MIN_HYPER_BUFFER: usize = 8 << 10;
 
-/// Says why there is no room, to somebody whose request nobody reads.
+/// Sends an error that names the limit reached. The request is not parsed.
 async fn reject_connection(mut stream: TcpStream, full: LimitReached) -> io::Result<()> {
     let (code, message) = match full {
         LimitReached::Total => (ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string()),
@@ -181,13 +181,13 @@ async fn reject_connection(mut stream: TcpStream, full: LimitReached) -> io::Res
     };
     stream.write_all(HttpError::new(code, message).raw_http1().as_bytes()).await?;
     stream.shutdown().await?;
-    // What is not read, the system answers with a reset, which may overtake what was written.
+    // Read to the end: the system sends a reset for unread data, which may overtake the response.
     let mut unread = [0; 4 << 10];
     while stream.read(&mut unread).await? > 0 {}
     Ok(())
 }
 
-/// Whether accepting failed because of the one connection that was to be accepted.
+/// Whether accept failed because of this one connection, not because of the system.
 fn is_connection_error(error: &io::Error) -> bool {
     matches!(
         error.kind(),

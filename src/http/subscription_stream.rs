@@ -1,5 +1,5 @@
-//! Subscriptions over plain HTTP: as Server-Sent Events (the protocol of graphql-sse, in its
-//! distinct connections mode) and in parts (Apollo's multipart subscriptions).
+//! Subscriptions over plain HTTP: as Server-Sent Events (the protocol of graphql-sse, distinct connections
+//! mode) and as multipart responses (Apollo's multipart subscriptions).
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -19,13 +19,13 @@ use super::media_type::MediaType;
 use crate::graphql::error::ApiError;
 use crate::graphql::execute::{OperationOutcome, SubscriptionStream};
 
-/// How often a quiet stream says that it is alive, so that nothing on the way closes it.
+/// Interval of keep-alive frames on a quiet stream, so that no proxy closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
 
-/// How long a reader may take for one frame, once as much as the system takes is on its way.
+/// Timeout for the client to read one frame, once the buffers of the system are full.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How answers are framed.
+/// The framing of responses.
 #[derive(Clone, Copy, Debug)]
 enum StreamFormat {
     Sse,
@@ -33,7 +33,7 @@ enum StreamFormat {
 }
 
 impl StreamFormat {
-    /// Sent at once, so that the client knows that it is heard.
+    /// Sent immediately, so that the client knows that the stream is open.
     fn start(self) -> &'static str {
         match self {
             Self::Sse => ":\n\n",
@@ -56,7 +56,7 @@ impl StreamFormat {
         }
     }
 
-    /// Why there are no more answers, though there were some to come.
+    /// A last response with the error that ends the stream early.
     fn refusal(self, executed: &OperationOutcome) -> String {
         match self {
             Self::Sse => self.answer(executed),
@@ -67,7 +67,7 @@ impl StreamFormat {
         }
     }
 
-    /// There is nothing more to come. Written by hand: browsers drop an event without a `data` line.
+    /// The end of the stream. Formatted by hand, because browsers drop an event without a `data` line.
     fn end(self) -> &'static str {
         match self {
             Self::Sse => "event: complete\ndata:\n\n",
@@ -76,12 +76,12 @@ impl StreamFormat {
     }
 }
 
-/// A part and, at once, the delimiter after it: clients take a part for complete when they see that.
+/// A part, followed immediately by the next delimiter: clients treat a part as complete when they see it.
 fn part(json: &str) -> String {
     format!("\r\nContent-Type: application/json\r\n\r\n{json}\r\n--graphql")
 }
 
-/// Answers with every answer of a subscription, until it ends or its caller may hear no more.
+/// Streams the responses of a subscription until it ends or its viewer is no longer authenticated.
 pub(super) fn respond(
     server: &Arc<AppState>,
     subscribed: SubscriptionStream,
@@ -109,7 +109,7 @@ pub(super) fn respond(
     response(media_type, Body::from_stream(body.map(|it| Ok::<_, Infallible>(Bytes::from(it)))))
 }
 
-/// One answer, for a client that takes nothing but events.
+/// A single response, for a client that accepts only events.
 pub(super) fn single_event_response(executed: &OperationOutcome) -> Response {
     let format = StreamFormat::Sse;
     let frames = format!("{}{}", format.answer(executed), format.end());
@@ -119,13 +119,13 @@ pub(super) fn single_event_response(executed: &OperationOutcome) -> Response {
 fn response(media_type: MediaType, body: Body) -> Response {
     let headers = [
         (header::CONTENT_TYPE, media_type.header()),
-        // nginx would keep the events until there are many.
+        // Without this header nginx buffers events.
         (HeaderName::from_static("x-accel-buffering"), HeaderValue::from_static("no")),
     ];
     (headers, body).into_response()
 }
 
-/// A stream that has not ended.
+/// An open subscription stream.
 struct OpenStream {
     server: Arc<AppState>,
     format: StreamFormat,
@@ -135,8 +135,8 @@ struct OpenStream {
 }
 
 impl OpenStream {
-    /// Writes until the stream ends, or its reader goes away or does not read in time. A task of its
-    /// own, since a body is asked for more only when its reader takes some.
+    /// Writes frames until the stream ends, the client disconnects or the client does not read in time.
+    /// Runs in a separate task, because a body is polled only when the client reads.
     async fn write_to(mut self, frames: mpsc::Sender<String>) {
         let mut next = Some((self.format.start().to_owned(), true));
         while let Some((frame, goes_on)) = next {
@@ -150,8 +150,8 @@ impl OpenStream {
         }
     }
 
-    /// The next frame, and whether more may follow; none when the server stops. A stream that breaks
-    /// off without its end tells clients to come again.
+    /// The next frame, and whether more may follow. `None` during shutdown: clients reconnect when a
+    /// stream breaks off without its end.
     async fn next(&mut self) -> Option<(String, bool)> {
         let format = self.format;
         tokio::select! {

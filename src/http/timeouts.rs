@@ -1,5 +1,5 @@
-//! A connection with time limits: for the head of a request, for idling between two, and for an answer
-//! to be taken. What happens within a request has time limits of its own.
+//! A connection with timeouts: for reading the head of a request, for idling between two requests, and
+//! for writing a response. The processing of a request has separate timeouts.
 
 use std::future::Future;
 use std::io;
@@ -17,27 +17,27 @@ use tokio::time::{Instant, Sleep, sleep_until};
 use super::connection_limit::ConnectionPermit;
 use crate::config::Limits;
 
-/// How much of an answer has to be taken within the time limit for writing, in bytes.
+/// Bytes of a response that must be written within the write timeout.
 const WRITE_PROGRESS_BYTES: usize = 64 << 10;
 
-/// What a connection is waited for.
+/// What the server waits for on a connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Phase {
     /// The rest of a request's head.
     ReadingHead = 0,
-    /// Nothing: a request is being answered.
+    /// Nothing: a request is being processed.
     Responding = 1,
-    /// Another request.
+    /// The next request.
     Idle = 2,
-    /// Nothing any more: it speaks another protocol now, which has time limits of its own.
+    /// Nothing: the connection was upgraded to another protocol, which has separate timeouts.
     Upgraded = 3,
 }
 
-/// Where a connection is, shared by whoever reads from it and whoever answers.
+/// The phase of a connection. The stream and the request handler share it.
 #[derive(Debug)]
 pub(super) struct ConnectionState {
     opened: Instant,
-    /// The phase in two bits, and in the others when it began, in milliseconds after the opening.
+    /// The lowest two bits: the phase. The others: its start, in milliseconds after `opened`.
     state: AtomicU64,
 }
 
@@ -48,7 +48,7 @@ impl Default for ConnectionState {
 }
 
 impl ConnectionState {
-    /// The phase, and when it began.
+    /// The current phase, and when it began.
     fn now(&self) -> (Phase, Instant) {
         let state = self.state.load(Ordering::Acquire);
         let phase = match state & 3 {
@@ -67,25 +67,25 @@ impl ConnectionState {
         }
     }
 
-    /// The head of a request has arrived.
+    /// Records that the head of a request has arrived.
     pub(super) fn request_started(&self) {
         self.enter(Phase::Responding);
     }
 
-    /// The connection will speak another protocol.
+    /// Records that the connection switches to another protocol.
     pub(super) fn upgraded(&self) {
         self.enter(Phase::Upgraded);
     }
 }
 
-/// A connection that does not wait for ever.
+/// A connection whose reads and writes fail with `TimedOut` when they take too long.
 pub(super) struct TimeoutStream<T> {
     stream: T,
     progress: Arc<ConnectionState>,
     times: Timeouts,
     reading: Deadline,
     writing: Deadline,
-    /// How much was taken since that deadline was set, in bytes.
+    /// Bytes written since the write deadline was last stopped.
     taken: usize,
     _seat: ConnectionPermit,
 }
@@ -113,14 +113,14 @@ impl<T> TimeoutStream<T> {
         Self { stream, progress, times, reading, writing, taken: 0, _seat: seat }
     }
 
-    /// Fails once nothing has come for too long. A busy connection is looked at again after the time for idling:
-    /// so nobody has to wake it when it becomes idle.
+    /// Fails when no data has arrived within the timeout of the current phase. During a request the phase is
+    /// checked again after each idle timeout, so this task need not be woken when the phase becomes idle.
     fn poll_read_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             let (phase, since) = self.progress.now();
             let end = match phase {
                 Phase::ReadingHead => Some(since + self.times.head),
-                // It is still busy with an answer of which hyper has all and we have not.
+                // hyper has produced the whole response, but it is not flushed yet.
                 Phase::Idle if self.writing.is_running() => None,
                 Phase::Idle => Some(since + self.times.idle),
                 Phase::Responding | Phase::Upgraded => None,
@@ -136,7 +136,7 @@ impl<T> TimeoutStream<T> {
         }
     }
 
-    /// Fails once nothing was taken for too long.
+    /// Fails when the write timeout passes before `WRITE_PROGRESS_BYTES` are written or all is flushed.
     fn poll_write_timeout<O>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<O>> {
         self.writing.start_unless_running(self.times.write);
         self.writing.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
@@ -198,7 +198,7 @@ impl<T: AsyncWrite + Unpin> AsyncWrite for TimeoutStream<T> {
     fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         let this = self.get_mut();
         ready!(Pin::new(&mut this.stream).poll_flush(cx))?;
-        // hyper flushes once all that there is has been taken.
+        // hyper flushes the stream only after it has written all that it had buffered.
         this.record_written(WRITE_PROGRESS_BYTES);
         Poll::Ready(Ok(()))
     }
@@ -218,7 +218,7 @@ impl<T> TimeoutStream<T> {
             Poll::Pending => self.poll_write_timeout(cx),
             Poll::Ready(Ok(bytes)) => {
                 self.record_written(bytes);
-                // hyper had all of the answer before, and the time for idling begins now.
+                // hyper had the whole response before; the idle timeout starts again with this write.
                 if self.progress.now().0 == Phase::Idle {
                     self.progress.enter(Phase::Idle);
                 }
@@ -229,11 +229,11 @@ impl<T> TimeoutStream<T> {
     }
 }
 
-/// A moment until which something is waited for.
+/// A deadline that can be started, moved forward and stopped.
 #[derive(Default)]
 struct Deadline {
     end: Option<Instant>,
-    /// Kept from one wait to the next. While there is an end, it ends then.
+    /// Reused from one deadline to the next. While `end` is set, it completes at `end`.
     sleep: Option<Pin<Box<Sleep>>>,
 }
 
@@ -248,9 +248,9 @@ impl Deadline {
         }
     }
 
-    /// Ends at this moment, or sooner if it was going to.
+    /// Sets the deadline, unless an earlier one is running.
     fn end_by(&mut self, end: Instant) {
-        if self.end.is_some_and(|its| its <= end) {
+        if self.end.is_some_and(|current| current <= end) {
             return;
         }
         self.end = Some(end);
@@ -264,7 +264,7 @@ impl Deadline {
         self.end = None;
     }
 
-    /// Whether it is over; then it is not running any more.
+    /// Ready when the deadline has passed; the deadline then stops.
     fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
         match &mut self.sleep {
             Some(sleep) if self.end.is_some() => {
@@ -277,7 +277,7 @@ impl Deadline {
     }
 }
 
-/// The body of an answer: with its end the connection is idle.
+/// The body of a response. When it is dropped, the connection becomes idle.
 pub(super) struct TrackedBody {
     body: Body,
     progress: Arc<ConnectionState>,
@@ -334,21 +334,21 @@ mod tests {
         };
         let (stream, client) = duplex(WRITE_PROGRESS_BYTES);
         let progress = Arc::new(ConnectionState::default());
-        let seat = ConnectionLimiter::new(1, 1).take(None).expect("a seat");
+        let seat = ConnectionLimiter::new(1, 1).take(None).expect("a permit");
         (TimeoutStream::new(stream, Arc::clone(&progress), &limits, seat), client, progress)
     }
 
-    /// Whether nothing comes, and the connection is kept, for this many seconds and is given up in the next.
+    /// Whether a read is pending until half a second before `seconds`, and times out in the next second.
     async fn is_given_up_after(reader: &mut (impl AsyncRead + Unpin), seconds: u32) -> bool {
         let mut byte = [0];
         let early = timeout(seconds * SECOND - SECOND / 2, reader.read(&mut byte)).await;
         let late = timeout(SECOND, reader.read(&mut byte)).await;
         early.is_err()
-            && late.is_ok_and(|it| it.is_err_and(|it| it.kind() == io::ErrorKind::TimedOut))
+            && late.is_ok_and(|read| read.is_err_and(|e| e.kind() == io::ErrorKind::TimedOut))
     }
 
     #[tokio::test(start_paused = true)]
-    async fn a_head_is_waited_for_from_its_first_byte_on() {
+    async fn the_header_read_timeout_starts_at_the_first_byte() {
         let (mut connection, mut client, progress) = connection();
         assert!(is_given_up_after(&mut connection, 10).await);
 
@@ -368,30 +368,30 @@ mod tests {
         assert!(timeout(200 * SECOND, connection.read(&mut byte)).await.is_err(), "it is busy");
         progress.enter(Phase::Idle);
         sleep(30 * SECOND).await;
-        // hyper does so each time that it looks.
+        // hyper flushes on every poll, even if there is nothing to flush.
         connection.flush().await.expect("nothing to flush");
         assert!(is_given_up_after(&mut connection, 30).await);
     }
 
     #[tokio::test(start_paused = true)]
-    async fn idling_begins_once_the_answer_has_been_taken() {
+    async fn the_keep_alive_timeout_starts_when_the_response_is_written() {
         let (connection, mut client, progress) = connection();
         let (mut reader, mut writer) = split(connection);
         progress.request_started();
         let answer = async {
-            // As hyper does once the body is all in its hands.
+            // hyper drops the body as soon as it has read all of it.
             progress.enter(Phase::Idle);
-            writer.write_all(&[0; 5 * WRITE_PROGRESS_BYTES]).await.expect("an answer is taken");
-            writer.flush().await.expect("an answer is taken");
+            writer.write_all(&[0; 5 * WRITE_PROGRESS_BYTES]).await.expect("the response is read");
+            writer.flush().await.expect("the response is read");
         };
         let slow = async {
             for _ in 0..5 {
                 sleep(20 * SECOND).await;
-                client.read_exact(&mut [0; WRITE_PROGRESS_BYTES]).await.expect("a mouthful");
+                client.read_exact(&mut [0; WRITE_PROGRESS_BYTES]).await.expect("a chunk");
             }
         };
         tokio::join!(answer, slow);
-        // The connection held the last of it for twenty seconds.
+        // The last chunk was buffered in the connection for twenty seconds.
         assert!(is_given_up_after(&mut reader, 40).await);
     }
 }

@@ -1,4 +1,4 @@
-//! Operations with files (GraphQL multipart request specification).
+//! Operations with file uploads (GraphQL multipart request specification).
 
 use std::collections::BTreeMap;
 use std::convert::Infallible;
@@ -17,8 +17,8 @@ use crate::config::Limits;
 use crate::graphql::document::{GraphqlRequest, Upload};
 use crate::graphql::error::ErrorCode;
 
-/// Reads the parts in their order: the operation, the places of its files, the files. The body has
-/// arrived as a whole, so that its parts are looked for once, not with every byte that comes.
+/// Reads the parts in order: the operation, the map of its files, the files. The whole body has arrived
+/// before, so it is searched for boundaries once, not again with every chunk.
 pub(super) async fn read(
     content_type: &str,
     body: Bytes,
@@ -36,7 +36,7 @@ pub(super) async fn read(
     let mut request = parameters(json_object(&operations)?)?;
     let mut places = places(&expect_part(&mut parts, "map").await?, limits)?;
     while let Some(part) = next(&mut parts).await? {
-        // A file that nobody asked for is read over.
+        // Skip a file that `map` does not list.
         let Some(places) = part.name().and_then(|name| places.remove(name)) else { continue };
         let filename = part.file_name().unwrap_or_default().to_owned();
         let content_type = part.content_type().map(ToString::to_string);
@@ -46,16 +46,16 @@ pub(super) async fn read(
     }
     match places.keys().next() {
         None => Ok(request),
-        Some(_) => Err(bad_request("There is no part for one of the files of map.")),
+        Some(_) => Err(bad_request("A file listed in map has no part.")),
     }
 }
 
-/// The places of each file, by the name of its part.
+/// The paths at which each file is used, by the name of its part.
 fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, HttpError> {
     let wrong = || bad_request("map must be an object of lists of paths.");
     let Some(Value::Object(map)) = json::parse(map) else { return Err(wrong()) };
     if map.len() > limits.upload_files {
-        let message = format!("A request has at most {} files.", limits.upload_files);
+        let message = format!("A request may have at most {} files.", limits.upload_files);
         return Err(HttpError::new(ErrorCode::PayloadTooLarge, message));
     }
     map.into_iter()
@@ -88,9 +88,9 @@ async fn read_part(part: Field<'static>) -> Result<Bytes, HttpError> {
 fn refused(error: &multer::Error) -> HttpError {
     match error {
         multer::Error::FieldSizeExceeded { .. } => {
-            let message = "operations and map are too long.";
+            let message = "The part operations or map is too long.";
             HttpError::new(ErrorCode::PayloadTooLarge, message)
         }
-        _ => bad_request("The body is no multipart request, or ended too early."),
+        _ => bad_request("The body is not a valid multipart request, or is incomplete."),
     }
 }

@@ -1,4 +1,4 @@
-//! Operations over WebSocket, by the protocol `graphql-transport-ws`.
+//! Operations over WebSocket, with the protocol `graphql-transport-ws`.
 
 use std::ops::ControlFlow::{self, Break, Continue};
 use std::sync::Arc;
@@ -35,16 +35,16 @@ use message::{ClientMessage, CloseReason};
 
 const PROTOCOL: &str = "graphql-transport-ws";
 
-/// How often the other side is asked whether it is there. Twice this without a word, and it is gone.
+/// A client that sends no message for this long gets a ping. After twice this time it is disconnected.
 const PING_EVERY: Duration = Duration::from_secs(12);
 
-/// How long one message may take to be written.
+/// Timeout for writing one message.
 const WRITE_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// How long the other side may take to say goodbye.
+/// Timeout for the client to complete the closing handshake.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// What an idle connection keeps for reading and writing, in bytes.
+/// Size of the read buffer and of the write buffer that each idle connection keeps, in bytes.
 const BUFFER: usize = 4 << 10;
 
 #[cfg(any(test, fuzzing))]
@@ -52,22 +52,23 @@ pub(super) fn fuzz(message: &[u8]) {
     drop(ClientMessage::parse(message));
 }
 
-/// Whether a request wants to become a WebSocket (RFC 6455, section 4.2.1).
+/// Whether this is a WebSocket upgrade request (RFC 6455, section 4.2.1).
 pub(super) fn is_upgrade_request(headers: &HeaderMap) -> bool {
     headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
-/// Makes a WebSocket of a request, if its origin may.
+/// Upgrades a request to a WebSocket. Fails if its origin is not allowed, its handshake is invalid, or
+/// the client has too many WebSockets.
 pub(super) async fn upgrade(
     server: Arc<AppState>,
     mut parts: Parts,
 ) -> Result<Response, HttpError> {
     csrf::check_origin(&parts.headers, &server.config.cors_origins)?;
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
-        let message = "This is no handshake of WebSocket, version 13.";
+        let message = "This is not a valid WebSocket version 13 handshake.";
         return Err(HttpError::new(ErrorCode::BadRequest, message));
     };
-    // Nothing can set a cookie here.
+    // Cookie mode stays off, because messages over a WebSocket cannot set cookies.
     let client = Arc::new(client(&parts, &server.config));
     let Ok(seat) = server.websockets.take(Some(client.address.network())) else {
         let message = "Too many WebSockets from your address.";
@@ -79,7 +80,7 @@ pub(super) async fn upgrade(
         .protocols([PROTOCOL])
         .read_buffer_size(BUFFER)
         .write_buffer_size(BUFFER)
-        // Somewhat more is read, so that it can be refused in good form.
+        // Read somewhat larger messages too, in order to reject them with close code 1009.
         .max_message_size(4 * limit)
         .max_frame_size(4 * limit);
     Ok(upgrade.on_upgrade(move |socket| {
@@ -95,23 +96,23 @@ struct Connection {
     server: Arc<AppState>,
     socket: WebSocket,
     client: Arc<ClientInfo>,
-    /// From the handshake, until `connection_init` brings another.
+    /// `Authorization` of the handshake, replaced by a token in `connection_init`.
     authorization: Option<Vec<u8>>,
     acknowledged: bool,
-    /// When `connection_init` has to be there.
+    /// Deadline for `connection_init`.
     init_until: Timestamp,
-    /// When something has to be heard again.
+    /// When a silent client gets a ping, or is disconnected if it already got one.
     patient_until: Timestamp,
-    /// Whether a ping has had no answer yet.
+    /// Whether no message has arrived since the last ping.
     waiting_for_pong: bool,
-    /// What each has to say, by its id.
+    /// The messages of each running operation, by operation id.
     operations: StreamMap<String, BoxStream<'static, String>>,
-    /// Done when the caller may do nothing more here.
+    /// Completes when the viewer is no longer authenticated.
     rejection: BoxFuture<'static, ApiError>,
 }
 
-/// Whether the connection goes on; if not, with what it is closed. Nothing if nobody is there to be
-/// told.
+/// Whether the connection continues. If not, the reason to close it with, or `None` if the client cannot
+/// receive one any more.
 type Step = ControlFlow<Option<CloseReason>>;
 
 impl Connection {
@@ -147,7 +148,7 @@ impl Connection {
         } else {
             Some(CloseReason::SUBPROTOCOL)
         };
-        // What still runs has nobody to answer to.
+        // Cancel the running operations: their responses cannot be sent any more.
         self.operations.clear();
         if let Some(close) = close
             && self.write(Message::Close(Some(close.frame()))).await.is_continue()
@@ -157,7 +158,7 @@ impl Connection {
         }
     }
 
-    /// Waits for whatever comes first, and deals with it.
+    /// Waits for the next event and handles it.
     async fn poll_once(&mut self) -> Step {
         let clock = self.server.services.clock.clone();
         let until = if self.acknowledged { self.patient_until } else { self.init_until };
@@ -194,7 +195,7 @@ impl Connection {
             Message::Binary(bytes) => bytes,
             Message::Ping(_) | Message::Pong(_) => return Continue(()),
             Message::Close(_) => {
-                // It is answered when the socket is read on (RFC 6455, section 5.5.1).
+                // The next read sends the close frame in response (RFC 6455, section 5.5.1).
                 let _ = timeout(CLOSE_TIMEOUT, self.socket.recv()).await;
                 return Break(None);
             }
@@ -284,8 +285,9 @@ impl Connection {
             spawn_buffered(stream::once(answer).boxed())
         };
         let complete = stream::once(std::future::ready(message::complete(&id)));
-        let its = id.clone();
-        let messages = answers.map(move |executed| message::next(&its, &executed)).chain(complete);
+        let operation_id = id.clone();
+        let messages =
+            answers.map(move |executed| message::next(&operation_id, &executed)).chain(complete);
         self.operations.insert(id, messages.boxed());
         Continue(())
     }
@@ -294,7 +296,7 @@ impl Connection {
         self.write(Message::Text(text.into())).await
     }
 
-    /// Writes a message. A reader who does not take it in time is gone.
+    /// Writes a message. The connection ends if the client does not read it in time.
     async fn write(&mut self, message: Message) -> Step {
         match timeout(WRITE_TIMEOUT, self.socket.send(message)).await {
             Ok(Ok(())) => Continue(()),
@@ -303,8 +305,9 @@ impl Connection {
     }
 }
 
-/// The token in the payload of `connection_init`, wherever clients keep it, as an `Authorization`
-/// header has it.
+/// The token in the payload of `connection_init`, as the value of an `Authorization` header. It is taken
+/// from the member that clients use: `Authorization`, `authorization` or `token`, of the payload or of its
+/// `headers`.
 fn authorization(payload: &Map<String, Value>) -> Option<Vec<u8>> {
     let headers = payload.get("headers").and_then(Value::as_object);
     let places = [Some(payload), headers];

@@ -1,4 +1,4 @@
-//! A book's author, or authors, in one line.
+//! The author or authors of a book, in one line.
 
 use super::text;
 use super::validation_error::ValidationError;

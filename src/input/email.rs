@@ -1,11 +1,11 @@
-//! The address that an account signs in with.
+//! The email address of an account, used to sign in.
 
 use email_address::{EmailAddress, Options};
 
 use super::text;
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
-/// An address of at most 120 characters (RFC 5322, with a domain of two labels or more).
+/// An address of at most 120 characters (RFC 5322). Its domain has two labels or more.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Email(String);
 
@@ -18,7 +18,7 @@ impl Email {
             Ok(_) => Ok(Self(address)),
             Err(_) => Err(ValidationError::new(
                 ValidationErrorCode::InvalidFormat,
-                "Please check this email address.",
+                "Please enter a valid email address.",
             )),
         }
     }
@@ -28,7 +28,7 @@ impl Email {
         &self.0
     }
 
-    /// What must be unique.
+    /// The folded address, which must be unique.
     pub(crate) fn key(&self) -> String {
         text::fold_for_index(&self.0)
     }
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn addresses_are_kept_as_typed_and_compared_without_case() {
+    fn emails_are_stored_as_typed_and_compared_without_case() {
         let email = Email::parse(" Ada@Example.org ").expect("an address");
         assert_eq!(email.as_str(), "Ada@Example.org");
         assert_eq!(
@@ -49,7 +49,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_emails_have_error_codes() {
         for (address, code) in [
             ("", ValidationErrorCode::Required),
             ("ada", ValidationErrorCode::InvalidFormat),
@@ -62,7 +62,7 @@ mod tests {
             ("ada@example.org\0", ValidationErrorCode::InvalidFormat),
             (&format!("{}@{}.org", "a".repeat(60), "b".repeat(56)), ValidationErrorCode::TooLong),
         ] {
-            assert_eq!(Email::parse(address).map_err(|fault| fault.code), Err(code), "{address}");
+            assert_eq!(Email::parse(address).map_err(|error| error.code), Err(code), "{address}");
         }
         assert!(Email::parse(&format!("{}@{}.org", "a".repeat(60), "b".repeat(55))).is_ok());
     }

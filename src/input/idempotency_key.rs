@@ -1,4 +1,4 @@
-//! A name that a client gives to one attempt to create something.
+//! Idempotency keys. A client chooses one for each object that it creates, and reuses it in retries.
 
 /// 1 to 64 characters, without control characters.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -1,16 +1,16 @@
-//! International Standard Book Numbers (ISO 2108), in the spellings that people use.
+//! International Standard Book Numbers (ISO 2108), in all common spellings.
 
 use isbn::{Isbn10, Isbn13, IsbnError};
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
-/// An ISBN-13 with a right check digit.
+/// An ISBN-13 with a correct check digit.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Isbn(String);
 
 impl Isbn {
-    /// Reads an ISBN-10 or ISBN-13: with hyphens, dashes or spaces anywhere, with or without the
-    /// word in front (`ISBN-13: 978-0-13-595705-9`). A blank text is no ISBN and no fault.
+    /// Parses an ISBN-10 or ISBN-13. It may contain hyphens, dashes or spaces anywhere, and may start
+    /// with a label (`ISBN-13: 978-0-13-595705-9`). Blank text is `None`, not an error.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
         let code = without_label(text.trim());
         if code.is_empty() && text.trim().is_empty() {
@@ -26,9 +26,9 @@ impl Isbn {
         } else {
             return Err(not_an_isbn());
         };
-        let digits = isbn.map_err(|error| refusal(&error))?.to_string();
+        let digits = isbn.map_err(|error| validation_error(&error))?.to_string();
         if digits.starts_with("9790") {
-            let message = "That is the number of printed music (979-0), not of a book.";
+            let message = "Numbers that start with 979-0 identify printed music, not books.";
             return Err(ValidationError::new(ValidationErrorCode::InvalidFormat, message));
         }
         if !digits.starts_with("978") && !digits.starts_with("979") {
@@ -43,7 +43,7 @@ impl Isbn {
     }
 }
 
-/// Drops a leading `ISBN`, `ISBN-10:` or the like.
+/// Removes a leading label such as `ISBN` or `ISBN-10:`.
 fn without_label(text: &str) -> &str {
     let Some(rest) = text.get(..4).filter(|word| word.eq_ignore_ascii_case("isbn")) else {
         return text;
@@ -60,12 +60,12 @@ fn without_label(text: &str) -> &str {
     rest.trim_start_matches(':')
 }
 
-/// Spaces, hyphens and the dashes that word processors make of them.
+/// Spaces, hyphens, and the dashes that word processors replace hyphens with.
 fn is_separator(c: char) -> bool {
     c.is_whitespace() || matches!(c, '-' | '\u{AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
 }
 
-/// The value of a digit; `X` is ten, and right as the last of ISBN-10 only.
+/// The value of a digit. `X` is ten; it is valid only as the last digit of an ISBN-10.
 fn digit_value(c: char) -> Option<u8> {
     match c {
         '0'..='9' => Some(c as u8 - b'0'),
@@ -74,11 +74,11 @@ fn digit_value(c: char) -> Option<u8> {
     }
 }
 
-fn refusal(error: &IsbnError) -> ValidationError {
+fn validation_error(error: &IsbnError) -> ValidationError {
     match error {
         IsbnError::InvalidChecksum => ValidationError::new(
             ValidationErrorCode::IsbnChecksum,
-            "The check digit of this ISBN does not fit; please look for a slip.",
+            "The ISBN check digit is wrong; please check for a typo.",
         ),
         _ => not_an_isbn(),
     }
@@ -96,11 +96,11 @@ mod tests {
     use super::*;
 
     fn parsed(text: &str) -> Result<Option<String>, ValidationErrorCode> {
-        Isbn::parse(text).map(|isbn| isbn.map(|isbn| isbn.0)).map_err(|fault| fault.code)
+        Isbn::parse(text).map(|isbn| isbn.map(|isbn| isbn.0)).map_err(|error| error.code)
     }
 
     #[test]
-    fn every_usual_spelling_is_one_number() {
+    fn every_common_spelling_is_normalized() {
         for spelling in [
             "9780135957059",
             "978-0-13-595705-9",
@@ -119,20 +119,20 @@ mod tests {
     }
 
     #[test]
-    fn an_x_is_the_check_digit_ten() {
+    fn an_x_stands_for_check_digit_ten() {
         assert_eq!(parsed("080442957X"), Ok(Some("9780804429573".into())));
         assert_eq!(parsed("0-8044-2957-x"), Ok(Some("9780804429573".into())));
         assert_eq!(parsed("X804429570"), Err(ValidationErrorCode::InvalidFormat));
     }
 
     #[test]
-    fn blank_is_none() {
+    fn a_blank_isbn_is_none() {
         assert_eq!(parsed(""), Ok(None));
         assert_eq!(parsed(" \t"), Ok(None));
     }
 
     #[test]
-    fn slips_music_and_nonsense_are_refused() {
+    fn typos_ismns_and_invalid_text_are_rejected() {
         assert_eq!(parsed("9780135957050"), Err(ValidationErrorCode::IsbnChecksum));
         assert_eq!(parsed("0135957053"), Err(ValidationErrorCode::IsbnChecksum));
         assert_eq!(parsed("979-0-2600-0043-8"), Err(ValidationErrorCode::InvalidFormat));
@@ -152,19 +152,19 @@ mod tests {
 
     proptest! {
         #[test]
-        fn isbn_10_and_13_of_one_book_meet(body in prop::array::uniform9(0u8..10)) {
+        fn isbn_10_and_isbn_13_of_a_book_are_equal(body in prop::array::uniform9(0u8..10)) {
             let sum: u32 = (2..=10).rev().zip(body).map(|(weight, d)| weight * u32::from(d)).sum();
             let check = (11 - sum % 11) % 11;
             let digits: String = body.iter().map(ToString::to_string).collect();
             let last = if check == 10 { "X".to_owned() } else { check.to_string() };
-            let from_10 = parsed(&format!("{digits}{last}")).expect("no fault").expect("an ISBN");
+            let from_10 = parsed(&format!("{digits}{last}")).expect("valid").expect("an ISBN");
             let unchecked = format!("978{digits}");
             prop_assert!(from_10.starts_with(&unchecked));
             prop_assert_eq!(parsed(&from_10), Ok(Some(from_10.clone())));
         }
 
         #[test]
-        fn one_wrong_digit_never_passes(position in 0usize..13, shift in 1u8..10) {
+        fn a_single_wrong_digit_is_rejected(position in 0usize..13, shift in 1u8..10) {
             let mut digits = *b"9780135957059";
             digits[position] = b'0' + (digits[position] - b'0' + shift) % 10;
             let text = std::str::from_utf8(&digits).expect("digits");
@@ -172,7 +172,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_makes_it_panic(text in "\\PC*") {
+        fn parsing_never_panics(text in "\\PC*") {
             let _ = Isbn::parse(&text);
         }
     }

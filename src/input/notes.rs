@@ -1,9 +1,9 @@
-//! What a reader wrote about a book.
+//! The owner's notes about a book.
 
 use super::text;
 use super::validation_error::ValidationError;
 
-/// At most 20,000 characters, of which tabs and line breaks are the only control characters.
+/// At most 20,000 characters. Tabs and line breaks are the only control characters allowed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Notes(String);
 
@@ -30,19 +30,19 @@ mod tests {
     fn notes_allow_line_breaks_but_no_control_characters() {
         assert!(Notes::parse("one\n\ttwo\r\n").is_ok());
         assert_eq!(
-            Notes::parse("a\u{7}").map_err(|fault| fault.code),
+            Notes::parse("a\u{7}").map_err(|error| error.code),
             Err(ValidationErrorCode::InvalidFormat)
         );
         assert_eq!(
-            Notes::parse("a\0").map_err(|fault| fault.code),
+            Notes::parse("a\0").map_err(|error| error.code),
             Err(ValidationErrorCode::InvalidFormat)
         );
     }
 
     #[test]
-    fn notes_end_at_twenty_thousand_characters() {
+    fn notes_are_limited_to_20000_characters() {
         assert!(Notes::parse(&"é".repeat(20_000)).is_ok());
-        let fault = Notes::parse(&"é".repeat(20_001)).expect_err("one too many");
-        assert_eq!(fault.code, ValidationErrorCode::TooLong);
+        let error = Notes::parse(&"é".repeat(20_001)).expect_err("one too many");
+        assert_eq!(error.code, ValidationErrorCode::TooLong);
     }
 }

@@ -1,8 +1,8 @@
-//! How much a reader liked a book.
+//! The owner's rating of a book.
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
-/// 1 to 5.
+/// From 1 to 5.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rating(i16);
 
@@ -12,7 +12,7 @@ impl Rating {
             Ok(rating @ 1..=5) => Ok(Self(rating)),
             _ => Err(ValidationError::new(
                 ValidationErrorCode::OutOfRange,
-                "A rating goes from 1 to 5.",
+                "A rating must be from 1 to 5.",
             )),
         }
     }
@@ -27,13 +27,13 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_rating_goes_from_one_to_five() {
+    fn ratings_range_from_one_to_five() {
         for good in 1..=5 {
             assert_eq!(Rating::parse(good).map(Rating::get).ok().map(i32::from), Some(good));
         }
         for bad in [0, 6, -1, i32::MAX, i32::MIN, 65_537] {
             assert_eq!(
-                Rating::parse(bad).map_err(|fault| fault.code),
+                Rating::parse(bad).map_err(|error| error.code),
                 Err(ValidationErrorCode::OutOfRange)
             );
         }

@@ -1,4 +1,4 @@
-//! The name that an account goes by.
+//! The public name of an account.
 
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
@@ -14,15 +14,16 @@ impl Username {
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
         let name: String = text::parse_single_line(text, usize::MAX)?.nfc().collect();
         text::check_max_chars(&name, 80)?;
-        // Many scripts write vowels and tones as marks on the letter before.
+        // Many scripts write vowels and tones as combining marks after a letter.
         if name.starts_with(is_combining_mark) || !name.chars().all(is_allowed_char) {
-            let message = "A username has letters, digits, dots, underscores and hyphens only.";
+            let message =
+                "A username may contain only letters, digits, dots, underscores and hyphens.";
             return Err(ValidationError::new(ValidationErrorCode::InvalidFormat, message));
         }
         if name.chars().count() < 3 {
             return Err(ValidationError::new(
                 ValidationErrorCode::TooShort,
-                "A username has at least 3 characters.",
+                "A username must have at least 3 characters.",
             ));
         }
         Ok(Self(name))
@@ -33,7 +34,7 @@ impl Username {
         &self.0
     }
 
-    /// What must be unique.
+    /// The folded name, which must be unique.
     pub(crate) fn key(&self) -> String {
         text::fold_for_index(&self.0)
     }
@@ -48,7 +49,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn letters_of_any_script_make_a_name() {
+    fn usernames_allow_letters_of_any_script() {
         for name in
             ["ada", "grace.hopper-1906", "Łukasz_", "نجيب", "村上春樹", "अनीता", "प्रिया", "Ọlọ́run"]
         {
@@ -57,7 +58,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_wrong_is_said() {
+    fn invalid_usernames_have_error_codes() {
         for (name, code) in [
             ("", ValidationErrorCode::Required),
             ("ab", ValidationErrorCode::TooShort),
@@ -67,13 +68,13 @@ mod tests {
             ("ada\0", ValidationErrorCode::InvalidFormat),
             (&"a".repeat(81), ValidationErrorCode::TooLong),
         ] {
-            assert_eq!(Username::parse(name).map_err(|fault| fault.code), Err(code), "{name}");
+            assert_eq!(Username::parse(name).map_err(|error| error.code), Err(code), "{name}");
         }
         assert!(Username::parse(&"a".repeat(80)).is_ok());
     }
 
     #[test]
-    fn case_does_not_make_a_difference() {
+    fn usernames_are_compared_without_case() {
         let key = |name| Username::parse(name).map(|name| name.key());
         assert_eq!(key("Ada"), key("aDA"));
         assert_ne!(key("ada"), key("adb"));

@@ -1,8 +1,8 @@
-//! What is wrong with a value, told so that a form can show it.
+//! Errors in input values, with messages that a form can show.
 
 use std::borrow::Cow;
 
-/// Why a value was refused.
+/// Why a value is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ValidationErrorCode {
     Required,
@@ -14,7 +14,7 @@ pub(crate) enum ValidationErrorCode {
     IsbnChecksum,
 }
 
-/// A refusal: its code, and a sentence for the person at the keyboard.
+/// A validation error: its code, and a message for the user.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ValidationError {
     pub(crate) code: ValidationErrorCode,

@@ -36,7 +36,7 @@ pub(super) use pages::PageStatementKey;
 pub(crate) use pages::statement_of_first_page;
 pub(super) use write::UpdateStatementKey;
 
-/// A book as it is shown; what only order and search need stays in the database.
+/// A book without the columns that only sorting and search use.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct Book {
     pub(crate) id: BookId,
@@ -65,7 +65,7 @@ const BOOK_COLUMNS: [Column; 10] = [
     Column::Notes,
 ];
 
-/// A book to be.
+/// The values of a book to insert.
 #[derive(Clone, Debug)]
 pub(crate) struct NewBook {
     pub(crate) title: Title,
@@ -75,17 +75,17 @@ pub(crate) struct NewBook {
     pub(crate) notes: Option<Notes>,
 }
 
-/// What became of a creation.
+/// The result of creating a book.
 #[derive(Clone, Debug)]
 pub(crate) enum Created {
     New(Book),
-    /// The idempotency key was used before, for this book.
+    /// This book was created earlier with the same idempotency key.
     Replayed(Book),
-    /// The owner has a book with this ISBN; none if it went away in this very moment.
+    /// The owner has a book with this ISBN; `None` if it has just been deleted concurrently.
     DuplicateIsbn(Option<Book>),
 }
 
-/// What is to change: the outer `None` keeps, the inner one clears.
+/// The changes of an update: the outer `None` keeps a value, the inner one clears it.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct BookChanges {
     pub(crate) title: Option<Title>,
@@ -95,20 +95,20 @@ pub(crate) struct BookChanges {
     pub(crate) notes: Option<Option<Notes>>,
 }
 
-/// What became of an update.
+/// The result of an update.
 #[derive(Clone, Debug)]
 pub(crate) enum Updated {
-    /// The book as it is now, changed or not.
+    /// The current book, whether the update changed it or not.
     Done(Book),
     /// The owner has no such book.
     NotFound,
-    /// The book has moved on from the expected version; nothing was written.
+    /// The version of the book is not the expected one; nothing was written.
     VersionConflict(Book),
-    /// The owner has another book with this ISBN; none if it went away in this very moment.
+    /// The owner has another book with this ISBN; `None` if it has just been deleted concurrently.
     DuplicateIsbn(Option<Book>),
 }
 
-/// Which books, in which order.
+/// A list of books: owner, filter and order.
 #[derive(Clone, Debug)]
 pub(crate) struct BookList {
     pub(crate) owner: UserId,
@@ -116,13 +116,13 @@ pub(crate) struct BookList {
     pub(crate) order: BookOrder,
 }
 
-/// What is asked of a list besides its books with their ids, owners' ids, titles, authors and times of
-/// creation. What is not wanted of a book is not read, and must not be shown: there is something in its place.
+/// The data to read for a list, besides the id, owner's id, title, author and creation time of each book.
+/// Fields of a book that are not selected contain placeholders and must not be returned to clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct BookProjection {
-    /// ISBN, rating, version and the time of the last change.
+    /// ISBN, rating, version and time of the last change.
     pub(crate) details: bool,
-    /// What the owners wrote about the books, which may be long.
+    /// The notes, which may be long.
     pub(crate) notes: bool,
     /// The profile of the owner.
     pub(crate) owner: bool,
@@ -131,10 +131,10 @@ pub(crate) struct BookProjection {
 }
 
 impl BookProjection {
-    /// All of a book.
+    /// All fields of a book.
     const BOOK: Self = Self { details: true, notes: true, owner: false, total: false };
 
-    /// The columns of [`BOOK_COLUMNS`] that are read.
+    /// The selected columns of [`BOOK_COLUMNS`].
     fn columns(self) -> impl Iterator<Item = Column> {
         BOOK_COLUMNS.into_iter().filter(move |column| match column {
             Column::Isbn | Column::Rating | Column::Version | Column::UpdatedAt => self.details,
@@ -144,17 +144,17 @@ impl BookProjection {
     }
 }
 
-/// A part of a list.
+/// A page of a list.
 #[derive(Debug)]
 pub(crate) struct BookListPage {
     pub(crate) books: Page<Book>,
-    /// If it was wanted, and there are books that could bring it along.
+    /// `None` if not selected, or if the page is empty: the owner is read with the books.
     pub(crate) owner: Option<Profile>,
-    /// If it was wanted.
+    /// `None` if not selected.
     pub(crate) total: Option<u64>,
 }
 
-/// A book in a list, and what else was asked for.
+/// A row of a list: a book, and the owner and total if selected.
 struct BookRow {
     book: Book,
     owner: Option<Profile>,
@@ -168,8 +168,8 @@ impl FromRow for Book {
 }
 
 impl BookRow {
-    /// Reads [`BookProjection::columns`], and behind them the owner and the total.
-    fn read(row: &Row<'_>, wanted: BookProjection) -> Result<Self, QueryError> {
+    /// Reads [`BookProjection::columns`], followed by the owner and the total.
+    fn read(row: &Row<'_>, selected: BookProjection) -> Result<Self, QueryError> {
         let created_at = Timestamp::from_millis(row.get(4)?);
         let mut listed = Self {
             book: Book {
@@ -188,22 +188,22 @@ impl BookRow {
             total: None,
         };
         let (book, mut read) = (&mut listed.book, 5);
-        if wanted.details {
+        if selected.details {
             book.isbn = row.get(read)?;
             book.rating = row.get(read + 1)?;
             book.version = row.get(read + 2)?;
             book.updated_at = Timestamp::from_millis(row.get(read + 3)?);
             read += 4;
         }
-        if wanted.notes {
+        if selected.notes {
             book.notes = row.get(read)?;
             read += 1;
         }
-        if wanted.owner {
+        if selected.owner {
             listed.owner = Some(Profile::read(book.owner_id, row, read)?);
             read += PROFILE_COLUMNS_AFTER_ID.len();
         }
-        if wanted.total {
+        if selected.total {
             listed.total = row.get(read)?;
         }
         Ok(listed)
@@ -227,56 +227,56 @@ impl Store {
 }
 
 impl Books<'_> {
-    /// The book with this id, whoever owns it.
+    /// The book with this id, of any owner.
     pub(crate) async fn find(&self, id: BookId) -> Result<Option<Book>, StoreError> {
         let books = || select_books().filter(Column::Id.eq(id)).into_query();
         let sql = self.0.direct.known(StatementKey::Book, vec![id.into()], books);
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
-    /// The books with these ids, in no order, whoever owns them.
+    /// The books with these ids, of any owner, in no particular order.
     pub(crate) async fn find_many(&self, ids: &[BookId]) -> Result<Vec<Book>, StoreError> {
         let books = select_books().filter(Column::Id.is_in(ids.iter().copied()));
         Ok(books.into_model().all(&self.0.reader).await?)
     }
 
-    /// A slice of a list, and what is wanted beside it: of a whole library with one statement.
+    /// A page of a list with the selected data. An unfiltered list usually takes one statement.
     pub(crate) async fn slice(
         &self,
         list: &BookList,
         slice: &PageRequest<KeysetPosition>,
-        wanted: BookProjection,
+        selected: BookProjection,
     ) -> Result<BookListPage, StoreError> {
-        // A book's place in the list is made of what the list is ordered by.
-        let wanted =
-            BookProjection { details: wanted.details || list.order.needs_details(), ..wanted };
+        // The position of a book contains the value that the list is sorted by.
+        let selected =
+            BookProjection { details: selected.details || list.order.needs_details(), ..selected };
         let direct = &self.0.direct;
         let (listed, total) = if list.filter.is_empty() {
-            let sql = pages::sql(direct, list, slice, wanted);
-            (direct.query_map(sql, |row| BookRow::read(row, wanted)).await?, None)
+            let sql = pages::sql(direct, list, slice, selected);
+            (direct.query_map(sql, |row| BookRow::read(row, selected)).await?, None)
         } else {
-            let of_book = BookProjection { total: false, ..wanted };
-            let sql = direct.sql(&pages::select(list, slice, of_book).into_query());
-            let books = through(&self.0.reader, sql, |row| BookRow::read(row, of_book));
+            let without_total = BookProjection { total: false, ..selected };
+            let sql = direct.sql(&pages::select(list, slice, without_total).into_query());
+            let books = through(&self.0.reader, sql, |row| BookRow::read(row, without_total));
             let total =
-                async { if wanted.total { self.count(list).await.map(Some) } else { Ok(None) } };
+                async { if selected.total { self.count(list).await.map(Some) } else { Ok(None) } };
             try_join!(books.err_into::<StoreError>(), total)?
         };
-        let (mut owner, mut brought) = (None, None);
+        let (mut owner, mut read_total) = (None, None);
         let take = |listed: BookRow| {
-            (owner, brought) = (listed.owner, listed.total);
+            (owner, read_total) = (listed.owner, listed.total);
             listed.book
         };
         let books = slice.collect(listed.into_iter().map(take).collect());
-        let total = match total.or(brought.map(i64::unsigned_abs)) {
-            // No book came along that could tell.
-            None if wanted.total => Some(self.count(list).await?),
+        let total = match total.or(read_total.map(i64::unsigned_abs)) {
+            // The page is empty, so no row contains the total.
+            None if selected.total => Some(self.count(list).await?),
             known => known,
         };
         Ok(BookListPage { books, owner, total })
     }
 
-    /// Whether the list has a book at this position or on this side of it.
+    /// Whether the list has a book at this position, or on this side of it.
     pub(crate) async fn exists_from(
         &self,
         list: &BookList,
@@ -295,7 +295,7 @@ impl Books<'_> {
         Ok(found.is_some())
     }
 
-    /// A numbered page of a list: `limit` books after the first `offset`.
+    /// A page by offset: `limit` books after the first `offset` books.
     pub(crate) async fn page(
         &self,
         list: &BookList,
@@ -311,7 +311,7 @@ impl Books<'_> {
         Ok(books.into_model().all(&self.0.reader).await?)
     }
 
-    /// How many books the list has. A whole library is not counted: its size is kept with it.
+    /// The number of books in the list. For an unfiltered list it is read from `book_counts`.
     pub(crate) async fn count(&self, list: &BookList) -> Result<u64, StoreError> {
         let count = if list.filter.is_empty() {
             let size = || book_count(list.owner);
@@ -351,7 +351,7 @@ pub(crate) enum Relative {
     After,
 }
 
-/// The books, with their notes.
+/// Selects all columns of [`Book`].
 fn select_books() -> sea_orm::Select<Entity> {
     Entity::find().select_only().columns(BOOK_COLUMNS)
 }
@@ -360,7 +360,7 @@ fn owned_by(owner: UserId) -> Condition {
     Condition::all().add(Column::OwnerId.eq(owner))
 }
 
-/// How many books a library has; no row where there never was one.
+/// Selects the number of books in a library; no row if the library never had a book.
 fn book_count(owner: UserId) -> SelectStatement {
     book_counts::Entity::find_by_id(owner)
         .select_only()

@@ -1,4 +1,4 @@
-//! What can go wrong between us and the database, whichever driver asked it.
+//! Database errors, whichever driver reports them.
 
 use std::error::Error;
 use std::sync::Arc;
@@ -9,18 +9,18 @@ use sea_orm::{DbErr, RuntimeErr};
 /// A statement failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum StoreError {
-    /// No connection to be had, or the database is busy, full or going down: try again later.
+    /// No connection is available, or the database is busy, full or shutting down: retry later.
     #[error("the database is unavailable")]
     Unavailable(#[source] Arc<dyn Error + Send + Sync>),
-    /// The account that the row was to belong to is gone.
-    #[error("the account is gone")]
+    /// The account that would own the row has been deleted.
+    #[error("the account has been deleted")]
     UserDeleted,
-    /// Anything else, which means a fault of ours.
-    #[error("the database refused a statement")]
+    /// Any other error, which means a bug in Bookshelf.
+    #[error("the database rejected a statement")]
     Internal(#[source] Arc<dyn Error + Send + Sync>),
 }
 
-/// A rule of uniqueness, by its name in the migrations.
+/// A unique constraint of the migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UniqueConstraint {
     Username,
@@ -29,7 +29,7 @@ pub(super) enum UniqueConstraint {
     BookIdempotencyKey,
 }
 
-/// A statement failed, and this is the rule of uniqueness that it would have broken, if that is why.
+/// The error of a statement, with the unique constraint that it violated, if any.
 #[derive(Clone, Debug)]
 pub(super) struct QueryError {
     pub(super) broken: Option<UniqueConstraint>,
@@ -37,7 +37,7 @@ pub(super) struct QueryError {
 }
 
 impl QueryError {
-    /// Nothing was asked, and this is why.
+    /// An error for a statement that was not executed, with the reason.
     pub(super) fn unavailable(why: &'static str) -> Self {
         StoreError::Unavailable(Arc::from(Box::<dyn Error + Send + Sync>::from(why))).into()
     }
@@ -63,21 +63,21 @@ impl From<StoreError> for QueryError {
 
 impl From<DbErr> for QueryError {
     fn from(error: DbErr) -> Self {
-        let reason = match &error {
+        let kind = match &error {
             DbErr::Exec(RuntimeErr::SqlxError(cause))
             | DbErr::Query(RuntimeErr::SqlxError(cause)) => classify_sqlx(cause),
             DbErr::ConnectionAcquire(_) | DbErr::Conn(_) => ErrorKind::Transient,
             _ => ErrorKind::Internal,
         };
-        reason.of(error)
+        kind.with_cause(error)
     }
 }
 
 impl From<tokio_postgres::Error> for QueryError {
     fn from(error: tokio_postgres::Error) -> Self {
-        let reason = match error.as_db_error() {
-            Some(said) => classify_sqlstate(said.code().code(), said.constraint()),
-            // What is no word of the database's is a connection that could not be made or kept.
+        let kind = match error.as_db_error() {
+            Some(reported) => classify_sqlstate(reported.code().code(), reported.constraint()),
+            // Not reported by the database: the connection could not be opened or was lost.
             None if error.is_closed()
                 || error.source().is_some_and(<dyn Error>::is::<std::io::Error>) =>
             {
@@ -85,35 +85,35 @@ impl From<tokio_postgres::Error> for QueryError {
             }
             None => ErrorKind::Internal,
         };
-        reason.of(error)
+        kind.with_cause(error)
     }
 }
 
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
-        let reason = match &error {
+        let kind = match &error {
             rusqlite::Error::SqliteFailure(code, message) => {
                 classify_sqlite(code.extended_code, message.as_deref().unwrap_or_default())
             }
             _ => ErrorKind::Internal,
         };
-        reason.of(error)
+        kind.with_cause(error)
     }
 }
 
 /// Why a statement failed.
 #[derive(Clone, Copy, Debug)]
 enum ErrorKind {
-    /// It would have broken a rule of uniqueness; none if it is not one of ours.
+    /// It violated a unique constraint; `None` if the constraint is unknown.
     UniqueConstraint(Option<UniqueConstraint>),
     UserDeleted,
-    /// The trouble is of the kind that passes.
+    /// A temporary error: a retry may succeed.
     Transient,
     Internal,
 }
 
 impl ErrorKind {
-    fn of(self, cause: impl Error + Send + Sync + 'static) -> QueryError {
+    fn with_cause(self, cause: impl Error + Send + Sync + 'static) -> QueryError {
         match self {
             Self::UniqueConstraint(broken) => {
                 QueryError { broken, error: StoreError::Internal(Arc::new(cause)) }
@@ -133,19 +133,19 @@ fn classify_sqlx(cause: &sqlx::Error) -> ErrorKind {
         | sqlx::Error::PoolTimedOut
         | sqlx::Error::PoolClosed
         | sqlx::Error::WorkerCrashed => ErrorKind::Transient,
-        sqlx::Error::Database(said) => {
-            let code = said.code().unwrap_or_default();
-            match said.try_downcast_ref::<PgDatabaseError>() {
-                Some(_) => classify_sqlstate(&code, said.constraint()),
-                None => classify_sqlite(code.parse().unwrap_or_default(), said.message()),
+        sqlx::Error::Database(reported) => {
+            let code = reported.code().unwrap_or_default();
+            match reported.try_downcast_ref::<PgDatabaseError>() {
+                Some(_) => classify_sqlstate(&code, reported.constraint()),
+                None => classify_sqlite(code.parse().unwrap_or_default(), reported.message()),
             }
         }
         _ => ErrorKind::Internal,
     }
 }
 
-/// Each rule with the name of its constraint, which PostgreSQL tells, and its columns, which SQLite does.
-const RULES: [(UniqueConstraint, &str, &str); 4] = [
+/// Each constraint with its name, which PostgreSQL reports, and its columns, which SQLite reports.
+const CONSTRAINTS: [(UniqueConstraint, &str, &str); 4] = [
     (UniqueConstraint::Username, "users_username_unique", "users.username_folded"),
     (UniqueConstraint::Email, "users_email_unique", "users.email_folded"),
     (UniqueConstraint::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
@@ -156,24 +156,24 @@ const RULES: [(UniqueConstraint, &str, &str); 4] = [
     ),
 ];
 
-/// By SQLSTATE (PostgreSQL, appendix A).
+/// Classifies an error by its SQLSTATE (PostgreSQL, appendix A).
 fn classify_sqlstate(code: &str, constraint: Option<&str>) -> ErrorKind {
     match (code, code.get(..2).unwrap_or_default()) {
         ("23505", _) => ErrorKind::UniqueConstraint(
-            RULES
+            CONSTRAINTS
                 .into_iter()
-                .find_map(|(rule, name, _)| (constraint == Some(name)).then_some(rule)),
+                .find_map(|(unique, name, _)| (constraint == Some(name)).then_some(unique)),
         ),
-        // Every foreign key of ours leads to the account, over the session if need be.
+        // Every foreign key references the account, directly or through the session.
         ("23503", _) => ErrorKind::UserDeleted,
-        // Classes: connection, resources, operator intervention, system error; 40: a transaction that
-        // lost a race. 25006: a standby before it is promoted.
+        // Classes: connection, resources, operator intervention, system error; 40: serialization failure
+        // or deadlock. 25006: a read-only standby before its promotion.
         (_, "08" | "53" | "57" | "58" | "40") | ("25006", _) => ErrorKind::Transient,
         _ => ErrorKind::Internal,
     }
 }
 
-/// By extended result code.
+/// Classifies an error by its extended result code.
 fn classify_sqlite(code: i32, message: &str) -> ErrorKind {
     const UNIQUE: i32 = 2067;
     const FOREIGN_KEY: i32 = 787;
@@ -181,7 +181,9 @@ fn classify_sqlite(code: i32, message: &str) -> ErrorKind {
         (UNIQUE, _) => {
             let columns = message.strip_prefix("UNIQUE constraint failed: ");
             ErrorKind::UniqueConstraint(
-                RULES.into_iter().find_map(|(rule, _, its)| (columns == Some(its)).then_some(rule)),
+                CONSTRAINTS
+                    .into_iter()
+                    .find_map(|(unique, _, names)| (columns == Some(names)).then_some(unique)),
             )
         }
         (FOREIGN_KEY, _) => ErrorKind::UserDeleted,

@@ -1,8 +1,8 @@
-//! What has happened, told to whoever listens, on any copy of the server: within the process, and over
-//! `LISTEN` and `NOTIFY` on PostgreSQL if there are other copies.
+//! Publishes events to the subscribers of all instances: within the process, and over PostgreSQL's `LISTEN`
+//! and `NOTIFY` if there are other instances.
 //!
-//! Events are told after their change is committed, and are not kept: who listens hears of what
-//! happens from then on.
+//! An event is published after its change is committed. Events are not stored for subscribers: a
+//! subscriber receives those that are published after it subscribed.
 
 use std::collections::HashMap;
 use std::str::FromStr;
@@ -21,13 +21,13 @@ mod postgres;
 
 use postgres::Postgres;
 
-/// How many events a listener may be behind before it is cut off.
+/// How many events a subscriber may be behind before it misses events and gets [`Lagged`].
 const CHANNEL_CAPACITY: usize = 64;
 
-/// How many books' latest versions are remembered, to tell an old event from a new one.
+/// For how many books the latest version is cached, to detect old events.
 const DEDUP_CACHE_SIZE: usize = 16_384;
 
-/// Something that has happened.
+/// A committed change that subscribers are interested in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     BookChanged(BookChange),
@@ -42,17 +42,17 @@ pub(crate) struct BookChange {
     pub(crate) kind: ChangeKind,
 }
 
-/// What was done to a book.
+/// The kind of a change of a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ChangeKind {
     Created,
-    /// The book has this version since.
+    /// The book has this version after the change.
     Updated(i32),
     Deleted,
 }
 
 impl ChangeKind {
-    /// Grows with every change of the same book.
+    /// Increases with every change of the same book.
     fn order(self) -> i32 {
         match self {
             Self::Created => 1,
@@ -62,7 +62,7 @@ impl ChangeKind {
     }
 }
 
-/// What a listener listens to.
+/// What a subscriber subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 enum Topic {
     BooksOf(UserId),
@@ -78,96 +78,96 @@ impl Event {
     }
 }
 
-/// Tells events, and those who listen.
+/// Publishes events and delivers them to subscribers.
 #[derive(Clone, Debug)]
 pub(crate) struct EventBus {
-    hub: Arc<Broker>,
-    /// The way to the other copies, if there are any, and back to this one.
+    broker: Arc<Broker>,
+    /// Publishes to all instances, including this one. `None` with SQLite.
     postgres: Option<Arc<Postgres>>,
 }
 
 impl EventBus {
-    /// Outages are noticed here first.
+    /// Connects the event connections, which record outages in `outage`.
     pub(super) async fn connect(
         database: &Database,
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
-        let hub = Arc::new(Broker::default());
+        let broker = Arc::new(Broker::default());
         let postgres = match database {
             Database::Sqlite(_) => None,
             Database::Postgres(url) => {
-                let hub = Arc::clone(&hub);
-                Some(Arc::new(Postgres::connect(url.expose_secret(), hub, outage).await?))
+                let broker = Arc::clone(&broker);
+                Some(Arc::new(Postgres::connect(url.expose_secret(), broker, outage).await?))
             }
         };
-        Ok(Self { hub, postgres })
+        Ok(Self { broker, postgres })
     }
 
-    /// Tells what has been committed. When this is done, it has been told before whatever anybody
-    /// does next, on any copy of the server; unless the database is away, which nobody waits for.
+    /// Publishes committed changes. Returns once the events precede those of any later change on every
+    /// instance, or after `PUBLISH_TIMEOUT` if the database is unavailable.
     pub(super) async fn publish(&self, events: &[Event]) {
         match &self.postgres {
             Some(postgres) => postgres.publish(events).await,
-            None => events.iter().for_each(|event| self.hub.deliver(*event)),
+            None => events.iter().for_each(|event| self.broker.deliver(*event)),
         }
     }
 
-    /// Tells those who listen here that a session has ended, for they have missed it.
+    /// Re-delivers `SessionEnded` to local subscribers that missed it.
     pub(crate) fn redeliver_session_ended(&self, session: SessionId) {
-        self.hub.deliver(Event::SessionEnded(session));
+        self.broker.deliver(Event::SessionEnded(session));
     }
 
-    /// Listens to the changes of an account's books.
+    /// Subscribes to the changes of an account's books.
     pub(crate) fn books_of(&self, owner: UserId) -> Subscriber {
-        self.hub.listen(Topic::BooksOf(owner))
+        self.broker.subscribe(Topic::BooksOf(owner))
     }
 
-    /// Listens for the end of a session.
+    /// Subscribes to the end of a session.
     pub(crate) fn session(&self, session: SessionId) -> Subscriber {
-        self.hub.listen(Topic::Session(session))
+        self.broker.subscribe(Topic::Session(session))
     }
 }
 
-/// Who listens to what in this process.
+/// The subscribers of this process, by topic.
 #[derive(Debug)]
 struct Broker {
     topics: Mutex<HashMap<Topic, broadcast::Sender<Event>>>,
-    /// The order of the last change that was told of a book. What is told twice, after an outage, is
-    /// dropped; so is the older of two changes that were made at once through two copies of the
-    /// server, if it is told last: whoever heard of the newer one has read the book after both.
-    told: Cache<BookId, i32>,
+    /// The order of the last change that was delivered for each book. Drops the duplicates of a replay
+    /// after an outage. Of two concurrent changes through two instances, drops the older one if it
+    /// arrives last: a subscriber that received the newer one has read the book after both changes.
+    delivered: Cache<BookId, i32>,
 }
 
 impl Default for Broker {
     fn default() -> Self {
-        Self { topics: Mutex::default(), told: Cache::new(DEDUP_CACHE_SIZE) }
+        Self { topics: Mutex::default(), delivered: Cache::new(DEDUP_CACHE_SIZE) }
     }
 }
 
 impl Broker {
-    fn listen(self: &Arc<Self>, topic: Topic) -> Subscriber {
+    fn subscribe(self: &Arc<Self>, topic: Topic) -> Subscriber {
         let mut topics = self.topics();
-        let backlog = match topic {
+        let capacity = match topic {
             Topic::BooksOf(_) => CHANNEL_CAPACITY,
-            // A session ends once.
+            // A session ends only once.
             Topic::Session(_) => 1,
         };
-        let sender = topics.entry(topic).or_insert_with(|| broadcast::Sender::new(backlog));
-        Subscriber { events: sender.subscribe(), topic, hub: Arc::clone(self) }
+        let sender = topics.entry(topic).or_insert_with(|| broadcast::Sender::new(capacity));
+        Subscriber { events: sender.subscribe(), topic, broker: Arc::clone(self) }
     }
 
     fn deliver(&self, event: Event) {
         let topics = self.topics();
-        // Also if nobody listens: who listens later does not hear of it when it is told again.
+        // Recorded even without subscribers, so that a later subscriber does not receive it from a replay.
         if let Event::BookChanged(change) = event {
             let order = change.kind.order();
-            if self.told.get(&change.book).is_some_and(|told| told >= order) {
+            if self.delivered.get(&change.book).is_some_and(|last| last >= order) {
                 return;
             }
-            self.told.insert(change.book, order);
+            self.delivered.insert(change.book, order);
         }
         if let Some(sender) = topics.get(&event.topic()) {
-            // Without a receiver there is nobody to tell.
+            // An error means that there are no receivers.
             let _ = sender.send(event);
         }
     }
@@ -177,42 +177,42 @@ impl Broker {
     }
 }
 
-/// Hears of everything in a topic from the moment it was made.
+/// Receives every event of a topic that is delivered after it subscribed.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
     events: broadcast::Receiver<Event>,
     topic: Topic,
-    hub: Arc<Broker>,
+    broker: Arc<Broker>,
 }
 
-/// The listener did not keep up, and has missed events.
+/// The subscriber was too slow and has missed events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("events were missed")]
 pub(crate) struct Lagged;
 
 impl Subscriber {
-    /// The next event. Waits for as long as there is none.
+    /// Waits for the next event and returns it.
     pub(crate) async fn next(&mut self) -> Result<Event, Lagged> {
         match self.events.recv().await {
             Ok(event) => Ok(event),
             Err(broadcast::error::RecvError::Lagged(_)) => Err(Lagged),
-            // The sender lives as long as anybody listens.
+            // Does not happen: the sender exists for as long as its topic has subscribers.
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
         }
     }
 }
 
 impl Drop for Subscriber {
-    /// The last one turns off the light.
+    /// Removes the topic when its last subscriber is dropped.
     fn drop(&mut self) {
-        let mut topics = self.hub.topics();
+        let mut topics = self.broker.topics();
         if topics.get(&self.topic).is_some_and(|sender| sender.receiver_count() <= 1) {
             topics.remove(&self.topic);
         }
     }
 }
 
-/// One line, as it goes over the wire.
+/// The wire format: one line.
 impl std::fmt::Display for Event {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
@@ -229,9 +229,9 @@ impl std::fmt::Display for Event {
     }
 }
 
-/// A line that is no event, perhaps of a newer server.
+/// A line that cannot be parsed, perhaps from a newer version of the server.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("this is no event")]
+#[error("not a valid event")]
 pub(crate) struct ParseEventError;
 
 impl FromStr for Event {
@@ -267,12 +267,12 @@ mod tests {
         Event::BookChanged(BookChange { owner, book, kind })
     }
 
-    fn heard(listener: &mut Subscriber) -> Vec<Event> {
-        std::iter::from_fn(|| listener.next().now_or_never().and_then(Result::ok)).collect()
+    fn received(subscriber: &mut Subscriber) -> Vec<Event> {
+        std::iter::from_fn(|| subscriber.next().now_or_never().and_then(Result::ok)).collect()
     }
 
     #[test]
-    fn an_event_reads_back_as_itself() {
+    fn events_round_trip_as_text() {
         let ids = IdGenerator::new(Clock::system());
         let (owner, book) = (ids.next(), ids.next());
         for event in [
@@ -291,49 +291,49 @@ mod tests {
     }
 
     #[test]
-    fn each_owner_hears_of_their_own_books_in_order_and_once() {
+    fn subscribers_receive_their_owners_changes_in_order_and_once() {
         let ids = IdGenerator::new(Clock::system());
         let (alice, bob, book): (UserId, UserId, BookId) = (ids.next(), ids.next(), ids.next());
-        let hub = Arc::new(Broker::default());
+        let broker = Arc::new(Broker::default());
         let before = change(alice, ids.next(), ChangeKind::Created);
-        hub.deliver(before);
-        let mut listener = hub.listen(Topic::BooksOf(alice));
+        broker.deliver(before);
+        let mut subscriber = broker.subscribe(Topic::BooksOf(alice));
         let made = [
             change(alice, book, ChangeKind::Created),
             change(alice, book, ChangeKind::Updated(2)),
             change(alice, book, ChangeKind::Updated(4)),
             change(alice, book, ChangeKind::Deleted),
         ];
-        hub.deliver(change(bob, ids.next(), ChangeKind::Created));
-        hub.deliver(before);
+        broker.deliver(change(bob, ids.next(), ChangeKind::Created));
+        broker.deliver(before);
         for event in made {
-            hub.deliver(event);
-            hub.deliver(event);
-            hub.deliver(change(alice, book, ChangeKind::Updated(2)));
+            broker.deliver(event);
+            broker.deliver(event);
+            broker.deliver(change(alice, book, ChangeKind::Updated(2)));
         }
-        assert_eq!(heard(&mut listener), made);
+        assert_eq!(received(&mut subscriber), made);
     }
 
     #[test]
-    fn who_does_not_keep_up_is_told_so() {
+    fn a_slow_subscriber_gets_a_lagged_error() {
         let ids = IdGenerator::new(Clock::system());
         let alice = ids.next();
-        let hub = Arc::new(Broker::default());
-        let mut listener = hub.listen(Topic::BooksOf(alice));
+        let broker = Arc::new(Broker::default());
+        let mut subscriber = broker.subscribe(Topic::BooksOf(alice));
         for _ in 0..=CHANNEL_CAPACITY {
-            hub.deliver(change(alice, ids.next(), ChangeKind::Created));
+            broker.deliver(change(alice, ids.next(), ChangeKind::Created));
         }
-        assert_eq!(listener.next().now_or_never(), Some(Err(Lagged)));
+        assert_eq!(subscriber.next().now_or_never(), Some(Err(Lagged)));
     }
 
     #[test]
-    fn a_topic_without_listeners_is_forgotten() {
-        let hub = Arc::new(Broker::default());
+    fn a_topic_without_subscribers_is_removed() {
+        let broker = Arc::new(Broker::default());
         let topic = Topic::BooksOf(IdGenerator::new(Clock::system()).next());
-        let (first, second) = (hub.listen(topic), hub.listen(topic));
+        let (first, second) = (broker.subscribe(topic), broker.subscribe(topic));
         drop(first);
-        assert_eq!(hub.topics().len(), 1);
+        assert_eq!(broker.topics().len(), 1);
         drop(second);
-        assert_eq!(hub.topics().len(), 0);
+        assert_eq!(broker.topics().len(), 0);
     }
 }

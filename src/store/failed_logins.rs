@@ -1,5 +1,5 @@
-//! Wrong passwords, counted for each account by all copies of the server together: so many at once, and
-//! one a minute from then on.
+//! Wrong passwords, counted per account across all instances. An account may have a burst of wrong
+//! passwords, then one per minute.
 
 use std::time::Duration;
 
@@ -11,15 +11,15 @@ use super::{PURGE_BATCH_SIZE, Store, StoreError};
 use crate::clock::Timestamp;
 use crate::entity::failed_login::{Column, Entity};
 
-/// How long a wrong password counts, once those before it do no more.
+/// How long a wrong password counts, after those before it have expired.
 const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
 
-/// Names an account, whether there is one or not, without telling its address.
+/// Identifies an account, which may not exist, without storing its email address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct AccountHash([u8; 32]);
 
 impl AccountHash {
-    /// By a folded email address.
+    /// The hash of a folded email address.
     pub(crate) fn of(email_folded: &str) -> Self {
         Self(Sha256::digest(email_folded).into())
     }
@@ -36,18 +36,18 @@ impl Store {
 }
 
 impl FailedLogins<'_> {
-    /// Counts an attempt before it is made, so that many at once are no more than one after the
-    /// other. Where there were `most` of late it is not to be made, and the time to wait is told.
+    /// Counts an attempt before it is made, so that parallel attempts get no more than consecutive ones.
+    /// If `burst` attempts count already, the attempt must not be made, and the error is the time to wait.
     pub(crate) async fn try_acquire(
         &self,
         account: AccountHash,
-        most: u32,
+        burst: u32,
         now: Timestamp,
     ) -> Result<Result<(), Duration>, StoreError> {
-        let latest = now + FORGOTTEN_AFTER * most.saturating_sub(1);
-        let its = Expr::col((Entity, Column::ResetsAt));
+        let latest = now + FORGOTTEN_AFTER * burst.saturating_sub(1);
+        let stored = Expr::col((Entity, Column::ResetsAt));
         let from: Expr =
-            CaseStatement::new().case(its.clone().gt(now), its.clone()).finally(now).into();
+            CaseStatement::new().case(stored.clone().gt(now), stored.clone()).finally(now).into();
         let resets_at = from.add(millis(FORGOTTEN_AFTER));
         let mut insert = Query::insert();
         insert
@@ -57,7 +57,7 @@ impl FailedLogins<'_> {
             .on_conflict(
                 OnConflict::column(Column::AccountHash)
                     .value(Column::ResetsAt, resets_at)
-                    .action_and_where(its.lte(latest))
+                    .action_and_where(stored.lte(latest))
                     .to_owned(),
             )
             .returning_col(Column::ResetsAt);
@@ -71,31 +71,31 @@ impl FailedLogins<'_> {
             .into_tuple::<Timestamp>()
             .one(&*self.0.writer().await?)
             .await?;
-        let wait = resets_at.map_or(Duration::ZERO, |it| it.since(latest));
-        Ok(Err(wait.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
+        let retry_after = resets_at.map_or(Duration::ZERO, |resets_at| resets_at.since(latest));
+        Ok(Err(retry_after.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
     }
 
-    /// Takes back an attempt that was counted and did not fail.
+    /// Removes a counted attempt that did not fail.
     pub(crate) async fn refund(&self, account: AccountHash) -> Result<(), StoreError> {
-        let less = Expr::col(Column::ResetsAt).sub(millis(FORGOTTEN_AFTER));
+        let earlier = Expr::col(Column::ResetsAt).sub(millis(FORGOTTEN_AFTER));
         Entity::update_many()
-            .col_expr(Column::ResetsAt, less)
+            .col_expr(Column::ResetsAt, earlier)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
             .exec(&*self.0.writer().await?)
             .await?;
         Ok(())
     }
 
-    /// Removes what is forgotten, some at a time.
+    /// Deletes expired rows in batches.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         loop {
-            let forgotten = Entity::find()
+            let expired = Entity::find()
                 .select_only()
                 .column(Column::AccountHash)
                 .filter(Column::ResetsAt.lte(now))
                 .limit(PURGE_BATCH_SIZE)
                 .into_query();
-            let rows = Entity::delete_many().filter(Column::AccountHash.in_subquery(forgotten));
+            let rows = Entity::delete_many().filter(Column::AccountHash.in_subquery(expired));
             if rows.exec(&*self.0.writer().await?).await?.rows_affected == 0 {
                 return Ok(());
             }

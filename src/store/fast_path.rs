@@ -1,10 +1,10 @@
-//! The statements of every hour, past sea-orm's pools: each is prepared once on each connection, and takes
-//! the same time however large a library is. sea-query writes them; what searches, counts or takes several
-//! statements together goes through sea-orm.
+//! Fast path for the most frequent single-statement queries. It bypasses sea-orm's pools. Each statement is
+//! prepared once per connection, and its time does not depend on the size of the library. sea-query builds
+//! the SQL. Searches, counts and transactions go through sea-orm.
 //!
-//! PostgreSQL gets them over connections that nobody has to wait for, since many statements are on their
-//! way at once ([`postgres`]). SQLite answers on the thread that asks, and writes what waits together
-//! ([`sqlite`]). A database that asks for TLS is asked through sea-orm's pool.
+//! PostgreSQL: pipelined connections, so that no statement waits for a free connection ([`postgres`]).
+//! SQLite: reads run on the calling thread, and waiting writes are committed as a group ([`sqlite`]).
+//! If PostgreSQL requires TLS, these statements use sea-orm's pool too.
 
 use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
@@ -22,15 +22,15 @@ mod sqlite;
 pub(super) use postgres::PipelinedPool;
 pub(super) use sqlite::Sqlite;
 
-/// Runs single statements.
+/// Runs single statements on the fast path.
 #[derive(Clone)]
 pub(super) struct FastPath {
-    way: Driver,
+    driver: Driver,
     texts: Arc<RwLock<HashMap<StatementKey, Arc<str>>>>,
     observer: Option<StatementObserver>,
 }
 
-/// A statement whose text is always the same, and so is written once.
+/// Identifies a statement whose SQL text never changes, so that it is built only once.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum StatementKey {
     Book,
@@ -44,13 +44,13 @@ pub(super) enum StatementKey {
 
 #[derive(Clone, Debug)]
 pub(super) enum Driver {
-    /// And the pool, should the lanes have to be closed.
+    /// The pool is the fallback for when the pipelined connections are disabled.
     PipelinedPool(Arc<PipelinedPool>, DatabaseConnection),
     Sqlite(Arc<Sqlite>),
     Pool(DatabaseConnection),
 }
 
-/// A statement with its values.
+/// The text of a statement and its bound values.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct BoundStatement {
     pub(super) text: Arc<str>,
@@ -58,11 +58,11 @@ pub(super) struct BoundStatement {
 }
 
 impl FastPath {
-    pub(super) fn new(way: Driver, observer: Option<StatementObserver>) -> Self {
-        Self { way, texts: Arc::default(), observer }
+    pub(super) fn new(driver: Driver, observer: Option<StatementObserver>) -> Self {
+        Self { driver, texts: Arc::default(), observer }
     }
 
-    /// A statement that is written once. These must be the values that it would have been written with.
+    /// A statement whose text is built once. `values` must equal the values that `write` would bind.
     pub(super) fn known<S: QueryStatementWriter>(
         &self,
         known: StatementKey,
@@ -79,11 +79,11 @@ impl FastPath {
                 BoundStatement { text, values }
             }
         };
-        debug_assert_eq!(sql, self.sql(&write()), "not the values of this statement");
+        debug_assert_eq!(sql, self.sql(&write()), "wrong values for this statement");
         sql
     }
 
-    /// Writes a statement for this database.
+    /// Builds the text and values of a statement for this database.
     pub(super) fn sql(&self, statement: &impl QueryStatementWriter) -> BoundStatement {
         let (text, values) = match self.backend() {
             DbBackend::Sqlite => statement.build(sea_orm::sea_query::SqliteQueryBuilder),
@@ -92,21 +92,21 @@ impl FastPath {
         BoundStatement { text: text.into(), values: values.0 }
     }
 
-    /// The rows that a statement finds, which changes nothing.
+    /// Returns the rows of a read-only statement.
     pub(super) async fn read<T: FromRow>(&self, sql: BoundStatement) -> Result<Vec<T>, QueryError> {
         self.query_map(sql, T::from_row).await
     }
 
-    /// The same, with another idea of what a row means.
+    /// Like `read`, with a custom row mapper.
     pub(super) async fn query_map<T>(
         &self,
         sql: BoundStatement,
         from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         self.observe(&sql);
-        match &self.way {
-            Driver::PipelinedPool(lanes, _) if !lanes.is_disabled() => {
-                lanes.read(&sql, from_row).await
+        match &self.driver {
+            Driver::PipelinedPool(pipelined, _) if !pipelined.is_disabled() => {
+                pipelined.read(&sql, from_row).await
             }
             Driver::Sqlite(sqlite) => sqlite.read(&sql, from_row),
             Driver::PipelinedPool(_, pool) | Driver::Pool(pool) => {
@@ -115,16 +115,16 @@ impl FastPath {
         }
     }
 
-    /// Runs a statement that changes something by itself, and gives the rows that it returns. Once this is
-    /// done, the change is on disk.
+    /// Runs a single writing statement in its own transaction and returns its rows. When this returns, the
+    /// change is on disk.
     pub(super) async fn write<T: FromRow>(
         &self,
         sql: BoundStatement,
     ) -> Result<Vec<T>, QueryError> {
         self.observe(&sql);
-        match &self.way {
-            Driver::PipelinedPool(lanes, _) if !lanes.is_disabled() => {
-                lanes.write(&sql, T::from_row).await
+        match &self.driver {
+            Driver::PipelinedPool(pipelined, _) if !pipelined.is_disabled() => {
+                pipelined.write(&sql, T::from_row).await
             }
             Driver::Sqlite(sqlite) => sqlite.write(sql).await,
             Driver::PipelinedPool(_, pool) | Driver::Pool(pool) => {
@@ -134,7 +134,7 @@ impl FastPath {
     }
 
     fn backend(&self) -> DbBackend {
-        match &self.way {
+        match &self.driver {
             Driver::PipelinedPool(..) => DbBackend::Postgres,
             Driver::Sqlite(_) => DbBackend::Sqlite,
             Driver::Pool(pool) => pool.get_database_backend(),
@@ -142,12 +142,13 @@ impl FastPath {
     }
 
     fn observe(&self, sql: &BoundStatement) {
-        let by_sea_orm = match &self.way {
-            Driver::PipelinedPool(lanes, _) => lanes.is_disabled(),
+        // sea-orm calls the observer itself.
+        let observed_by_sea_orm = match &self.driver {
+            Driver::PipelinedPool(pipelined, _) => pipelined.is_disabled(),
             Driver::Sqlite(_) => false,
             Driver::Pool(_) => true,
         };
-        if let (Some(observer), false) = (&self.observer, by_sea_orm) {
+        if let (Some(observer), false) = (&self.observer, observed_by_sea_orm) {
             observer(&sql.text);
         }
     }
@@ -155,7 +156,7 @@ impl FastPath {
 
 impl std::fmt::Debug for FastPath {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_tuple("Direct").field(&self.way).finish()
+        f.debug_tuple("FastPath").field(&self.driver).finish()
     }
 }
 
@@ -175,14 +176,14 @@ pub(super) async fn through<T>(
     rows.iter().map(|row| from_row(&Row::SeaOrm(row))).collect()
 }
 
-/// A row, as its driver has it.
+/// A row of one of the drivers.
 pub(super) enum Row<'a> {
     Postgres(&'a tokio_postgres::Row),
     Sqlite(&'a rusqlite::Row<'a>),
     SeaOrm(&'a QueryResult),
 }
 
-/// What every driver reads out of a column.
+/// A type that every driver can read from a column.
 pub(super) trait Column:
     TryGetable + for<'a> tokio_postgres::types::FromSql<'a> + rusqlite::types::FromSql
 {
@@ -194,7 +195,7 @@ impl<T> Column for T where
 }
 
 impl Row<'_> {
-    /// The value of a column, by its number from 0.
+    /// The value of the column with this index, from 0.
     pub(super) fn get<T: Column>(&self, column: usize) -> Result<T, QueryError> {
         Ok(match self {
             Self::Postgres(row) => row.try_get(column)?,
@@ -204,7 +205,7 @@ impl Row<'_> {
     }
 }
 
-/// What is read out of a row.
+/// A type that can be read from a row.
 pub(super) trait FromRow: Sized + Send + 'static {
     fn from_row(row: &Row<'_>) -> Result<Self, QueryError>;
 }

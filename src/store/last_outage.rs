@@ -1,10 +1,10 @@
-//! When the database last went away.
+//! The time of the last outage of the database.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
-/// Notices outages on the one connection that always listens, for the sake of all those that would
-/// notice when they are used next, and fail then.
+/// Records outages that the event connection detects, because it always reads. Other connections would
+/// detect an outage only at their next use, which would then fail.
 #[derive(Debug)]
 pub(super) struct LastOutage {
     since: Instant,
@@ -19,13 +19,13 @@ impl Default for LastOutage {
 }
 
 impl LastOutage {
-    /// To be called when a connection was lost.
+    /// Records an outage now. To be called when a connection was lost.
     pub(super) fn record(&self) {
         let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.fetch_max(millis.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// Whether a connection of this age was made after the last outage.
+    /// Whether the last outage was before a connection of this age was opened.
     pub(super) fn predates(&self, age: Duration) -> bool {
         match self.last.load(Ordering::Relaxed) {
             0 => true,
@@ -39,7 +39,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn only_connections_from_before_an_outage_are_not_trusted() {
+    fn connections_older_than_the_last_outage_are_not_trusted() {
         let outage = LastOutage { since: Instant::now(), last: AtomicU64::new(0) };
         assert!(outage.predates(Duration::from_secs(3_600)));
         outage.record();

@@ -1,6 +1,6 @@
-//! Keyset pagination, without a database: which rows to ask for, and what follows from them.
+//! Keyset pagination, independent of the database: which rows to query, and what the page contains.
 
-/// From which end of a list a slice is taken.
+/// The end of a list from which a page is taken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum End {
     /// `first`.
@@ -9,7 +9,7 @@ pub(crate) enum End {
     Back,
 }
 
-/// A part of a list: at most `limit` rows from one end of what lies between two positions.
+/// A part of a list: at most `limit` rows from one end of the range between two positions.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct PageRequest<P> {
     pub(crate) limit: usize,
@@ -20,33 +20,33 @@ pub(crate) struct PageRequest<P> {
     pub(crate) before: Option<P>,
 }
 
-/// The rows of a slice, in the order of the list.
+/// The rows of a page, in the order of the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Page<T> {
     pub(crate) rows: Vec<T>,
-    /// Whether the limit cut rows off at the far end.
+    /// Whether the range has more rows than the limit.
     pub(crate) more: bool,
 }
 
-/// Whether the list goes on beyond a slice.
+/// Whether the list has rows beyond one end of a page.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum HasMore<P> {
-    /// Known from the slice itself.
+    /// Known from the page itself.
     Known(bool),
-    /// True if a row stands at this position or after it.
+    /// True if the list has a row at this position or after it.
     AnyFrom(P),
-    /// True if a row stands at this position or before it.
+    /// True if the list has a row at this position or before it.
     AnyUpTo(P),
 }
 
 impl<P: Clone> PageRequest<P> {
-    /// How many rows to ask for: one more than wanted tells whether there are more.
+    /// How many rows to query: one more than the limit shows whether there are more.
     pub(crate) fn fetch_limit(&self) -> usize {
         self.limit + 1
     }
 
-    /// Makes the slice of the rows that were found, which come in the order of the walk: from the
-    /// list's start, or from its finish backwards.
+    /// Makes a page from the rows of the query. They are in query order: forwards from the start of the
+    /// range, or backwards from its end.
     pub(crate) fn collect<T>(&self, mut rows: Vec<T>) -> Page<T> {
         let more = rows.len() > self.limit;
         rows.truncate(self.limit);
@@ -56,7 +56,7 @@ impl<P: Clone> PageRequest<P> {
         Page { rows, more }
     }
 
-    /// Whether rows follow the slice.
+    /// Whether the list has rows after the page.
     pub(crate) fn next(&self, more: bool) -> HasMore<P> {
         match (self.end, &self.before) {
             (End::Front, _) if more => HasMore::Known(true),
@@ -65,7 +65,7 @@ impl<P: Clone> PageRequest<P> {
         }
     }
 
-    /// Whether rows precede the slice.
+    /// Whether the list has rows before the page.
     pub(crate) fn previous(&self, more: bool) -> HasMore<P> {
         match (self.end, &self.after) {
             (End::Back, _) if more => HasMore::Known(true),
@@ -81,7 +81,7 @@ mod tests {
 
     use super::*;
 
-    /// The rows of a list 0, 1, 2 … as a database would answer.
+    /// The rows of a list 0, 1, 2 … as a database would return them.
     fn ask(length: usize, slice: &PageRequest<usize>) -> Page<usize> {
         let between = (0..length)
             .filter(|row| slice.after.is_none_or(|after| *row > after))
@@ -103,7 +103,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_said_about_neighbours_is_true(
+        fn has_next_and_has_previous_are_exact(
             length in 0usize..30,
             limit in 1usize..12,
             from_start: bool,
@@ -122,7 +122,7 @@ mod tests {
         }
 
         #[test]
-        fn walking_sees_every_row_once(length in 0usize..60, limit in 1usize..9, from_start: bool) {
+        fn paging_returns_every_row_once(length in 0usize..60, limit in 1usize..9, from_start: bool) {
             let end = if from_start { End::Front } else { End::Back };
             let mut slice = PageRequest { limit, end, after: None, before: None };
             let mut seen = Vec::new();

@@ -1,4 +1,4 @@
-//! Sign-ins and their refresh tokens.
+//! Sessions and their refresh tokens.
 
 use std::time::Duration;
 
@@ -19,14 +19,14 @@ pub(crate) use crate::entity::session::Model as Session;
 /// SHA-256 of a refresh token.
 pub(crate) type TokenHash = [u8; 32];
 
-/// A refresh token to be.
+/// A refresh token to insert.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewToken {
     pub(crate) hash: TokenHash,
     pub(crate) expires_at: Timestamp,
 }
 
-/// A session to be, with its first refresh token.
+/// A session to insert, with its first refresh token.
 #[derive(Clone, Debug)]
 pub(crate) struct NewSession {
     pub(crate) id: SessionId,
@@ -35,15 +35,15 @@ pub(crate) struct NewSession {
     pub(crate) created_at: Timestamp,
 }
 
-/// What became of a refresh token that was shown.
+/// The result of presenting a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rotation {
     /// The session has a new token.
     Rotated { session: SessionId, user: UserId },
-    /// The token was used before, too long ago for a second tab: it was stolen, and the session
-    /// has ended.
+    /// The token was used before, and longer ago than the grace period for a second tab. It counts as
+    /// stolen, and the session has ended.
     Reused { session: SessionId, user: UserId },
-    /// No such token, or it has expired, or its session has ended.
+    /// The token is unknown or has expired, or its session has ended.
     Unknown,
 }
 
@@ -58,12 +58,12 @@ impl Store {
 }
 
 impl Sessions<'_> {
-    /// Begins a session of somebody whose password was verified just now. False, and nothing is
-    /// written, if the account has another password by now, or is gone: whoever changes a password
-    /// ends the sessions that the old one opened, and those that it is about to open.
+    /// Opens a session for a user whose password was just verified. Returns false, and writes nothing, if
+    /// the password has changed since, or the account has been deleted. So a change of password ends the
+    /// existing sessions and also prevents those that are about to open with the old password.
     pub(crate) async fn open(&self, user: &User, new: &NewSession) -> Result<bool, StoreError> {
         let transaction = self.0.begin().await?;
-        let still_so = user::Entity::find_by_id(user.id)
+        let unchanged = user::Entity::find_by_id(user.id)
             .select_only()
             .column(user::Column::Id)
             .filter(user::Column::PasswordHash.eq(&user.password_hash))
@@ -71,14 +71,14 @@ impl Sessions<'_> {
             .into_tuple::<UserId>()
             .one(&*transaction)
             .await?;
-        if still_so.is_some() {
+        if unchanged.is_some() {
             insert(&*transaction, user.id, new).await?;
             transaction.commit().await?;
         }
-        Ok(still_so.is_some())
+        Ok(unchanged.is_some())
     }
 
-    /// Whose session this is; none if it has ended.
+    /// The owner of the session; `None` if it has ended.
     pub(crate) async fn user_of(
         &self,
         id: SessionId,
@@ -94,7 +94,7 @@ impl Sessions<'_> {
         Ok(user)
     }
 
-    /// Those of the sessions with these ids that are alive, in no order, whoever's they are.
+    /// The live sessions with these ids, of any user, in no particular order.
     pub(crate) async fn find_many(
         &self,
         ids: &[SessionId],
@@ -106,7 +106,7 @@ impl Sessions<'_> {
         Ok(sessions.all(&self.0.reader).await?)
     }
 
-    /// The sessions of an account that are alive, newest first; of more than `limit`, the newest.
+    /// The live sessions of an account, newest first; at most `limit`.
     pub(crate) async fn of_user(
         &self,
         user: UserId,
@@ -122,12 +122,12 @@ impl Sessions<'_> {
         Ok(sessions.all(&self.0.reader).await?)
     }
 
-    /// Exchanges a refresh token for another. A token is used once; the same token again within
-    /// `grace` of its first use is another tab's and works too; later it ends the session
+    /// Exchanges a refresh token for a new one. A token is for single use. A second use within `grace` of
+    /// the first one is accepted, because it may come from another tab. A later use ends the session
     /// (RFC 9700, section 4.14.2).
     pub(crate) async fn rotate(
         &self,
-        shown: TokenHash,
+        presented: TokenHash,
         new: NewToken,
         grace: Duration,
         now: Timestamp,
@@ -135,18 +135,19 @@ impl Sessions<'_> {
         use refresh_token::Column;
 
         let transaction = self.0.begin().await?;
-        let Some(session) = lock_session_of(&*transaction, shown).await? else {
+        let Some(session) = lock_session_of(&*transaction, presented).await? else {
             return Ok(Rotation::Unknown);
         };
         let first_use =
             refresh_token::ActiveModel { used_at: Set(Some(now)), ..Default::default() };
         refresh_token::Entity::update_many()
             .set(first_use)
-            .filter(Column::TokenHash.eq(shown.to_vec()))
+            .filter(Column::TokenHash.eq(presented.to_vec()))
             .filter(Column::UsedAt.is_null())
             .exec(&*transaction)
             .await?;
-        let token = refresh_token::Entity::find_by_id(shown.to_vec()).one(&*transaction).await?;
+        let token =
+            refresh_token::Entity::find_by_id(presented.to_vec()).one(&*transaction).await?;
         let Some(token) = token else { return Ok(Rotation::Unknown) };
         let (session, user) = (session.id, session.user_id);
         let rotation = if token.used_at.is_some_and(|used_at| now >= used_at + grace) {
@@ -159,8 +160,8 @@ impl Sessions<'_> {
                 expires_at: Set(new.expires_at),
                 ..Default::default()
             };
-            let its = session::Column::Id.eq(session);
-            session::Entity::update_many().set(used).filter(its).exec(&*transaction).await?;
+            let same_id = session::Column::Id.eq(session);
+            session::Entity::update_many().set(used).filter(same_id).exec(&*transaction).await?;
             Rotation::Rotated { session, user }
         } else {
             return Ok(Rotation::Unknown);
@@ -185,16 +186,16 @@ impl Sessions<'_> {
         Ok(ended.rows_affected > 0)
     }
 
-    /// Ends all sessions of an account, and tells which.
+    /// Ends all sessions of an account and returns their ids.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
         let ended = end_all(&*self.0.writer().await?, user).await?;
         self.0.publish_sessions_ended(&ended).await;
         Ok(ended)
     }
 
-    /// Removes the sessions that have expired, and their tokens with them; some at a time, so that
-    /// nobody waits for long. The tokens of a session that lives are kept however old they are, so
-    /// that the use of a stolen one is noticed.
+    /// Deletes expired sessions and their tokens in batches, so that other writers do not wait for long.
+    /// Keeps all tokens of a live session, whatever their age, so that the reuse of a stolen one is
+    /// detected.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         use session::Column::{ExpiresAt, Id};
 
@@ -213,7 +214,7 @@ impl Sessions<'_> {
     }
 }
 
-/// Begins a session within whatever transaction this is part of.
+/// Inserts a session with its first token. The caller owns the transaction.
 pub(super) async fn insert<C: ConnectionTrait>(
     connection: &C,
     user: UserId,
@@ -231,8 +232,8 @@ pub(super) async fn insert<C: ConnectionTrait>(
     give_token(connection, new.id, new.token, new.created_at).await
 }
 
-/// The session of a token, locked before anything of it is touched: whoever ends a session locks it
-/// first and its tokens after, and two that lock in different orders wait for each other.
+/// Locks and returns the session of a token, before its tokens are changed. Ending a session locks it
+/// first and its tokens after; the opposite order here could deadlock.
 async fn lock_session_of<C: ConnectionTrait>(
     connection: &C,
     token: TokenHash,
@@ -245,7 +246,7 @@ async fn lock_session_of<C: ConnectionTrait>(
     Ok(session.one(connection).await?)
 }
 
-/// Ends all sessions of an account within whatever transaction this is part of.
+/// Ends all sessions of an account. The caller owns the transaction.
 pub(super) async fn end_all<C: ConnectionTrait>(
     connection: &C,
     user: UserId,

@@ -19,7 +19,7 @@ use crate::input::username::Username;
 
 pub(crate) use crate::entity::user::Model as User;
 
-/// An account as it is shown; how its owner signs in stays in the database.
+/// An account without its password hash and its folded columns.
 #[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
 pub(crate) struct Profile {
     pub(crate) id: UserId,
@@ -32,7 +32,7 @@ pub(crate) struct Profile {
 const PROFILE_COLUMNS: [Column; 4] =
     [Column::Id, Column::Username, Column::Email, Column::CreatedAt];
 
-/// The columns of [`Profile`] that are not what an account is found by.
+/// The columns of [`Profile`] without the id.
 pub(super) const PROFILE_COLUMNS_AFTER_ID: [Column; 3] =
     [PROFILE_COLUMNS[1], PROFILE_COLUMNS[2], PROFILE_COLUMNS[3]];
 
@@ -42,14 +42,14 @@ impl From<User> for Profile {
     }
 }
 
-/// Which names an account asked for belong to another.
+/// Which of the requested names belong to another account.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct NameConflicts {
     pub(crate) username: bool,
     pub(crate) email: bool,
 }
 
-/// What became of a registration or a change of names.
+/// The result of a registration or a change of names.
 #[derive(Clone, Debug)]
 pub(crate) enum SaveUserOutcome {
     Done(User),
@@ -74,14 +74,14 @@ impl Users<'_> {
     }
 
     pub(crate) async fn profile(&self, id: UserId) -> Result<Option<Profile>, StoreError> {
-        let profile = || shown().filter(Column::Id.eq(id)).into_query();
+        let profile = || select_profiles().filter(Column::Id.eq(id)).into_query();
         let sql = self.0.direct.known(StatementKey::Profile, vec![id.into()], profile);
         Ok(self.0.direct.read(sql).await?.pop())
     }
 
-    /// The accounts with these ids, in no order.
+    /// The accounts with these ids, in no particular order.
     pub(crate) async fn profiles(&self, ids: &[UserId]) -> Result<Vec<Profile>, StoreError> {
-        let profiles = shown().filter(Column::Id.is_in(ids.iter().copied()));
+        let profiles = select_profiles().filter(Column::Id.is_in(ids.iter().copied()));
         Ok(profiles.into_model().all(&self.0.reader).await?)
     }
 
@@ -90,12 +90,12 @@ impl Users<'_> {
         Ok(users.one(&self.0.reader).await?)
     }
 
-    /// Which of these names belong to an account other than `but`.
+    /// Which of these names belong to an account other than `except`.
     pub(crate) async fn taken(
         &self,
         username: Option<&Username>,
         email: Option<&Email>,
-        but: Option<UserId>,
+        except: Option<UserId>,
     ) -> Result<NameConflicts, StoreError> {
         let (username, email) = (username.map(Username::key), email.map(Email::key));
         if username.is_none() && email.is_none() {
@@ -104,7 +104,7 @@ impl Users<'_> {
         let either = Condition::any()
             .add_option(username.as_ref().map(|key| Column::UsernameFolded.eq(key)))
             .add_option(email.as_ref().map(|key| Column::EmailFolded.eq(key)));
-        let others = Condition::all().add(either).add_option(but.map(|id| Column::Id.ne(id)));
+        let others = Condition::all().add(either).add_option(except.map(|id| Column::Id.ne(id)));
         let found: Vec<(String, String)> = Entity::find()
             .select_only()
             .columns([Column::UsernameFolded, Column::EmailFolded])
@@ -118,7 +118,7 @@ impl Users<'_> {
         })
     }
 
-    /// Adds an account with its first session; the database decides whether its names are free.
+    /// Inserts an account and its first session. The unique constraints decide whether its names are free.
     pub(crate) async fn create(
         &self,
         id: UserId,
@@ -140,15 +140,15 @@ impl Users<'_> {
         let transaction = self.0.begin().await?;
         if let Err(error) = Entity::insert(row).exec_without_returning(&*transaction).await {
             transaction.rollback().await?;
-            return self.refused(error.into(), Some(username), Some(email), None).await;
+            return self.name_conflicts(error.into(), Some(username), Some(email), None).await;
         }
         sessions::insert(&*transaction, id, session).await?;
         transaction.commit().await?;
         Ok(SaveUserOutcome::Done(user))
     }
 
-    /// Changes the names that are given; none if the account is gone, or, where the email is to
-    /// change, has another password by now than the one that was verified.
+    /// Changes the given names. `None` if the account has been deleted; for a change of email, also if its
+    /// password has changed since it was verified.
     pub(crate) async fn rename(
         &self,
         user: &User,
@@ -174,14 +174,14 @@ impl Users<'_> {
         match update.exec_with_returning(&*self.0.writer().await?).await {
             Ok(mut users) => Ok(users.pop().map(SaveUserOutcome::Done)),
             Err(error) => {
-                self.refused(error.into(), username, email, Some(user.id)).await.map(Some)
+                self.name_conflicts(error.into(), username, email, Some(user.id)).await.map(Some)
             }
         }
     }
 
-    /// Sets another password in the place of the one that was verified, ends all sessions and
-    /// begins one, together. Gives the sessions that ended; none, and nothing is written, if the
-    /// account has yet another password by now, or is gone.
+    /// Sets a new password, ends all sessions and opens a new one, in one transaction. Returns the ended
+    /// sessions. Returns `None` and writes nothing if the password has changed since it was verified, or
+    /// the account has been deleted.
     pub(crate) async fn change_password(
         &self,
         user: &User,
@@ -199,18 +199,17 @@ impl Users<'_> {
         Ok(Some(ended))
     }
 
-    /// Keeps another hash of the same password. False if the password was changed meanwhile.
+    /// Stores a new hash of the same password; false if the password has changed since it was verified.
     pub(crate) async fn rehash(&self, user: &User, hash: String) -> Result<bool, StoreError> {
         set_password(&*self.0.writer().await?, user, hash).await
     }
 
-    /// Removes an account and all it owns. Gives the sessions that ended; none, and nothing is
-    /// removed, if the account has another password by now than the one that was verified, or is
-    /// gone.
+    /// Deletes an account and all its data. Returns the ended sessions. Returns `None` and deletes nothing
+    /// if the password has changed since it was verified, or the account has been deleted.
     pub(crate) async fn delete(&self, user: &User) -> Result<Option<Vec<SessionId>>, StoreError> {
         let transaction = self.0.begin().await?;
-        // The account is locked first, as by whoever changes its password, and nobody can open a
-        // session of it any more.
+        // Lock the account first, in the same order as a change of password. From then on no session
+        // of the account can be opened.
         let account = Entity::find_by_id(user.id)
             .filter(Column::PasswordHash.eq(&user.password_hash))
             .lock_exclusive()
@@ -220,7 +219,7 @@ impl Users<'_> {
             return Ok(None);
         }
         let ended = sessions::end_all(&*transaction, user.id).await?;
-        // Before the library, as whoever removes a single book locks them.
+        // Delete the books before the library's row, the lock order of deleting a single book.
         let books = book::Entity::delete_many().filter(book::Column::OwnerId.eq(user.id));
         books.exec(&*transaction).await?;
         Entity::delete_by_id(user.id).exec(&*transaction).await?;
@@ -229,19 +228,18 @@ impl Users<'_> {
         Ok(Some(ended))
     }
 
-    /// Turns a refused statement into the names that are taken: all of them, though the database
-    /// reports one.
-    async fn refused(
+    /// Turns a unique violation into all names that are taken, because the database reports only one.
+    async fn name_conflicts(
         &self,
         failed: QueryError,
         username: Option<&Username>,
         email: Option<&Email>,
-        but: Option<UserId>,
+        except: Option<UserId>,
     ) -> Result<SaveUserOutcome, StoreError> {
         let Some(broken) = failed.broken else {
             return Err(failed.error);
         };
-        let taken = self.taken(username, email, but).await?;
+        let taken = self.taken(username, email, except).await?;
         Ok(SaveUserOutcome::NameConflicts(NameConflicts {
             username: taken.username || broken == UniqueConstraint::Username,
             email: taken.email || broken == UniqueConstraint::Email,
@@ -249,7 +247,7 @@ impl Users<'_> {
     }
 }
 
-fn shown() -> Select<Entity> {
+fn select_profiles() -> Select<Entity> {
     Entity::find().select_only().columns(PROFILE_COLUMNS)
 }
 

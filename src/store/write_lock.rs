@@ -1,4 +1,4 @@
-//! Whose turn it is to write to SQLite.
+//! The lock that serialises writes to SQLite.
 
 use std::ops::Deref;
 use std::sync::Arc;
@@ -12,62 +12,62 @@ use tokio::time::timeout;
 
 use super::error::{QueryError, StoreError};
 
-/// How long a write waits for its turn: waiting one's turn is usual on SQLite.
+/// How long a write waits for the lock. Waiting is normal on SQLite, which has one writer at a time.
 pub(super) const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The one way to write to an SQLite file, by whichever connection: who has to wait comes when it is their
-/// turn, where SQLite itself would let them try again and again.
+/// Serialises SQLite writers across connections, first come first served. SQLite's busy handler would
+/// poll instead.
 #[derive(Clone, Debug, Default)]
 pub(super) struct WriteLock(Arc<Mutex<()>>);
 
 impl WriteLock {
-    /// Waits on a thread of its own.
+    /// Blocks the current thread until the lock is free. For the writer thread.
     pub(super) fn lock_blocking(&self) -> MutexGuard<'_, ()> {
         self.0.blocking_lock()
     }
 
-    pub(super) async fn pass(&self) -> Result<OwnedMutexGuard<()>, QueryError> {
+    pub(super) async fn lock(&self) -> Result<OwnedMutexGuard<()>, QueryError> {
         timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.0).lock_owned())
             .await
-            .map_err(|_| QueryError::unavailable("too much waits to be written"))
+            .map_err(|_| QueryError::unavailable("timed out waiting for the write lock"))
     }
 }
 
-/// What may be written with until it is dropped.
+/// A connection or transaction that may write. Releases the write lock when dropped.
 #[derive(Debug)]
 pub(super) struct WriteGuard<T> {
-    with: T,
-    turn: Option<OwnedMutexGuard<()>>,
+    inner: T,
+    lock: Option<OwnedMutexGuard<()>>,
 }
 
 impl<'a> WriteGuard<&'a DatabaseConnection> {
-    /// Waits for the turn, where there is a gate.
+    /// Waits for the write lock, if there is one (SQLite).
     pub(super) async fn new(
-        with: &'a DatabaseConnection,
-        gate: Option<&WriteLock>,
+        inner: &'a DatabaseConnection,
+        write_lock: Option<&WriteLock>,
     ) -> Result<Self, QueryError> {
-        let turn = match gate {
-            Some(gate) => Some(gate.pass().await?),
+        let lock = match write_lock {
+            Some(write_lock) => Some(write_lock.lock().await?),
             None => None,
         };
-        Ok(Self { with, turn })
+        Ok(Self { inner, lock })
     }
 
     pub(super) async fn begin(
         self,
         options: TransactionOptions,
     ) -> Result<WriteGuard<DatabaseTransaction>, DbErr> {
-        Ok(WriteGuard { with: self.with.begin_with_options(options).await?, turn: self.turn })
+        Ok(WriteGuard { inner: self.inner.begin_with_options(options).await?, lock: self.lock })
     }
 }
 
 impl WriteGuard<DatabaseTransaction> {
     pub(super) async fn commit(self) -> Result<(), StoreError> {
-        Ok(self.with.commit().await?)
+        Ok(self.inner.commit().await?)
     }
 
     pub(super) async fn rollback(self) -> Result<(), StoreError> {
-        Ok(self.with.rollback().await?)
+        Ok(self.inner.rollback().await?)
     }
 }
 
@@ -75,7 +75,7 @@ impl Deref for WriteGuard<&DatabaseConnection> {
     type Target = DatabaseConnection;
 
     fn deref(&self) -> &DatabaseConnection {
-        self.with
+        self.inner
     }
 }
 
@@ -83,6 +83,6 @@ impl Deref for WriteGuard<DatabaseTransaction> {
     type Target = DatabaseTransaction;
 
     fn deref(&self) -> &DatabaseTransaction {
-        &self.with
+        &self.inner
     }
 }

@@ -1,5 +1,5 @@
-// A library is kept through GraphiQL: the real server, a real browser, a person's way through the
-// page. BOOKSHELF_BIN and CHROMIUM say where the two are; SCREENSHOT, where to put a picture.
+// Manages a library through GraphiQL with the server binary and a real browser. BOOKSHELF_BIN and
+// CHROMIUM are the paths of the two; SCREENSHOT is the path of an optional screenshot.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -41,9 +41,9 @@ const deleteBook = `mutation DeleteBook($id: ID!) {
   }
 }`;
 
-test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
+test('a library can be managed through GraphiQL', { timeout: 180_000 }, async (t) => {
   const origin = await startServer(t);
-  const { page, complaints } = await openBrowser(t, origin);
+  const { page, problems } = await openBrowser(t, origin);
 
   const response = await page.goto(origin);
   const policy = response.headers()['content-security-policy'];
@@ -55,7 +55,7 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
   const tabs = await page.locator('.graphiql-tab-button').allTextContents();
   assert.deepEqual(tabs, ['Register', 'ListBooks', 'CreateBook']);
 
-  // Register, with the variables that are there, and hand the token on.
+  // Register with the default variables and use the token in the other tabs.
   const { register } = await run(page);
   assert.deepEqual(register.userErrors, []);
   assert.equal(register.user.username, 'ada');
@@ -72,7 +72,7 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
     assert.equal(version, 1);
   }
 
-  // Forwards, from the variables that are there.
+  // Forwards, starting with the default variables.
   await openTab(page, 'ListBooks');
   await fillJson(page, 'Headers', headers);
   await page.getByRole('button', { name: 'Variables' }).click();
@@ -104,7 +104,7 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
   }
   assert.deepEqual(backwards.map((book) => book.isbn), newestFirst);
 
-  const [changed, gone] = backwards;
+  const [changed, deleted] = backwards;
   await fillOperation(page, updateBook);
   await fillJson(page, 'Variables', { id: changed.id, input: { rating: 1, expectedVersion: 1 } });
   assert.deepEqual((await run(page)).updateBook, {
@@ -113,22 +113,22 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
   });
 
   await fillOperation(page, deleteBook);
-  await fillJson(page, 'Variables', { id: gone.id });
-  assert.deepEqual((await run(page)).deleteBook, { deletedBookId: gone.id, userErrors: [] });
+  await fillJson(page, 'Variables', { id: deleted.id });
+  assert.deepEqual((await run(page)).deleteBook, { deletedBookId: deleted.id, userErrors: [] });
 
   await fillOperation(page, listBackwards);
   await fillJson(page, 'Variables', { last: 100 });
   const { nodes, totalCount } = (await run(page)).books;
-  const left = backwards.filter((book) => book !== gone);
-  assert.deepEqual(nodes, left.with(0, { ...changed, rating: 1, version: 2 }));
-  assert.equal(totalCount, left.length);
+  const remaining = backwards.filter((book) => book !== deleted);
+  assert.deepEqual(nodes, remaining.with(0, { ...changed, rating: 1, version: 2 }));
+  assert.equal(totalCount, remaining.length);
 
-  // Over WebSocket, with the headers of the tab.
+  // Subscribe over WebSocket with the headers of the tab.
   await fillOperation(page, bookChanged);
-  const changes = hear(page);
+  const changes = subscribe(page);
   let change;
   for (let rating = 1; !change; rating = (rating % 5) + 1) {
-    // Until the subscription has begun nothing is heard of.
+    // Events are only received once the subscription has started, so updates are repeated.
     await post(origin, headers, { query: updateBook, variables: { id: changed.id, input: { rating } } });
     change = await changes();
   }
@@ -139,10 +139,10 @@ test('a library is kept through GraphiQL', { timeout: 180_000 }, async (t) => {
 
   const workers = page.workers().map((worker) => worker.url());
   assert.ok(workers.some((url) => url.startsWith(`${origin}/assets/graphql.worker`)), `${workers}`);
-  assert.deepEqual(complaints, []);
+  assert.deepEqual(problems, []);
 });
 
-/** Opens a page, and collects whatever should not happen on it. */
+/** Opens a page and collects unexpected requests and errors. */
 async function openBrowser(t, origin) {
   const browser = await chromium.launch({
     executablePath: CHROMIUM,
@@ -155,30 +155,30 @@ async function openBrowser(t, origin) {
   });
   context.setDefaultTimeout(20_000);
 
-  const complaints = [];
+  const problems = [];
   context.on('request', (request) => {
-    const { origin: to, protocol } = new URL(request.url());
-    if (to !== origin && to !== origin.replace('http', 'ws') && protocol !== 'data:') complaints.push(`request to ${request.url()}`);
+    const { origin: target, protocol } = new URL(request.url());
+    if (target !== origin && target !== origin.replace('http', 'ws') && protocol !== 'data:') problems.push(`request to ${request.url()}`);
   });
-  // Violations of the page's policy are errors on the console, too.
+  // Violations of the content security policy are also reported on the console.
   context.on('console', (message) => {
-    if (message.type() === 'error') complaints.push(message.text());
+    if (message.type() === 'error') problems.push(message.text());
   });
-  context.on('weberror', (error) => complaints.push(`${error.error()}`));
-  return { page: await context.newPage(), complaints };
+  context.on('weberror', (error) => problems.push(`${error.error()}`));
+  return { page: await context.newPage(), problems };
 }
 
 async function openTab(page, name) {
   await page.locator('.graphiql-tab-button', { hasText: name }).click();
-  await taken(page);
+  await waitForOperation(page);
 }
 
-/** The editor that has this name and can be seen; those for variables and headers share a place. */
+/** The visible editor with this name; those for variables and headers share one region. */
 function editor(page, name) {
   return page.getByRole('region', { name }).locator('.graphiql-editor:not(.hidden)');
 }
 
-/** Pastes over what is there; typed brackets would be closed by the editor as well. */
+/** Replaces the content by pasting; the editor would close typed brackets itself. */
 async function fill(page, name, text) {
   await page.evaluate((copied) => navigator.clipboard.writeText(copied), text);
   await editor(page, name).locator('textarea.inputarea').focus();
@@ -192,7 +192,7 @@ async function fill(page, name, text) {
 
 async function fillOperation(page, text) {
   await fill(page, 'Operation Editor', text);
-  await taken(page);
+  await waitForOperation(page);
 }
 
 /** Fills in variables or headers. */
@@ -201,8 +201,8 @@ async function fillJson(page, name, value) {
   await fill(page, name, JSON.stringify(value, null, 2));
 }
 
-/** Waits until GraphiQL knows the operation that its editor shows, which takes it a moment. */
-async function taken(page) {
+/** Waits until GraphiQL has stored the operation in its editor, which it does with a delay. */
+async function waitForOperation(page) {
   await page.waitForFunction(() => {
     const models = globalThis.__MONACO.editor.getModels();
     const operation = models.find((model) => model.uri.path.endsWith('operation.graphql'));
@@ -210,36 +210,36 @@ async function taken(page) {
   });
 }
 
-/** Presses the button and returns the data of the answer. */
+/** Executes the operation and returns the data of the response. */
 async function run(page) {
   await page.getByRole('button', { name: /^Execute query/ }).click();
-  return answer(page);
+  return responseData(page);
 }
 
-/** Presses the button; what it returns looks for the latest event, and gives up after a moment. */
-function hear(page) {
+/** Starts a subscription. Returns a function that reads the latest event, or nothing after 500 ms. */
+function subscribe(page) {
   const pressed = page.getByRole('button', { name: /^Execute query/ }).click();
   return async () => {
     await pressed;
-    return answer(page, { timeout: 500 }).catch((error) => {
+    return responseData(page, { timeout: 500 }).catch((error) => {
       if (error.name !== 'TimeoutError') throw error;
     });
   };
 }
 
-/** The data of the answer, once it is there. */
-async function answer(page, options) {
-  // The editor only has the lines in view on the page, hence its model.
-  const shown = await page.waitForFunction(() => {
+/** Waits for the response and returns its data. */
+async function responseData(page, options) {
+  // The page contains only the visible lines of the editor, so the text is read from its model.
+  const text = await page.waitForFunction(() => {
     const models = globalThis.__MONACO.editor.getModels();
     return models.find((model) => model.uri.path.endsWith('response.json')).getValue();
   }, undefined, options);
-  const { data, errors } = JSON.parse(await shown.jsonValue());
+  const { data, errors } = JSON.parse(await text.jsonValue());
   assert.equal(errors, undefined, JSON.stringify(errors));
   return data;
 }
 
-/** Sends an operation from elsewhere. */
+/** Sends an operation without GraphiQL. */
 async function post(origin, headers, body) {
   const response = await fetch(`${origin}/graphql`, {
     method: 'POST',

@@ -1,4 +1,4 @@
-// Apollo Client 4, set up as docs/clients.md shows it.
+// Apollo Client 4, set up as in docs/clients.md.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -10,23 +10,23 @@ import WebSocket from 'ws';
 import { startServer } from '../server.mjs';
 import { BOOKS, BOOK_CHANGED, CREATE_BOOK, DELETE_BOOK, addBook, removeBook } from './apollo/books.mjs';
 import { makeApolloClient } from './apollo/client.mjs';
-import { answered, noting, operationOf, queue, register } from './people.mjs';
+import { roundTrip, recording, operationOf, queue, register } from './users.mjs';
 
-globalThis.WebSocket ??= WebSocket; // Node.js has one from 22 on
+globalThis.WebSocket ??= WebSocket; // Node.js has a global WebSocket since version 22
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
 async function setUp(t, { env, ...options } = {}) {
-  let made;
-  t.after(() => made.socket.dispose()); // before the server goes
+  let client;
+  t.after(() => client.socket.dispose()); // before the server stops
   const origin = await startServer(t, env);
-  const { session, ...person } = await register(origin);
+  const { session, ...user } = await register(origin);
   const requests = [];
   const url = `${origin}/graphql`;
-  made = makeApolloClient({ url, session, sha256, fetch: noting(requests), ...options });
-  return { url, session, requests, ...person, ...made };
+  client = makeApolloClient({ url, session, sha256, fetch: recording(requests), ...options });
+  return { url, session, requests, ...user, ...client };
 }
 
-test('a list is paged, added to and taken from in the cache', async (t) => {
+test('a list is paged, and books are added and removed in the cache', async (t) => {
   const { client, addBook: add } = await setUp(t);
   for (const title of ['a', 'b', 'c', 'd', 'e']) await add(title);
   const list = client.watchQuery({ query: BOOKS, variables: { first: 2 } });
@@ -46,7 +46,7 @@ test('a list is paged, added to and taken from in the cache', async (t) => {
   do titles = await results.take(); while (titles.length < 5);
   assert.equal(titles, 'edcba');
 
-  const input = { title: 'f', author: 'Somebody' };
+  const input = { title: 'f', author: 'A' };
   const created = await client.mutate({ mutation: CREATE_BOOK, variables: { input }, update: addBook });
   assert.deepEqual(created.data.createBook.userErrors, []);
   assert.equal(await results.take(), 'fedcba');
@@ -57,22 +57,22 @@ test('a list is paged, added to and taken from in the cache', async (t) => {
   assert.equal(cached.books.totalCount, 5);
 });
 
-test('ten operations that are refused at once cost one refresh and are each sent once more', async (t) => {
+test('ten concurrently rejected operations share one refresh and are each retried once', async (t) => {
   const { client, session, requests } = await setUp(t);
   const { refreshToken } = session;
   session.accessToken = 'stale';
   const query = gql`query Page($page: Int!) { booksPage(page: $page) { page total } }`;
   const pages = Array.from({ length: 10 }, (_, index) => index + 1);
-  const answers = await Promise.all(pages.map((page) => client.query({ query, variables: { page } })));
-  assert.deepEqual(answers.map(({ data }) => data.booksPage.page), pages);
+  const results = await Promise.all(pages.map((page) => client.query({ query, variables: { page } })));
+  assert.deepEqual(results.map(({ data }) => data.booksPage.page), pages);
   const names = requests.map(operationOf);
-  assert.equal(names.filter((name) => name === 'Refresh').length, 2, 'the hash, then the text, of one refresh');
+  assert.equal(names.filter((name) => name === 'Refresh').length, 2, 'one refresh: by hash, then with its text');
   assert.notEqual(session.refreshToken, refreshToken);
-  // Each is sent with its hash, perhaps with its text, and then with the new token.
+  // Each operation is sent by hash, possibly with its text, and once more with the new token.
   assert.ok(names.filter((name) => name === 'Page').length <= 30, `${names.length} requests`);
 });
 
-test('a session that is over is an error and no loop', async (t) => {
+test('an ended session returns an error and is not retried in a loop', async (t) => {
   const { client, session, requests, ask } = await setUp(t);
   await ask('mutation { logout { revokedSessions } }');
   const query = gql`query Viewer { viewer { id } }`;
@@ -84,7 +84,7 @@ test('a session that is over is an error and no loop', async (t) => {
   assert.ok(session.refreshToken);
 });
 
-test('a document is sent once and then named by its hash, by GET', async (t) => {
+test('a document is sent once and then requested by its hash over GET', async (t) => {
   const { client, requests } = await setUp(t);
   const query = gql`query Viewer { viewer { id } }`;
   for (let time = 0; time < 3; time += 1) await client.query({ query, fetchPolicy: 'network-only' });
@@ -94,11 +94,11 @@ test('a document is sent once and then named by its hash, by GET', async (t) => 
   assert.equal(withText.length, 1);
 });
 
-test('changes arrive over WebSocket', async (t) => {
+test('events arrive over WebSocket', async (t) => {
   const { client, socket, addBook: add, ask } = await setUp(t);
   const changes = queue();
   client.subscribe({ query: BOOK_CHANGED }).subscribe(changes.put);
-  await answered(socket);
+  await roundTrip(socket);
   const id = await add('Dune');
   const created = await changes.take();
   assert.equal(created.data.bookChanged.kind, 'CREATED');
@@ -110,7 +110,7 @@ test('changes arrive over WebSocket', async (t) => {
   assert.deepEqual({ kind, bookId, book }, { kind: 'DELETED', bookId: id, book: null });
 });
 
-test('a token that expires in mid-connection is refreshed and the subscription goes on', async (t) => {
+test('a token that expires during a connection is refreshed and the subscription continues', async (t) => {
   const retryWait = () => Promise.resolve();
   const { client, socket, session } = await setUp(t, {
     env: { ACCESS_TOKEN_TTL: '2s' },
@@ -126,7 +126,7 @@ test('a token that expires in mid-connection is refreshed and the subscription g
   assert.equal(await connections.take(), 4403);
   assert.equal(await connections.take(), 'connected');
   assert.notEqual(session.accessToken, accessToken);
-  await answered(socket);
+  await roundTrip(socket);
   await client.mutate({
     mutation: CREATE_BOOK,
     variables: { input: { title: 'Emma', author: 'Jane Austen' } },
@@ -134,16 +134,16 @@ test('a token that expires in mid-connection is refreshed and the subscription g
   assert.equal((await changes.take()).data.bookChanged.book.title, 'Emma');
 });
 
-test('changes arrive in the parts of one answer', async (t) => {
+test('events arrive in a multipart response', async (t) => {
   const { url, authenticate, refreshAndRetry, addBook: add } = await setUp(t);
   const started = queue();
-  const noteStart = async (...request) => {
+  const recordStart = async (...request) => {
     const response = await fetch(...request);
     started.put(response.headers.get('content-type'));
     return response;
   };
   const client = new ApolloClient({
-    link: ApolloLink.from([refreshAndRetry, authenticate, new HttpLink({ uri: url, fetch: noteStart })]),
+    link: ApolloLink.from([refreshAndRetry, authenticate, new HttpLink({ uri: url, fetch: recordStart })]),
     cache: new InMemoryCache(),
   });
   const changes = queue();

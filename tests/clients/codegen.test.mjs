@@ -1,4 +1,4 @@
-// GraphQL Code Generator: its types are checked by `npm run codegen`, its documents run here.
+// GraphQL Code Generator: `npm run codegen` checks its types; this test runs its persisted documents.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { startServer } from '../server.mjs';
 
 const list = join(import.meta.dirname, 'codegen/gql/persisted-documents.json');
 
-test('the documents of the list run by their hashes, and nothing else', async (t) => {
+test('only the persisted documents run, by their hashes', async (t) => {
   const documents = Object.entries(JSON.parse(await readFile(list)));
   const [hash] = documents.find(([, text]) => text.includes('query Books'));
   const url = `${await startServer(t, { TRUSTED_DOCUMENTS: list })}/graphql`;
@@ -23,7 +23,7 @@ test('the documents of the list run by their hashes, and nothing else', async (t
   };
   const variables = { first: 1 };
   const apollo = { persistedQuery: { version: 1, sha256Hash: hash } };
-  // It runs, and asks who is calling.
+  // The document is executed; its first field requires a viewer.
   assert.deepEqual(await post({ documentId: hash, variables }), [401, 'UNAUTHENTICATED']);
   assert.deepEqual(await post({ extensions: apollo, variables }), [401, 'UNAUTHENTICATED']);
   assert.deepEqual(await post({ documentId: hash, variables: { first: 'x' } }), [400, 'BAD_USER_INPUT']);

@@ -1,6 +1,6 @@
-// What graphql-js accepts and refuses, the server accepts and refuses: documents for each of its
-// validation rules, variables of every type in every place with all kinds of values, and documents
-// that are broken at random, the same in every run.
+// Compares the server's validation with graphql-js: documents for each of its validation rules,
+// variables of every type in every position with many values, and randomly broken documents. The
+// random documents are the same in every run.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -12,46 +12,46 @@ import {
 } from 'graphql';
 
 import { startServer } from '../server.mjs';
-import { breakings, byRule, inFrames, variables } from './differential/documents.mjs';
+import { brokenDocuments, byRule, inFrames, variables } from './differential/documents.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
 const schema = buildSchema(sdl);
 
-/** What graphql-js says of a request. */
+/** The outcome of a request according to graphql-js. */
 function expected({ query, operationName, variables: values }) {
   let document;
   try {
     document = parse(query);
   } catch {
-    return 'no document';
+    return 'syntax error';
   }
-  if (validate(schema, document).length > 0) return 'not valid';
+  if (validate(schema, document).length > 0) return 'invalid document';
   const operation = getOperationAST(document, operationName);
   if (!operation) return 'no operation';
   const { errors } = getVariableValues(schema, operation.variableDefinitions ?? [], values ?? {});
-  return errors ? 'wrong variables' : 'runs';
+  return errors ? 'invalid variables' : 'executed';
 }
 
-/** What the server says of it. */
-async function found(url, request) {
+/** The outcome of a request according to the server. */
+async function actual(url, request) {
   const response = await fetch(url, {
     method: 'POST',
     headers: { accept: 'application/graphql-response+json', 'content-type': 'application/json' },
     body: JSON.stringify(request),
   });
-  const answer = await response.json();
-  if ('data' in answer) return 'runs';
-  const { code } = answer.errors[0].extensions;
-  const says = {
-    GRAPHQL_PARSE_FAILED: 'no document',
-    GRAPHQL_VALIDATION_FAILED: 'not valid',
+  const body = await response.json();
+  if ('data' in body) return 'executed';
+  const { code } = body.errors[0].extensions;
+  const outcomes = {
+    GRAPHQL_PARSE_FAILED: 'syntax error',
+    GRAPHQL_VALIDATION_FAILED: 'invalid document',
     OPERATION_RESOLUTION_FAILURE: 'no operation',
-    BAD_USER_INPUT: 'wrong variables',
-    NOT_ACCEPTABLE: 'runs', // a subscription, elsewhere
-    QUERY_TOO_DEEP: 'not valid', // introspection, by a rule of graphql-js too
-    UNAUTHENTICATED: 'runs',
+    BAD_USER_INPUT: 'invalid variables',
+    NOT_ACCEPTABLE: 'executed', // a subscription, which needs another media type
+    QUERY_TOO_DEEP: 'invalid document', // introspection; graphql-js has a rule for it too
+    UNAUTHENTICATED: 'executed',
   };
-  return says[code] ?? code;
+  return outcomes[code] ?? code;
 }
 
 async function compare(t, requests) {
@@ -59,20 +59,20 @@ async function compare(t, requests) {
   const counts = {};
   const differences = [];
   for (const request of requests) {
-    const [theirs, ours] = [expected(request), await found(url, request)];
+    const [theirs, ours] = [expected(request), await actual(url, request)];
     counts[theirs] = (counts[theirs] ?? 0) + 1;
     if (theirs !== ours) differences.push({ ...request, theirs, ours });
   }
-  const shown = differences.slice(0, 20).map((it) => JSON.stringify(it)).join('\n');
-  assert.ok(differences.length === 0, `${differences.length} of ${requests.length} differ:\n${shown}`);
+  const listed = differences.slice(0, 20).map((difference) => JSON.stringify(difference)).join('\n');
+  assert.ok(differences.length === 0, `${differences.length} of ${requests.length} differ:\n${listed}`);
   return counts;
 }
 
-test('every rule of graphql-js has its documents', () => {
+test('every rule of graphql-js has valid and invalid documents', () => {
   const rules = specifiedRules.map(({ name }) => name.replace(/Rule$/, ''));
   assert.deepEqual(Object.keys(byRule).sort(), rules.sort());
   for (const [rule, documents] of Object.entries(byRule)) {
-    const { [rule + 'Rule']: only } = Object.fromEntries(specifiedRules.map((it) => [it.name, it]));
+    const { [rule + 'Rule']: only } = Object.fromEntries(specifiedRules.map((entry) => [entry.name, entry]));
     const broken = documents.filter((query) => {
       try {
         return validate(schema, parse(query), [only]).length > 0;
@@ -80,27 +80,27 @@ test('every rule of graphql-js has its documents', () => {
         return false;
       }
     });
-    assert.ok(broken.length >= 2, `${rule} is broken by ${broken.length} documents`);
-    assert.ok(broken.length < documents.length, `${rule} is always broken`);
+    assert.ok(broken.length >= 2, `${broken.length} documents violate ${rule}`);
+    assert.ok(broken.length < documents.length, `every document violates ${rule}`);
   }
 });
 
-test('documents by rule', { timeout: 120_000 }, async (t) => {
+test('documents for each rule are accepted or rejected as by graphql-js', { timeout: 120_000 }, async (t) => {
   const requests = inFrames(Object.values(byRule).flat());
   assert.ok(requests.length >= 600, `${requests.length} documents`);
   const counts = await compare(t, requests);
-  assert.ok(counts.runs > 100 && counts['not valid'] > 300, JSON.stringify(counts));
+  assert.ok(counts.executed > 100 && counts['invalid document'] > 300, JSON.stringify(counts));
 });
 
-test('variables of every type in every place', { timeout: 240_000 }, async (t) => {
+test('variables of every type in every position are validated as by graphql-js', { timeout: 240_000 }, async (t) => {
   const requests = variables();
   const counts = await compare(t, requests);
-  assert.ok(counts.runs > 200 && counts['not valid'] > 200, JSON.stringify(counts));
-  assert.ok(counts['wrong variables'] > 200, JSON.stringify(counts));
+  assert.ok(counts.executed > 200 && counts['invalid document'] > 200, JSON.stringify(counts));
+  assert.ok(counts['invalid variables'] > 200, JSON.stringify(counts));
 });
 
-test('documents broken at random', { timeout: 120_000 }, async (t) => {
+test('randomly broken documents are accepted or rejected as by graphql-js', { timeout: 120_000 }, async (t) => {
   const documents = Object.values(byRule).flat();
-  const counts = await compare(t, breakings(documents, 2_000).map((query) => ({ query })));
-  assert.ok(counts['no document'] > 100 && counts['not valid'] > 100, JSON.stringify(counts));
+  const counts = await compare(t, brokenDocuments(documents, 2_000).map((query) => ({ query })));
+  assert.ok(counts['syntax error'] > 100 && counts['invalid document'] > 100, JSON.stringify(counts));
 });

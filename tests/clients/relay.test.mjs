@@ -1,4 +1,4 @@
-// Relay: its compiler on schema.graphql, its runtime on the server, set up as docs/clients.md shows.
+// Relay: its compiler with schema.graphql, and its runtime with the server, as in docs/clients.md.
 
 import assert from 'node:assert/strict';
 import { createHash } from 'node:crypto';
@@ -10,7 +10,7 @@ import relay from 'relay-runtime';
 import WebSocket from 'ws';
 
 import { startServer } from '../server.mjs';
-import { answered, queue, register } from './people.mjs';
+import { roundTrip, queue, register } from './users.mjs';
 import { Changes, CreateBook, DeleteBook, LibraryQuery, library } from './relay/books.js';
 import { makeEnvironment } from './relay/environment.js';
 
@@ -22,19 +22,19 @@ const {
 const persisted = join(import.meta.dirname, 'relay/__generated__/persisted.json');
 
 async function setUp(t) {
-  let made;
-  t.after(() => made.sockets.dispose()); // before the server goes
+  let relayClient;
+  t.after(() => relayClient.sockets.dispose()); // before the server stops
   const origin = await startServer(t);
-  const { session, ...person } = await register(origin);
-  made = makeEnvironment({ url: `${origin}/graphql`, session, socket: { webSocketImpl: WebSocket } });
-  return { ...person, ...made };
+  const { session, ...user } = await register(origin);
+  relayClient = makeEnvironment({ url: `${origin}/graphql`, session, socket: { webSocketImpl: WebSocket } });
+  return { ...user, ...relayClient };
 }
 
 const commit = (environment, mutation, variables) => new Promise((resolve, reject) => {
   commitMutation(environment, { mutation, variables, onCompleted: resolve, onError: reject });
 });
 
-/** The pages of the library, as usePaginationFragment keeps them. */
+/** The pages of the library, managed like usePaginationFragment does. */
 function pages(environment, first) {
   const { paginationRequest, paginationMetadata } = getPaginationMetadata(getFragment(library), 'pages');
   const operation = createOperationDescriptor(getRequest(LibraryQuery), { first });
@@ -57,7 +57,7 @@ function pages(environment, first) {
   };
 }
 
-test('a library is paged through node, added to and taken from', async (t) => {
+test('a library is paged through node, and books are added and removed', async (t) => {
   const { environment, addBook } = await setUp(t);
   for (const title of ['a', 'b', 'c', 'd', 'e']) await addBook(title);
   const list = pages(environment, 2);
@@ -71,7 +71,7 @@ test('a library is paged through node, added to and taken from', async (t) => {
   assert.equal(list.hasNext(), false);
 
   const connections = [ConnectionHandler.getConnectionID(list.id(), 'library_books')];
-  const input = { title: 'f', author: 'Somebody' };
+  const input = { title: 'f', author: 'A' };
   const { createBook } = await commit(environment, CreateBook, { input, connections });
   assert.deepEqual(createBook.userErrors, []);
   assert.equal(list.titles(), 'fedcba');
@@ -79,21 +79,21 @@ test('a library is paged through node, added to and taken from', async (t) => {
   assert.equal(list.titles(), 'edcba');
 });
 
-test('changes renew what was read', async (t) => {
+test('subscription events update the store', async (t) => {
   const { environment, sockets, addBook, ask } = await setUp(t);
   const id = await addBook('Dune');
   const list = pages(environment, 2);
   await list.load();
   const changes = queue();
   requestSubscription(environment, { subscription: Changes, variables: {}, onNext: changes.put, onError: changes.put });
-  await answered(sockets);
+  await roundTrip(sockets);
   await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "Dune Messiah" }) { book { id } } }', { id });
   const { bookChanged } = await changes.take();
   assert.equal(bookChanged.kind, 'UPDATED');
   assert.equal(list.titles(), 'Dune Messiah');
 });
 
-test('what the compiler persisted runs by its id, and nothing else', async (t) => {
+test('only the persisted documents of the compiler run, by their ids', async (t) => {
   const texts = JSON.parse(await readFile(persisted));
   for (const [id, text] of Object.entries(texts)) {
     assert.equal(createHash('sha256').update(text).digest('hex'), id);

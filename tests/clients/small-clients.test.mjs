@@ -1,4 +1,4 @@
-// The small clients by themselves: graphql-request, graphql-ws and graphql-sse.
+// The small clients: graphql-request, graphql-ws and graphql-sse.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
@@ -9,7 +9,7 @@ import { createClient as createSocket } from 'graphql-ws';
 import WebSocket from 'ws';
 
 import { startServer } from '../server.mjs';
-import { answered, queue, register } from './people.mjs';
+import { roundTrip, queue, register } from './users.mjs';
 
 const CHANGES = 'subscription { bookChanged { kind book { title } } }';
 const created = { data: { bookChanged: { kind: 'CREATED', book: { title: 'Dune' } } } };
@@ -21,7 +21,7 @@ async function setUp(t) {
 
 const bearer = ({ accessToken }) => ({ authorization: `Bearer ${accessToken}` });
 
-test('graphql-request gets data, and errors with their codes', async (t) => {
+test('graphql-request receives data, and errors with their codes', async (t) => {
   const { url, session, addBook } = await setUp(t);
   await addBook('Dune');
   const client = new GraphQLClient(url, { headers: bearer(session) });
@@ -42,7 +42,7 @@ test('graphql-request gets data, and errors with their codes', async (t) => {
   await assert.rejects(new GraphQLClient(url).request(query), ({ response }) => response.status === 401);
 });
 
-test('graphql-ws hears of changes, asks and is refused', async (t) => {
+test('graphql-ws receives events and errors', async (t) => {
   let client;
   t.after(() => client.dispose());
   const { url, session, addBook } = await setUp(t);
@@ -53,37 +53,37 @@ test('graphql-ws hears of changes, asks and is refused', async (t) => {
   });
   const changes = queue();
   client.subscribe({ query: CHANGES }, { next: changes.put, error: changes.put, complete() {} });
-  await answered(client);
+  await roundTrip(client);
   await addBook('Dune');
   assert.deepEqual(await changes.take(), created);
-  const refused = new Promise((resolve, reject) => {
+  const errors = new Promise((resolve, reject) => {
     client.subscribe({ query: '{ nothing }' }, { next: reject, error: resolve, complete: reject });
   });
-  assert.equal((await refused)[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED');
+  assert.equal((await errors)[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED');
 });
 
-test('graphql-ws is told to come again with another token', async (t) => {
+test('graphql-ws reconnects with another token after close code 4403', async (t) => {
   let client;
   t.after(() => client.dispose());
   const { url, session } = await setUp(t);
-  let shown = 0;
+  let attempts = 0;
   const closed = queue();
   client = createSocket({
     url: url.replace(/^http/, 'ws'),
     webSocketImpl: WebSocket,
     connectionParams: () => {
-      shown += 1;
-      return shown === 1 ? { authorization: 'Bearer stale' } : bearer(session);
+      attempts += 1;
+      return attempts === 1 ? { authorization: 'Bearer stale' } : bearer(session);
     },
     retryWait: () => Promise.resolve(),
     on: { closed: closed.put },
   });
-  await answered(client);
-  assert.equal(shown, 2);
+  await roundTrip(client);
+  assert.equal(attempts, 2);
   assert.equal((await closed.take()).code, 4403);
 });
 
-test('graphql-sse hears of changes, asks and is refused', async (t) => {
+test('graphql-sse receives events, results and errors', async (t) => {
   const { url, session, addBook } = await setUp(t);
   const started = queue();
   const client = createEvents({
@@ -103,10 +103,10 @@ test('graphql-sse hears of changes, asks and is refused', async (t) => {
   await addBook('Dune');
   assert.deepEqual(await changes.take(), created);
 
-  const answers = [];
-  for await (const answer of client.iterate({ query: '{ __typename }' })) answers.push(answer);
-  assert.deepEqual(answers, [{ data: { __typename: 'Query' } }]);
-  const refusals = [];
-  for await (const refusal of client.iterate({ query: '{ nothing }' })) refusals.push(refusal);
-  assert.equal(refusals[0].errors[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED');
+  const results = [];
+  for await (const result of client.iterate({ query: '{ __typename }' })) results.push(result);
+  assert.deepEqual(results, [{ data: { __typename: 'Query' } }]);
+  const rejected = [];
+  for await (const result of client.iterate({ query: '{ nothing }' })) rejected.push(result);
+  assert.equal(rejected[0].errors[0].extensions.code, 'GRAPHQL_VALIDATION_FAILED');
 });

@@ -1,5 +1,5 @@
-// The pages under docs show files that run. After the comment that names a file stands the file:
-// `npm run snippets` puts it there, and a test compares.
+// The page under docs contains files that the tests run, each after a comment with its path.
+// `npm run snippets` updates the page, and a test compares it.
 
 import { readFile, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -9,8 +9,8 @@ export const page = join(root, 'docs/clients.md');
 
 const SNIPPET = /(<!-- (\S+) -->\n```\w+\n)(.*?)(```\n)/gs;
 
-/** The page as it should be, and the names of the files in it. */
-export async function renewed() {
+/** The up-to-date text of the page, and the names of the files in it. */
+export async function updated() {
   const text = await readFile(page, 'utf8');
   const names = [...text.matchAll(SNIPPET)].map(([, , name]) => name);
   const files = Object.fromEntries(
@@ -19,4 +19,4 @@ export async function renewed() {
   return { names, text: text.replace(SNIPPET, (_, open, name, old, close) => open + files[name] + close) };
 }
 
-if (process.argv[1] === import.meta.filename) await writeFile(page, (await renewed()).text);
+if (process.argv[1] === import.meta.filename) await writeFile(page, (await updated()).text);

@@ -1,4 +1,4 @@
-// urql, set up as docs/clients.md shows it.
+// urql, set up as in docs/clients.md.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 
 import { startServer } from '../server.mjs';
-import { noting, operationOf, queue, register } from './people.mjs';
+import { recording, operationOf, queue, register } from './users.mjs';
 import { makeUrqlClient } from './urql/client.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
@@ -43,13 +43,13 @@ const sorted = (schema) => printSchema(lexicographicSortSchema(schema));
 
 async function setUp(t) {
   const origin = await startServer(t);
-  const { session, ...person } = await register(origin);
-  const introspection = await person.ask(getIntrospectionQuery());
+  const { session, ...user } = await register(origin);
+  const introspection = await user.ask(getIntrospectionQuery());
   const schema = minifyIntrospectionQuery(getIntrospectedSchema(introspection));
-  assert.equal(sorted(buildClientSchema(introspection)), sorted(buildSchema(sdl)), 'schema.graphql says the same');
+  assert.equal(sorted(buildClientSchema(introspection)), sorted(buildSchema(sdl)), 'schema.graphql matches the introspection');
   const requests = [];
-  const client = makeUrqlClient({ url: `${origin}/graphql`, session, schema, fetch: noting(requests) });
-  return { client, session, requests, ...person };
+  const client = makeUrqlClient({ url: `${origin}/graphql`, session, schema, fetch: recording(requests) });
+  return { client, session, requests, ...user };
 }
 
 const titles = ({ data, error }) => {
@@ -57,7 +57,7 @@ const titles = ({ data, error }) => {
   return data.books.edges.map(({ node }) => node.title).join('');
 };
 
-test('a list is paged, added to and taken from in the cache', async (t) => {
+test('a list is paged, and books are added and removed in the cache', async (t) => {
   const { client, addBook } = await setUp(t);
   for (const title of ['a', 'b', 'c', 'd']) await addBook(title);
   const first = await client.query(BOOKS, { first: 2 });
@@ -72,7 +72,7 @@ test('a list is paged, added to and taken from in the cache', async (t) => {
     if (!result.stale) results.put(result);
   });
   assert.equal(titles(await results.take()), 'dcba');
-  const created = await client.mutation(CREATE, { input: { title: 'e', author: 'Somebody' } });
+  const created = await client.mutation(CREATE, { input: { title: 'e', author: 'A' } });
   const { id } = created.data.createBook.book;
   assert.match(titles(await results.take()), /^ed/);
   assert.equal(client.readQuery(gql`query($id: ID!) { book(id: $id) { id title } }`, { id }).data.book.title, 'e');
@@ -81,31 +81,31 @@ test('a list is paged, added to and taken from in the cache', async (t) => {
   unsubscribe();
 });
 
-test('a token that is about to expire is refreshed before anything is sent with it', async (t) => {
+test('a token that is about to expire is refreshed before a request is sent', async (t) => {
   const { client, session, requests } = await setUp(t);
   session.accessTokenExpiresAt = new Date(Date.now() + 5_000).toISOString();
   const query = gql`query Page($page: Int!) { booksPage(page: $page) { page } }`;
   const pages = Array.from({ length: 10 }, (_, index) => index + 1);
-  const answers = await Promise.all(pages.map((page) => client.query(query, { page })));
-  assert.deepEqual(answers.map(({ data }) => data?.booksPage.page), pages);
+  const results = await Promise.all(pages.map((page) => client.query(query, { page })));
+  assert.deepEqual(results.map(({ data }) => data?.booksPage.page), pages);
   const names = requests.map(operationOf);
   assert.equal(names[0], 'Refresh');
   assert.equal(names.filter((name) => name === 'Refresh').length, 1);
 });
 
-test('a token that is refused is refreshed and everything sent again', async (t) => {
+test('a rejected token is refreshed and every request is retried', async (t) => {
   const { client, session, requests } = await setUp(t);
   session.accessToken = 'stale';
   const query = gql`query Page($page: Int!) { booksPage(page: $page) { page } }`;
   const pages = Array.from({ length: 10 }, (_, index) => index + 1);
-  const answers = await Promise.all(pages.map((page) => client.query(query, { page })));
-  assert.deepEqual(answers.map(({ data }) => data?.booksPage.page), pages);
-  // One for all, and one more if an answer to the old token was late.
+  const results = await Promise.all(pages.map((page) => client.query(query, { page })));
+  assert.deepEqual(results.map(({ data }) => data?.booksPage.page), pages);
+  // One refresh for all requests, and another if a response to the old token arrives late.
   const refreshes = requests.map(operationOf).filter((name) => name === 'Refresh');
   assert.ok(refreshes.length >= 1 && refreshes.length <= 2, `${refreshes.length} refreshes`);
 });
 
-test('a document is sent once and then named by its hash', async (t) => {
+test('a document is sent once and then requested by its hash', async (t) => {
   const { client, requests } = await setUp(t);
   const query = gql`query Viewer { viewer { id } }`;
   for (let time = 0; time < 3; time += 1) {
@@ -119,7 +119,7 @@ test('a document is sent once and then named by its hash', async (t) => {
   assert.ok(JSON.parse(withText[0].url.searchParams.get('extensions')).persistedQuery.miss);
 });
 
-test('changes arrive as Server-Sent Events and renew the cache', async (t) => {
+test('events arrive as Server-Sent Events and update the cache', async (t) => {
   const { client, requests, addBook, ask } = await setUp(t);
   const id = await addBook('Dune');
   await client.query(BOOKS, { first: 2 });
@@ -128,7 +128,7 @@ test('changes arrive as Server-Sent Events and renew the cache', async (t) => {
   assert.equal(titles(await results.take()), 'Dune');
   const changes = queue();
   const subscription = client.subscription(CHANGES, {}).subscribe(changes.put);
-  while (requests.at(-1).method !== 'POST') await new Promise(setImmediate); // the answer has begun
+  while (requests.at(-1).method !== 'POST') await new Promise(setImmediate); // the stream has started
   await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "Dune Messiah" }) { book { id } } }', { id });
   const { data, error } = await changes.take();
   assert.equal(error, undefined);

@@ -1,14 +1,10 @@
-//! The real binary with real sockets and real databases, while things break: what is slow, full, locked,
-//! stopped or killed. Time is real here, and so are the waits.
+//! Fault injection: the real binary with real sockets and databases that are slow, full, locked,
+//! stopped or killed. These tests use real time.
 //!
-//! PostgreSQL's binaries are looked for below /usr/lib/postgresql, or where `POSTGRES_BIN` says. What
-//! needs them is left out where there are none, unless `REQUIRE_POSTGRES` is set.
+//! PostgreSQL's binaries are searched below /usr/lib/postgresql, or in `POSTGRES_BIN`. Tests that
+//! need them are skipped if there are none, unless `REQUIRE_POSTGRES` is set.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test that finds nothing where something must be has failed"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod support;
 

@@ -1,4 +1,4 @@
-//! SIGKILL, again and again, while eight write.
+//! Repeated SIGKILL while eight clients write.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -9,9 +9,9 @@ use crate::support::{Postgres, ServerProcess, User, until};
 const WRITERS: usize = 8;
 const KILLS: usize = 10;
 
-/// Writes until it is told to stop, each book until it is acknowledged. Gives the titles that were.
+/// Writes books until `stop` is set, each until it is acknowledged. Returns the acknowledged titles.
 async fn write(
-    person: User,
+    user: User,
     number: usize,
     stop: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
@@ -20,9 +20,9 @@ async fn write(
     let mut next = 0;
     while !stop.load(Ordering::Relaxed) {
         let title = format!("{number}-{next}");
-        // An answer that was lost is asked for again, with the same idempotency key.
-        let answer = person.add(&title, "").await.unwrap_or_default();
-        if answer["data"]["createBook"]["book"]["title"] == title.as_str() {
+        // After a lost response the write is repeated with the same idempotency key.
+        let response = user.add(&title, "").await.unwrap_or_default();
+        if response["data"]["createBook"]["book"]["title"] == title.as_str() {
             acknowledged.push(title);
             done.fetch_add(1, Ordering::Relaxed);
             next += 1;
@@ -33,7 +33,7 @@ async fn write(
     acknowledged
 }
 
-async fn is_killed(mut server: ServerProcess) {
+async fn assert_acknowledged_writes_survive(mut server: ServerProcess) {
     let alice = User::register(&server, "alice").await;
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let writers: Vec<_> = (0..WRITERS)
@@ -44,7 +44,7 @@ async fn is_killed(mut server: ServerProcess) {
     for kill in 0..KILLS {
         let before = done.load(Ordering::Relaxed);
         until("writing", async || done.load(Ordering::Relaxed) > before + 20 + 7 * kill).await;
-        server.kill_and_start_again();
+        server.kill_and_restart();
     }
     let before = done.load(Ordering::Relaxed);
     until("writing", async || done.load(Ordering::Relaxed) > before + 20).await;
@@ -67,17 +67,17 @@ async fn is_killed(mut server: ServerProcess) {
     for title in &acknowledged {
         assert_eq!(found.remove(title), Some(1), "{title}");
     }
-    // At most one of each writer was on its way when it stopped.
+    // Each writer had at most one unacknowledged write when it stopped.
     assert!(found.len() <= WRITERS && found.values().all(|times| *times == 1), "{found:?}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_once_on_sqlite() {
-    is_killed(ServerProcess::start(&[])).await;
+async fn acknowledged_writes_survive_sigkill_on_sqlite() {
+    assert_acknowledged_writes_survive(ServerProcess::start(&[])).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_acknowledged_is_there_once_on_postgres() {
+async fn acknowledged_writes_survive_sigkill_on_postgres() {
     let Some(postgres) = Postgres::start() else { return };
-    is_killed(ServerProcess::on(Some(&postgres.url()), &[])).await;
+    assert_acknowledged_writes_survive(ServerProcess::on(Some(&postgres.url()), &[])).await;
 }

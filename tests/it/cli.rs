@@ -1,4 +1,4 @@
-//! The real binary, as people run it.
+//! The command line of the binary.
 
 use std::process::Command;
 
@@ -7,23 +7,23 @@ use serde_json::json;
 
 use crate::support::{PASSWORD, ServerProcess, TestDatabase, bookshelf};
 
-/// The session of the README: each block of commands, and the output that is shown below it.
+/// The session of the README: each block of commands with the documented output below it.
 fn session() -> Vec<(String, String)> {
     let readme = include_str!("../../README.md");
     let (_, chapter) = readme.split_once("## A session").expect("the chapter");
-    let (chapter, _) = chapter.split_once("\n## ").expect("its end");
+    let (chapter, _) = chapter.split_once("\n## ").expect("the end of the chapter");
     let mut session: Vec<(String, String)> = Vec::new();
     for block in chapter.split("```").skip(1).step_by(2) {
         match (block.split_once('\n').expect("a block"), session.last_mut()) {
             (("sh", commands), _) => session.push((commands.to_owned(), String::new())),
-            (("json", output), Some((_, shown))) => output.clone_into(shown),
-            (other, _) => panic!("what is this? {other:?}"),
+            (("json", output), Some((_, documented))) => output.clone_into(documented),
+            (other, _) => panic!("unexpected block: {other:?}"),
         }
     }
     session
 }
 
-/// Runs the session in one shell against this address. Gives what each block printed.
+/// Runs the session in one shell against this address. Returns the output of each block.
 fn run_session(folder: &std::path::Path, address: &str) -> Vec<String> {
     let blocks = session().into_iter().map(|(commands, _)| format!("{commands}printf '\\036'\n"));
     let script = blocks.collect::<String>().replace("localhost:8000", address);
@@ -34,7 +34,7 @@ fn run_session(folder: &std::path::Path, address: &str) -> Vec<String> {
     output.trim_end_matches('\u{1e}').split('\u{1e}').map(str::to_owned).collect()
 }
 
-/// The text without what differs from run to run.
+/// Replaces what differs between runs.
 fn redact(text: &str) -> String {
     let mut text = text.to_owned();
     for (pattern, name) in [
@@ -49,28 +49,31 @@ fn redact(text: &str) -> String {
 }
 
 #[tokio::test]
-async fn the_session_of_the_readme_runs_word_for_word() {
+async fn the_readme_session_prints_the_documented_output() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let program = ServerProcess::start(folder.path(), &database);
     let printed = run_session(folder.path(), &program.address);
     let session = session();
-    assert!(session.iter().filter(|(_, shown)| !shown.is_empty()).count() >= 4, "{session:?}");
+    assert!(
+        session.iter().filter(|(_, documented)| !documented.is_empty()).count() >= 4,
+        "{session:?}"
+    );
     assert_eq!(printed.len(), session.len());
-    for ((commands, shown), printed) in session.iter().zip(printed) {
-        assert_eq!(redact(shown), redact(&printed), "{commands}");
+    for ((commands, documented), printed) in session.iter().zip(printed) {
+        assert_eq!(redact(documented), redact(&printed), "{commands}");
     }
 }
 
 #[tokio::test]
-async fn logs_tell_what_happened_but_no_secret_and_no_name() {
+async fn operation_logs_contain_no_secrets_or_personal_data() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let program = ServerProcess::start(folder.path(), &database);
     let register = "mutation SignUp($input: RegisterInput!) {
         register(input: $input) { accessToken refreshToken user { id } }
     }";
     let input = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
-    let answer = program.ask("", register, json!({ "input": input })).await;
-    let payload = &answer["data"]["register"];
+    let response = program.ask("", register, json!({ "input": input })).await;
+    let payload = &response["data"]["register"];
     let token = payload["accessToken"].as_str().expect("a token");
     let create = "mutation { createBook(input: { title: \"Secret Diary\", author: \"A\" }) { book { id } } }";
     program.ask(token, create, json!({})).await;
@@ -105,39 +108,39 @@ async fn logs_tell_what_happened_but_no_secret_and_no_name() {
 }
 
 #[tokio::test]
-async fn what_was_acknowledged_survives_a_kill() {
+async fn acknowledged_writes_survive_sigkill() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let program = ServerProcess::start(folder.path(), &database);
     let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
     let input = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
-    let answer = program.ask("", register, json!({ "input": input })).await;
-    let token = answer["data"]["register"]["accessToken"].as_str().expect("a token").to_owned();
+    let response = program.ask("", register, json!({ "input": input })).await;
+    let token = response["data"]["register"]["accessToken"].as_str().expect("a token").to_owned();
     let create = "mutation($title: String!) {
         createBook(input: { title: $title, author: \"A\" }) { book { id } }
     }";
     let mut acknowledged = Vec::new();
     for number in 0..30 {
-        let answer =
+        let response =
             program.ask(&token, create, json!({ "title": format!("Book {number}") })).await;
-        acknowledged.push(answer["data"]["createBook"]["book"]["id"].clone());
+        acknowledged.push(response["data"]["createBook"]["book"]["id"].clone());
     }
     let update =
         "mutation($id: ID!) { updateBook(id: $id, input: { rating: 5 }) { book { version } } }";
     for id in &acknowledged[..10] {
-        let answer = program.ask(&token, update, json!({ "id": id })).await;
-        assert_eq!(answer["data"]["updateBook"]["book"]["version"], 2);
+        let response = program.ask(&token, update, json!({ "id": id })).await;
+        assert_eq!(response["data"]["updateBook"]["book"]["version"], 2);
     }
     let delete = "mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }";
     for id in acknowledged.drain(20..) {
-        let answer = program.ask(&token, delete, json!({ "id": id })).await;
-        assert_eq!(answer["data"]["deleteBook"]["deletedBookId"], id);
+        let response = program.ask(&token, delete, json!({ "id": id })).await;
+        assert_eq!(response["data"]["deleteBook"]["deletedBookId"], id);
     }
     program.kill();
 
     let program = ServerProcess::start(folder.path(), &database);
     let list = "{ books(first: 100, orderBy: { direction: ASC }) { nodes { id rating } } }";
-    let answer = program.ask(&token, list, json!({})).await;
-    let nodes = answer["data"]["books"]["nodes"].as_array().expect("books");
+    let response = program.ask(&token, list, json!({})).await;
+    let nodes = response["data"]["books"]["nodes"].as_array().expect("books");
     let found: Vec<_> = nodes.iter().map(|node| node["id"].clone()).collect();
     assert_eq!(found, acknowledged);
     let rated = nodes.iter().filter(|node| node["rating"] == 5).count();
@@ -145,32 +148,32 @@ async fn what_was_acknowledged_survives_a_kill() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn signals_stop_it_once_what_has_begun_is_done() {
+async fn sigterm_and_sigint_let_running_operations_finish() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     for signal in ["TERM", "INT"] {
-        // A password that takes a second, so that the signal comes while it is hashed.
+        // At this cost hashing takes about a second, so the signal arrives while it runs.
         let slow = [("BCRYPT_COST", "14")];
         let program = ServerProcess::start_with(folder.path(), &database, &slow);
         let register = "mutation($input: RegisterInput!) {
             register(input: $input) { user { username } userErrors { code } }
         }";
         let input = json!({ "username": signal, "email": format!("{signal}@example.org"), "password": PASSWORD });
-        let before = program.time_spent_hashing();
+        let before = program.hashing_time();
         let request = program.request("", register, &json!({ "input": input }));
-        let answer = tokio::spawn(request);
+        let response = tokio::spawn(request);
         program.wait_until_hashing(before).await;
         let (status, log) =
             tokio::task::spawn_blocking(move || program.stop(signal)).await.unwrap();
         assert_eq!(status.code(), Some(0), "{log}");
-        let answer = answer.await.expect("no panic").expect("an answer");
-        assert_eq!(answer["data"]["register"]["user"]["username"], *signal);
-        let stopping = log.find("stopping").expect("a line");
-        assert!(stopping < log.find("\"kind\":\"mutation\"").expect("its line"), "{log}");
+        let response = response.await.expect("no panic").expect("a response");
+        assert_eq!(response["data"]["register"]["user"]["username"], *signal);
+        let stopping = log.find("stopping").expect("a log line");
+        assert!(stopping < log.find("\"kind\":\"mutation\"").expect("a log line"), "{log}");
     }
 }
 
 #[tokio::test]
-async fn what_has_expired_is_removed_at_start() {
+async fn expired_sessions_are_removed_at_startup() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let program = ServerProcess::start(folder.path(), &database);
     let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
@@ -180,18 +183,21 @@ async fn what_has_expired_is_removed_at_start() {
         program.ask("", register, json!({ "input": input })).await;
     }
     program.kill();
-    let of_ada = "(SELECT id FROM users WHERE username = 'ada')";
-    database.execute(&format!("UPDATE sessions SET expires_at = 1 WHERE user_id = {of_ada}")).await;
+    let ada = "(SELECT id FROM users WHERE username = 'ada')";
+    database.execute(&format!("UPDATE sessions SET expires_at = 1 WHERE user_id = {ada}")).await;
     let _program = ServerProcess::start(folder.path(), &database);
     let started = std::time::Instant::now();
     while database.number("SELECT count(*) FROM sessions").await != 1 {
-        assert!(started.elapsed() < std::time::Duration::from_secs(30), "it is still there");
+        assert!(
+            started.elapsed() < std::time::Duration::from_secs(30),
+            "the expired session was not removed"
+        );
     }
     assert_eq!(database.number("SELECT count(*) FROM refresh_tokens").await, 1);
 }
 
 #[tokio::test]
-async fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
+async fn an_invalid_setting_reports_the_variable_the_value_and_the_expected_format() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let run = bookshelf(folder.path(), &database)
         .args(["serve", "--bcrypt-cost", "17"])
@@ -199,12 +205,12 @@ async fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
         .output()
         .expect("a process");
     assert_eq!(run.status.code(), Some(2));
-    let said = String::from_utf8(run.stderr).expect("UTF-8");
+    let stderr = String::from_utf8(run.stderr).expect("UTF-8");
     assert!(
-        said.contains("BCRYPT_COST=17 is not allowed: it takes a whole number from 10 to 16"),
-        "{said}"
+        stderr.contains("invalid BCRYPT_COST=17: expected an integer from 10 to 16"),
+        "{stderr}"
     );
-    assert!(said.contains("JWT_SECRETS is not allowed") && !said.contains("too-short"), "{said}");
+    assert!(stderr.contains("invalid JWT_SECRETS: ") && !stderr.contains("too-short"), "{stderr}");
 
     std::fs::write(folder.path().join(".env"), "GRAPHIQL=maybe\n").unwrap();
     let run = bookshelf(folder.path(), &database).output().expect("a process");
@@ -212,29 +218,29 @@ async fn a_wrong_value_names_the_variable_the_value_and_what_is_allowed() {
     let below = folder.path().join("below");
     std::fs::create_dir(&below).unwrap();
     let below = bookshelf(&below, &database).arg("config").status().expect("a process");
-    assert!(below.success(), "the .env of another folder is none of its business");
+    assert!(below.success(), "a .env file in the parent folder is not read");
     assert!(String::from_utf8_lossy(&run.stderr).contains("GRAPHIQL=maybe"));
 }
 
 #[tokio::test]
-async fn a_list_of_documents_that_cannot_be_trusted_stops_it() {
+async fn an_invalid_trusted_documents_file_prevents_startup() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let list = folder.path().join("documents.json");
     for (content, complaint) in [
         (r#"{"books":"{ nothing }"}"#, "the document books is not valid: Type `Query` does not"),
-        (r#"["{ __typename }"]"#, "it is no JSON object from ids to documents"),
+        (r#"["{ __typename }"]"#, "expected a JSON object that maps ids to documents"),
     ] {
         std::fs::write(&list, content).expect("a file");
         let mut command = bookshelf(folder.path(), &database);
         let run = command.env("TRUSTED_DOCUMENTS", &list).output().expect("a process");
         assert_eq!(run.status.code(), Some(1));
-        let said = String::from_utf8(run.stderr).unwrap();
-        assert!(said.contains("TRUSTED_DOCUMENTS=") && said.contains(complaint), "{said}");
+        let stderr = String::from_utf8(run.stderr).unwrap();
+        assert!(stderr.contains("TRUSTED_DOCUMENTS=") && stderr.contains(complaint), "{stderr}");
     }
 }
 
 #[tokio::test]
-async fn the_configuration_is_shown_without_its_secrets() {
+async fn the_config_command_hides_secrets() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let run = bookshelf(folder.path(), &database)
         .arg("config")
@@ -246,17 +252,17 @@ async fn the_configuration_is_shown_without_its_secrets() {
         .output()
         .expect("a process");
     assert!(run.status.success());
-    let shown = String::from_utf8(run.stdout).expect("UTF-8");
-    assert!(shown.contains("DATABASE_URL=postgres://…@db.example.org:5432/shelf\n"), "{shown}");
+    let printed = String::from_utf8(run.stdout).expect("UTF-8");
+    assert!(printed.contains("DATABASE_URL=postgres://…@db.example.org:5432/shelf\n"), "{printed}");
     assert!(
-        shown.contains("BCRYPT_COST=10\n") && shown.contains("ACCESS_TOKEN_TTL=15m\n"),
-        "{shown}"
+        printed.contains("BCRYPT_COST=10\n") && printed.contains("ACCESS_TOKEN_TTL=15m\n"),
+        "{printed}"
     );
-    assert!(!shown.contains("secret-") && !shown.contains("s3cr3t"), "{shown}");
+    assert!(!printed.contains("secret-") && !printed.contains("s3cr3t"), "{printed}");
 }
 
 #[tokio::test]
-async fn migrations_go_up_and_down() {
+async fn migrations_can_be_applied_and_reverted() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let migrate = |arguments: &[&str]| {
         let run = bookshelf(folder.path(), &database).arg("migrate").args(arguments).output();
@@ -281,7 +287,7 @@ async fn migrations_go_up_and_down() {
 
 #[cfg(unix)]
 #[tokio::test]
-async fn the_secret_beside_an_sqlite_file_is_for_its_owner_and_stays() {
+async fn the_generated_secret_file_is_private_and_reused() {
     use std::os::unix::fs::PermissionsExt;
 
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
@@ -291,7 +297,7 @@ async fn the_secret_beside_an_sqlite_file_is_for_its_owner_and_stays() {
     let path = folder.path().join("data/books.jwt-secret");
     let mut secrets = Vec::new();
     for _ in 0..2 {
-        // A port that is nobody's to bind: everything before that has been done.
+        // Binding to this address fails, after everything before it has been done.
         let status = in_folder(bookshelf(folder.path(), &database).env("LISTEN", "192.0.2.1:80"));
         assert_eq!(status.expect("a process").code(), Some(1));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
@@ -306,16 +312,17 @@ async fn the_secret_beside_an_sqlite_file_is_for_its_owner_and_stays() {
 }
 
 #[test]
-fn help_tells_every_variable() {
+fn every_variable_in_the_help_is_documented() {
     let run = Command::new(env!("CARGO_BIN_EXE_bookshelf")).arg("--help").env_clear().output();
     let help = String::from_utf8(run.expect("a process").stdout).expect("UTF-8");
     let example = include_str!("../../.env.example");
     let readme = include_str!("../../README.md");
     let variables = Regex::new(r"\[env: (\w+)").unwrap();
-    let variables: Vec<_> = variables.captures_iter(&help).map(|it| it[1].to_owned()).collect();
+    let variables: Vec<_> =
+        variables.captures_iter(&help).map(|found| found[1].to_owned()).collect();
     assert!(variables.len() >= 12, "{help}");
-    // Those have a page of their own.
-    for variable in variables.into_iter().filter(|it| !it.starts_with("LIMIT_")) {
+    // The limits are documented in docs/limits.md and have their own test.
+    for variable in variables.into_iter().filter(|name| !name.starts_with("LIMIT_")) {
         assert!(example.contains(&format!("{variable}=")), "{variable} in .env.example");
         assert!(readme.contains(&format!("`{variable}`")), "{variable} in README.md");
     }
@@ -325,14 +332,14 @@ fn help_tells_every_variable() {
 async fn every_limit_is_documented_with_its_default() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let run = bookshelf(folder.path(), &database).arg("config").output().expect("a process");
-    let shown = String::from_utf8(run.stdout).expect("UTF-8");
+    let printed = String::from_utf8(run.stdout).expect("UTF-8");
     let documented = include_str!("../../docs/limits.md");
-    let in_force: Vec<_> = shown.lines().filter(|line| line.starts_with("LIMIT_")).collect();
-    assert!(in_force.len() > 30, "{shown}");
-    for line in &in_force {
+    let effective: Vec<_> = printed.lines().filter(|line| line.starts_with("LIMIT_")).collect();
+    assert!(effective.len() > 30, "{printed}");
+    for line in &effective {
         let (variable, default) = line.split_once('=').expect("a value");
         let row = format!("| `{variable}` | {default} | ");
         assert!(documented.contains(&row), "{row}");
     }
-    assert_eq!(documented.matches("\n| `LIMIT_").count(), in_force.len());
+    assert_eq!(documented.matches("\n| `LIMIT_").count(), effective.len());
 }

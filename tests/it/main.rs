@@ -1,11 +1,7 @@
-//! Everything through HTTP, by actors, on the database that `TEST_DATABASE_URL` names: a fresh
-//! SQLite file per test without it, a fresh PostgreSQL database per test with it.
+//! Integration tests: actors send requests over HTTP, in-process. Each test creates its own
+//! PostgreSQL database on the server in `TEST_DATABASE_URL`, or an SQLite file if that is not set.
 
-#![expect(
-    clippy::expect_used,
-    clippy::unwrap_used,
-    reason = "a test that finds nothing where something must be has failed"
-)]
+#![expect(clippy::expect_used, clippy::unwrap_used, reason = "a missing value fails the test")]
 
 mod support;
 

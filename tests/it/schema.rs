@@ -1,16 +1,16 @@
-//! The contract: printed, compared, and described to the last value.
+//! The schema: it matches the committed file, and every element has a description.
 
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
 
 #[test]
-fn the_printed_schema_is_the_committed_one() {
+fn the_committed_schema_is_up_to_date() {
     let committed = include_str!("../../schema.graphql");
     let printed = bookshelf::graphql::sdl();
     let differs =
         printed.lines().zip(committed.lines()).find(|(printed, committed)| printed != committed);
-    assert_eq!(differs, None, "to renew it: cargo run -- schema > schema.graphql");
+    assert_eq!(differs, None, "to update it: cargo run -- schema > schema.graphql");
     assert_eq!(printed.len(), committed.len());
 }
 
@@ -26,36 +26,46 @@ const INTROSPECTION: &str = "{
 }";
 
 #[tokio::test]
-async fn everything_is_described() {
+async fn every_schema_element_has_a_description() {
     let app = TestApp::start().await;
     let schema = app.anon().ask(INTROSPECTION).await.data();
     let mut seen = 0;
-    let mut bare = Vec::new();
+    let mut undescribed = Vec::new();
     for described in schema["types"].as_array().unwrap() {
         let name = described["name"].as_str().unwrap();
         let built_in = ["Boolean", "Float", "ID", "Int", "String"].contains(&name);
         if !name.starts_with("__") && !built_in {
-            walk(described, name, &mut seen, &mut bare);
+            collect_undescribed(described, name, &mut seen, &mut undescribed);
         }
     }
-    assert_eq!(bare, Vec::<String>::new(), "without a description");
-    assert!(seen > 150, "only {seen} elements were looked at");
+    assert_eq!(undescribed, Vec::<String>::new(), "without a description");
+    assert!(seen > 150, "only {seen} elements were checked");
 }
 
-fn walk(element: &Value, path: &str, seen: &mut usize, bare: &mut Vec<String>) {
+fn collect_undescribed(
+    element: &Value,
+    path: &str,
+    seen: &mut usize,
+    undescribed: &mut Vec<String>,
+) {
     *seen += 1;
     if element["description"].as_str().is_none_or(|text| text.trim().len() < 5) {
-        bare.push(path.to_owned());
+        undescribed.push(path.to_owned());
     }
     for members in ["fields", "args", "inputFields", "enumValues"] {
         for member in element[members].as_array().into_iter().flatten() {
-            walk(member, &format!("{path}.{}", member["name"].as_str().unwrap()), seen, bare);
+            collect_undescribed(
+                member,
+                &format!("{path}.{}", member["name"].as_str().unwrap()),
+                seen,
+                undescribed,
+            );
         }
     }
 }
 
 #[tokio::test]
-async fn without_introspection_the_schema_is_nowhere() {
+async fn disabling_introspection_hides_the_schema() {
     let app = TestApp::with_config(|config| config.introspection = false).await;
     assert_eq!(app.anon().ask(INTROSPECTION).await.code(), "GRAPHQL_VALIDATION_FAILED");
     let hidden = "{ ...F } fragment F on Query { __type(name: \"Book\") { name } }";

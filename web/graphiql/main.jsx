@@ -11,14 +11,15 @@ const endpoint = new URL('/graphql', location.href);
 
 const fetcher = createGraphiQLFetcher({
   url: endpoint.href,
-  // Subscriptions: graphql-ws, connected with the first one. The headers editor's content becomes
-  // the connection's parameters.
+  // Subscriptions use graphql-ws, which connects on the first subscription. The headers become the
+  // parameters of the connection.
   subscriptionUrl: endpoint.href.replace(/^http/, 'ws'),
-  // Nothing here is deferred or streamed, and without it the Accept header is the standard's.
+  // The server supports neither @defer nor @stream. Without incremental delivery GraphiQL sends the
+  // standard Accept header.
   enableIncrementalDelivery: false,
 });
 
-// GraphiQL shows the first tab's variables only if it finds them where it keeps what was typed.
+// GraphiQL shows the variables of the first tab only if they are in its local storage.
 if (!localStorage.getItem('graphiql:tabState')) {
   localStorage.setItem('graphiql:query', tabs[0].query);
   localStorage.setItem('graphiql:variables', tabs[0].variables);

@@ -1,4 +1,4 @@
-// What a first visit finds. GraphiQL titles each tab by the name of its operation.
+// The tabs of a first visit. GraphiQL uses the operation name as the title of a tab.
 
 const register = /* GraphQL */ `mutation Register($input: RegisterInput!) {
   register(input: $input) {

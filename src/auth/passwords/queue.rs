@@ -1,61 +1,68 @@
-//! A queue with an end, in which callers take turns: whoever brings many waits for their own.
+//! A bounded queue that serves clients round-robin: a client with many jobs delays only its own.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use crate::client_ip::ClientPrefix;
 
-/// Work that waits, by who brought it.
+/// Waiting jobs, grouped by client.
 #[derive(Debug)]
 pub(super) struct FairQueue<Job> {
-    most: usize,
+    capacity: usize,
     waiting: Mutex<Waiting<Job>>,
     arrived: Condvar,
 }
 
 #[derive(Debug)]
 struct Waiting<Job> {
-    of: HashMap<ClientPrefix, VecDeque<Job>>,
-    /// Whose turn it is, for everybody who has something here.
-    turns: VecDeque<ClientPrefix>,
-    in_all: usize,
+    /// The jobs of each client with at least one job.
+    queues: HashMap<ClientPrefix, VecDeque<Job>>,
+    /// Every client with a job, in the order in which they are served.
+    round_robin: VecDeque<ClientPrefix>,
+    /// Number of jobs in all queues.
+    total: usize,
     closed: bool,
 }
 
-/// There is no room, or not for this caller.
+/// The queue is full, and no other client has enough jobs for one of them to be dropped.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Full;
 
 impl<Job> FairQueue<Job> {
-    pub(super) fn new(most: usize) -> Self {
-        let waiting =
-            Waiting { of: HashMap::new(), turns: VecDeque::new(), in_all: 0, closed: false };
-        Self { most, waiting: Mutex::new(waiting), arrived: Condvar::new() }
+    pub(super) fn new(capacity: usize) -> Self {
+        let waiting = Waiting {
+            queues: HashMap::new(),
+            round_robin: VecDeque::new(),
+            total: 0,
+            closed: false,
+        };
+        Self { capacity, waiting: Mutex::new(waiting), arrived: Condvar::new() }
     }
 
-    /// Adds to what a caller has here. When there is no room, whoever has most here, and more than
-    /// this caller will have, loses the latest of it: a storm from one place shuts nobody else out.
-    pub(super) fn push(&self, from: ClientPrefix, job: Job) -> Result<(), Full> {
+    /// Adds a job of a client. If the queue is full, drops the newest job of the client with the longest
+    /// queue, unless this client would then have as many; otherwise returns `Full`. So a flood from
+    /// one client does not block the others.
+    pub(super) fn push(&self, client: ClientPrefix, job: Job) -> Result<(), Full> {
         let mut waiting = self.waiting();
-        if waiting.in_all >= self.most {
-            let own = waiting.of.get(&from).map_or(0, VecDeque::len);
-            let longest = waiting.of.values_mut().max_by_key(|jobs| jobs.len());
+        if waiting.total >= self.capacity {
+            let own = waiting.queues.get(&client).map_or(0, VecDeque::len);
+            let longest = waiting.queues.values_mut().max_by_key(|jobs| jobs.len());
             let longest = longest.filter(|jobs| jobs.len() > own + 1).ok_or(Full)?;
             drop(longest.pop_back());
-            waiting.in_all -= 1;
+            waiting.total -= 1;
         }
-        let its = waiting.of.entry(from).or_default();
-        its.push_back(job);
-        if its.len() == 1 {
-            waiting.turns.push_back(from);
+        let jobs = waiting.queues.entry(client).or_default();
+        jobs.push_back(job);
+        if jobs.len() == 1 {
+            waiting.round_robin.push_back(client);
         }
-        waiting.in_all += 1;
+        waiting.total += 1;
         drop(waiting);
         self.arrived.notify_one();
         Ok(())
     }
 
-    /// The next one, as soon as there is one; none once the queue is closed.
+    /// Blocks until a job is available and returns it; `None` once the queue is closed.
     pub(super) fn take(&self) -> Option<Job> {
         let mut waiting = self.waiting();
         loop {
@@ -69,7 +76,7 @@ impl<Job> FairQueue<Job> {
         }
     }
 
-    /// Ends the waiting of all who take.
+    /// Makes every pending and future `take` return `None`.
     pub(super) fn close(&self) {
         self.waiting().closed = true;
         self.arrived.notify_all();
@@ -82,15 +89,15 @@ impl<Job> FairQueue<Job> {
 
 impl<Job> Waiting<Job> {
     fn next(&mut self) -> Option<Job> {
-        let caller = self.turns.pop_front()?;
-        let its = self.of.get_mut(&caller)?;
-        let job = its.pop_front();
-        if its.is_empty() {
-            self.of.remove(&caller);
+        let client = self.round_robin.pop_front()?;
+        let jobs = self.queues.get_mut(&client)?;
+        let job = jobs.pop_front();
+        if jobs.is_empty() {
+            self.queues.remove(&client);
         } else {
-            self.turns.push_back(caller);
+            self.round_robin.push_back(client);
         }
-        self.in_all -= usize::from(job.is_some());
+        self.total -= usize::from(job.is_some());
         job
     }
 }
@@ -109,12 +116,12 @@ mod tests {
     fn all(queue: &FairQueue<&'static str>) -> Vec<&'static str> {
         let mut waiting = queue.waiting();
         let jobs = std::iter::from_fn(|| waiting.next()).collect();
-        assert_eq!((waiting.in_all, waiting.of.len(), waiting.turns.len()), (0, 0, 0));
+        assert_eq!((waiting.total, waiting.queues.len(), waiting.round_robin.len()), (0, 0, 0));
         jobs
     }
 
     #[test]
-    fn callers_take_turns() {
+    fn clients_are_served_round_robin() {
         let queue = FairQueue::new(10);
         for job in ["a1", "a2", "a3"] {
             queue.push(caller(1), job).expect("room");
@@ -126,27 +133,27 @@ mod tests {
     }
 
     #[test]
-    fn a_full_queue_has_room_for_whoever_has_less_in_it() {
+    fn a_full_queue_drops_a_job_of_the_client_with_the_most_jobs() {
         let queue = FairQueue::new(3);
         for job in ["a1", "a2", "a3"] {
             queue.push(caller(1), job).expect("room");
         }
         assert_eq!(queue.push(caller(1), "a4"), Err(Full));
-        queue.push(caller(2), "b1").expect("in the place of a3");
+        queue.push(caller(2), "b1").expect("replaces a3");
         assert_eq!(queue.push(caller(2), "b2"), Err(Full), "both would have as many");
         assert_eq!(queue.push(caller(1), "a4"), Err(Full));
-        queue.push(caller(3), "c1").expect("in the place of a2");
-        assert_eq!(queue.push(caller(4), "d1"), Err(Full), "everybody has one");
+        queue.push(caller(3), "c1").expect("replaces a2");
+        assert_eq!(queue.push(caller(4), "d1"), Err(Full), "every client has one");
         assert_eq!(all(&queue), ["a1", "b1", "c1"]);
     }
 
     #[test]
-    fn nobody_waits_at_a_closed_queue() {
+    fn closing_the_queue_ends_a_pending_take() {
         let queue = FairQueue::new(3);
         std::thread::scope(|scope| {
             let taken = scope.spawn(|| queue.take());
             queue.close();
-            assert_eq!(taken.join().expect("an end"), None::<&str>);
+            assert_eq!(taken.join().expect("the thread ends"), None::<&str>);
         });
     }
 }

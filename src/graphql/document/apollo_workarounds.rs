@@ -1,11 +1,12 @@
-//! Fields that answer under one name have the same arguments (GraphQL specification, section 5.3.2).
-//! apollo-compiler 2.0.0-beta.2 takes two lists for the same when one begins like the other.
+//! Fields with the same response key must have the same arguments (GraphQL specification, section 5.3.2).
+//! apollo-compiler 2.0.0-beta.2 treats two lists as equal if one of them is a prefix of the other.
 
 use apollo_compiler::ast::{Definition, Document, Selection, Value};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
-/// Looks at the document once more, with every list written as a text, which is the same as another
-/// only if all of it is. Nothing but such a conflict is heard of then.
+
+/// Validates the document again with every list replaced by a string, which is equal to another only if all
+/// elements are. Returns the first conflict of arguments and ignores all other errors.
 pub(super) fn conflicting_list_arguments(
     document: &Document,
     schema: &Valid<Schema>,
@@ -21,7 +22,7 @@ pub(super) fn conflicting_list_arguments(
         in_selections(selections, &mut lists);
     }
     if lists < 2 {
-        return None; // It takes two to conflict.
+        return None; // A conflict needs two lists.
     }
     let failed = with_texts.to_executable_validate(schema).err()?;
     let mut messages = failed.errors.iter().map(|it| it.error.to_string());

@@ -76,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_replaced_document_is_counted_once_and_a_larger_one_than_the_limit_is_not_kept() {
+    fn replaced_documents_are_counted_once_and_oversized_ones_are_not_cached() {
         let cache = DocumentCache::new(100);
         for _ in 0..20 {
             cache.insert(document(0, 60));

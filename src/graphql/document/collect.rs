@@ -1,5 +1,5 @@
-//! Field collection (GraphQL specification, section 6.3.2): which fields an object type answers with,
-//! once `@skip` and `@include` are applied and fragments are expanded.
+//! Field collection (GraphQL specification, section 6.3.2): the fields that an object type returns after
+//! `@skip` and `@include` are applied and fragments are expanded.
 
 use std::collections::HashSet;
 
@@ -13,18 +13,18 @@ use async_graphql_value::ConstValue;
 
 use super::variables::VariableValues;
 
-/// Fields by response key, in the order in which the keys appear first. The fields of a key are to be
-/// merged: validation has found them to be the same field with the same arguments.
+/// Fields by response key, in the order in which the keys appear first. The fields of a key are merged:
+/// validation ensures that they are the same field with the same arguments.
 pub(super) type FieldGroups<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
 
-/// The condition of a `@skip` or `@include` is null, which only a variable with a default can be.
+/// The condition of a `@skip` or `@include` is null. Only a variable with a default can be null there.
 #[derive(Debug)]
 pub(super) struct NullCondition<'a> {
-    /// The directive, with its `@`.
+    /// The name of the directive, with its `@`.
     pub(super) directive: &'a str,
 }
 
-/// Collects the fields that `object_type` answers with from selection sets that are to be merged.
+/// Collects the fields that `object_type` returns for selection sets that are merged.
 pub(super) fn collect_fields<'a>(
     schema: &'a Valid<Schema>,
     document: &'a ExecutableDocument,
@@ -95,7 +95,7 @@ impl<'a> Collector<'a, '_> {
             && self.condition(directives, "include", "@include")?.unwrap_or(true))
     }
 
-    /// The value of a directive's `if`; none if the directive is absent.
+    /// The value of a directive's `if`; `None` if the directive is absent.
     fn condition(
         &self,
         directives: &'a DirectiveList,

@@ -1,13 +1,18 @@
-//! Operations as async-graphql executes them, made from those that apollo-compiler has validated.
+//! Converts operations that apollo-compiler has validated to the form that async-graphql executes.
 //!
-//! async-graphql 8.0.0-rc.5 resolves a field as often as it is selected and merges the results, so that a
-//! mutation runs twice and an error of one occurrence is lost in the other
-//! (<https://github.com/async-graphql/async-graphql/issues/1840> is one case); it ignores defaults of
-//! variables in `@skip` and `@include` (<https://github.com/async-graphql/async-graphql/pull/1827>); it
-//! takes an argument whose variable is absent for null instead of the argument's default; and it searches
-//! the root field of a subscription outside of fragments only. So what it gets has no conditions, no
-//! fragments and no repeated response keys: every selection set is collected beforehand (GraphQL
-//! specification, section 6.3.2). Only below an interface there is one inline fragment for each object type.
+//! async-graphql 8.0.0-rc.5 does not execute all operations as specified:
+//!
+//! - It resolves a field as often as it is selected and merges the results. So a mutation runs twice, and an
+//!   error of one occurrence is lost in the other
+//!   (<https://github.com/async-graphql/async-graphql/issues/1840> is one case).
+//! - It ignores defaults of variables in `@skip` and `@include`
+//!   (<https://github.com/async-graphql/async-graphql/pull/1827>).
+//! - It treats an argument whose variable is absent as null, instead of applying the argument's default.
+//! - It searches the root field of a subscription outside of fragments only.
+//!
+//! So a converted operation has no conditions, no fragments and no repeated response keys: every selection
+//! set is collected beforehand (GraphQL specification, section 6.3.2). Only below an interface, there is one
+//! inline fragment for each object type.
 
 use apollo_compiler::ast::{self, InputValueDefinition};
 use apollo_compiler::executable::{Argument, ExecutableDocument, Field, Operation, SelectionSet};
@@ -36,18 +41,18 @@ pub(super) struct Converter<'a> {
     pub(super) variables: VariableValues<'a>,
 }
 
-/// What becomes of an argument.
+/// How an argument is coerced.
 enum Coercion {
     /// Its value is coerced when the field is resolved.
     Given,
-    /// Its variable is absent, so that it takes its default (section 6.4.1).
+    /// Its variable is absent, so the argument takes its default (section 6.4.1).
     Absent,
     /// A variable in it is null where null is not allowed.
     Invalid,
 }
 
 impl<'a> Converter<'a> {
-    /// A document with this operation alone. None if that depends on variables that are not known.
+    /// A document with only this operation. `None` if it depends on variables that are not known.
     pub(super) fn convert(&self) -> Option<parsed::ExecutableDocument> {
         let pos = self.pos(self.operation.location());
         let definition = OperationDefinition {
@@ -155,7 +160,8 @@ impl<'a> Converter<'a> {
                         true => Target::NonNullField,
                         false => Target::NullableField,
                     };
-                    let reason = format!("The argument {} has an invalid null.", argument.name);
+                    let reason =
+                        format!("The argument {} contains an invalid null.", argument.name);
                     field.arguments.clear();
                     field.directives = vec![failing_field::directive(target, reason, pos)];
                     return Some(Positioned::new(field, pos));
@@ -175,7 +181,7 @@ impl<'a> Converter<'a> {
         pos: Pos,
     ) -> Option<Positioned<parsed::Field>> {
         let (name, _) = self.schema.get_object(object_type)?.fields.first()?;
-        let reason = format!("The argument if of {directive} has an invalid null.");
+        let reason = format!("The argument if of {directive} cannot be null.");
         let field = parsed::Field {
             alias: None,
             name: Positioned::new(Name::new(name), pos),
@@ -200,8 +206,8 @@ impl<'a> Converter<'a> {
         }
     }
 
-    /// Whether a variable in a value is null where the type does not allow it. Validation allows a
-    /// nullable variable there if it, or the place, has a default (section 5.8.5).
+    /// Whether a variable in a value is null where the type does not allow it. Validation allows a nullable
+    /// variable there if the variable, the argument or the input field has a default (section 5.8.5).
     fn has_invalid_null(&self, value: &ast::Value, ty: &ast::Type) -> bool {
         match value {
             ast::Value::Variable(variable) => {
@@ -237,7 +243,7 @@ impl<'a> Converter<'a> {
         self.operation.variables.iter().find(|it| it.name == *variable).map(|it| &**it)
     }
 
-    /// Defaults are not converted: the variables of a request have been coerced.
+    /// Defaults are not converted, because the variables of a request are already coerced.
     fn variable(&self, variable: &Node<ast::VariableDefinition>) -> Positioned<VariableDefinition> {
         let pos = self.pos(variable.location());
         let definition = VariableDefinition {
@@ -281,8 +287,8 @@ fn variable_type(ty: &ast::Type) -> parsed::Type {
     parsed::Type { base, nullable: !ty.is_non_null() }
 }
 
-/// A literal without a fraction. One that no 64 bits hold is no `Int`, and has been rejected where it
-/// stood for one; as an `ID` it is its own text.
+/// A literal without a fraction or an exponent. Validation rejects one of more than 64 bits as an `Int`; as
+/// an `ID`, it is kept as text.
 fn integer(literal: &str) -> Value {
     match literal.parse::<i64>() {
         Ok(number) => Value::Number(number.into()),
@@ -290,7 +296,7 @@ fn integer(literal: &str) -> Value {
     }
 }
 
-/// A literal with a fraction or an exponent. Null if it is larger than any number.
+/// A literal with a fraction or an exponent. Null if it exceeds the range of a 64-bit float.
 fn float(literal: &str) -> Value {
     literal.parse().ok().and_then(Number::from_f64).map_or(Value::Null, Value::Number)
 }

@@ -1,5 +1,5 @@
-//! What an operation costs: 1 for each field, and a list costs its page size times its children. Worked
-//! out once for a document, up to what its variables say.
+//! The cost of an operation: 1 for each field, and a list costs its page size times its children. It is
+//! computed once for a document, as a function of the variables.
 
 use apollo_compiler::Name;
 use apollo_compiler::executable::{
@@ -10,36 +10,36 @@ use async_graphql_value::ConstValue;
 
 use crate::graphql::connection::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
-/// The arguments that say how long the list below is.
+/// The arguments that set the length of the list below their field.
 const PAGE_SIZE_ARGS: [&str; 3] = ["first", "last", "perPage"];
 
-/// The argument that names each element of a list.
+/// The argument with one id for each element of a list.
 const IDS_ARG: &str = "ids";
 
-/// How long the list of what is wrong with a form may be.
+/// The assumed length of a list of user errors.
 const USER_ERRORS_LEN: u64 = 10;
 
 /// The cost of an operation, for any values of its variables.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cost {
-    /// What is sure.
+    /// The cost that does not depend on variables.
     fields: u64,
     parts: Vec<(Multiplier, Cost)>,
 }
 
-/// How often a part counts.
+/// How often a part of the cost counts.
 #[derive(Clone, Debug)]
 enum Multiplier {
     Number(u64),
-    /// The value of a variable.
+    /// The page size in a variable.
     Size {
         variable: Name,
     },
-    /// As many as a variable has elements.
+    /// The number of elements in a variable.
     Length {
         variable: Name,
     },
-    /// Once, if a variable has this value.
+    /// 1 if the variable has this value, 0 if it has the other one.
     If {
         variable: Name,
         value: bool,
@@ -59,7 +59,7 @@ impl Cost {
         })
     }
 
-    /// What it takes in memory beside itself, in bytes, about: fragments count where they are spread.
+    /// Estimated size in memory without `Self`, in bytes. A fragment counts at each of its spreads.
     pub(super) fn bytes(&self) -> usize {
         let parts = self.parts.iter().map(|(_, part)| part.bytes()).sum::<usize>();
         parts + self.parts.capacity() * size_of::<(Multiplier, Self)>()
@@ -86,7 +86,7 @@ impl Multiplier {
             Self::Number(number) => *number,
             Self::Size { variable } => match variables.get(variable.as_str()) {
                 Some(ConstValue::Number(number)) => size(number.as_i64()),
-                // An argument that is null is one that was not given.
+                // A null argument counts as absent.
                 _ => default_size(),
             },
             Self::Length { variable } => match variables.get(variable.as_str()) {
@@ -132,15 +132,15 @@ impl CostEstimator<'_> {
     }
 
     fn field(&self, field: &Field, page: Option<&Multiplier>) -> Cost {
-        let its_page = Self::page(field);
+        let own_page = Self::page(field);
         let is_list = field.definition.ty.is_list();
         let mut cost = Cost { fields: 1, parts: Vec::new() };
         if is_list {
             let times =
-                its_page.or_else(|| page.cloned()).unwrap_or_else(|| default_list_len(field));
+                own_page.or_else(|| page.cloned()).unwrap_or_else(|| default_list_len(field));
             cost.add(times, self.children(field, None));
         } else {
-            cost.add_all(self.children(field, its_page.as_ref().or(page)));
+            cost.add_all(self.children(field, own_page.as_ref().or(page)));
         }
         cost
     }
@@ -150,7 +150,7 @@ impl CostEstimator<'_> {
         set.map(|set| self.selections(set, page)).unwrap_or_default()
     }
 
-    /// The page size that a field is asked for; none if it has no such argument.
+    /// The page size of a field; `None` if the field has no such argument.
     fn page(field: &Field) -> Option<Multiplier> {
         if field.definition.argument_by_name(IDS_ARG).is_some() {
             return Some(match field.specified_argument_by_name(IDS_ARG).map(|value| &**value) {
@@ -172,14 +172,14 @@ impl CostEstimator<'_> {
         })
     }
 
-    /// What `@skip` and `@include` make a selection depend on.
+    /// The conditions of a selection: its `@skip` and `@include`.
     fn conditions(directives: &DirectiveList) -> Vec<Multiplier> {
-        let condition = |name: &str, wanted: bool| {
+        let condition = |name: &str, expected: bool| {
             let value = directives.get(name)?.specified_argument_by_name("if")?;
             Some(match &**value {
-                Value::Boolean(value) => Multiplier::Number(u64::from(*value == wanted)),
+                Value::Boolean(value) => Multiplier::Number(u64::from(*value == expected)),
                 Value::Variable(variable) => {
-                    Multiplier::If { variable: variable.clone(), value: wanted }
+                    Multiplier::If { variable: variable.clone(), value: expected }
                 }
                 _ => Multiplier::Number(1),
             })
@@ -188,20 +188,20 @@ impl CostEstimator<'_> {
     }
 }
 
-/// How long a list is that no argument bounds.
+/// The assumed length of a list that no argument bounds.
 fn default_list_len(field: &Field) -> Multiplier {
-    let of = field.definition.ty.inner_named_type();
-    Multiplier::Number(match of.as_str() {
+    let item_type = field.definition.ty.inner_named_type();
+    Multiplier::Number(match item_type.as_str() {
         "UserError" => USER_ERRORS_LEN,
-        // The lists of the schema are bounded by the schema, and how deep they are asked for is too.
+        // Lists of introspection are bounded by the schema, and `validate` limits how deep they nest.
         introspected if introspected.starts_with("__") => 1,
         _ => length(MAX_PAGE_SIZE),
     })
 }
 
-/// A size that is not allowed is for the resolver to refuse.
-fn size(asked: Option<i64>) -> u64 {
-    asked.map_or(length(MAX_PAGE_SIZE), |size| size.unsigned_abs().clamp(1, length(MAX_PAGE_SIZE)))
+/// The page size, clamped to the valid range: the resolver rejects an invalid one.
+fn size(value: Option<i64>) -> u64 {
+    value.map_or(length(MAX_PAGE_SIZE), |size| size.unsigned_abs().clamp(1, length(MAX_PAGE_SIZE)))
 }
 
 fn length(items: usize) -> u64 {

@@ -1,5 +1,5 @@
-//! How many parts a document has, and how deep its literals and types go: what validation looks at
-//! again and again has to be bounded first.
+//! Counts the parts of a document and measures how deep its literals and types nest. Validation visits these
+//! parts repeatedly, so they must be bounded first.
 
 use apollo_compiler::Node;
 use apollo_compiler::ast::{
@@ -11,20 +11,20 @@ use super::visit::{Visitor, walk};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
-/// Refuses a document that has too many operations, fragments, variables or directives, or a literal
-/// or a type that nests too deep.
+/// Rejects a document that has too many operations, fragments, variables or directives, or a literal or a
+/// type that nests too deep.
 pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
-    let mut census = DocumentCounts::default();
-    walk(document, &mut census);
+    let mut counts = DocumentCounts::default();
+    walk(document, &mut counts);
     for (number, most, what) in [
-        (census.operations, limits.operations, "operations"),
-        (census.fragments, limits.fragments, "fragments"),
-        (census.variables, limits.variables, "variables"),
-        (census.directives, limits.directives, "directives"),
-        (census.nesting, limits.literal_nesting, "lists and objects within each other"),
+        (counts.operations, limits.operations, "operations"),
+        (counts.fragments, limits.fragments, "fragments"),
+        (counts.variables, limits.variables, "variables"),
+        (counts.directives, limits.directives, "directives"),
+        (counts.nesting, limits.literal_nesting, "levels of nested lists and objects"),
     ] {
         if number > most {
-            let message = format!("A document has at most {most} {what}.");
+            let message = format!("A document can have at most {most} {what}.");
             return Err(server_error(ErrorCode::QueryTooComplex, message));
         }
     }
@@ -37,7 +37,7 @@ struct DocumentCounts {
     fragments: usize,
     variables: usize,
     directives: usize,
-    /// Of the deepest literal or type.
+    /// The nesting of the deepest literal or type.
     nesting: usize,
 }
 

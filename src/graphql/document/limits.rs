@@ -1,7 +1,7 @@
-//! Looks a document over before anything walks it.
+//! Checks the size of a document before anything walks it.
 //!
-//! A fragment that spreads another twice, which spreads another twice …: 25 levels take 833 bytes
-//! and half a minute to walk. So what each fragment expands to is computed once and remembered.
+//! If each fragment spreads the next one twice, 25 levels take 833 bytes and half a minute to walk. So the
+//! expanded size of each fragment is computed once and cached.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,11 @@ use super::{counts, root_fields};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
-/// How deep selections may nest, fragments included: the executor walks them by recursion.
+/// How deep selections may nest, including fragments: the executor walks them recursively.
 const MAX_NESTING: u64 = 32;
 
-/// Refuses a document that has too many parts, whose fragments contain themselves, that has too many
-/// selections, aliases or root fields once its fragments are expanded, or whose fields nest too deep.
+/// Rejects a document that has too many parts, or a fragment that contains itself. Also rejects one that,
+/// after its fragments are expanded, has too many selections, aliases or root fields, or nests too deep.
 pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<(), ServerError> {
     counts::check(document, limits)?;
     let fragments = document.definitions.iter().filter_map(|definition| match definition {
@@ -34,7 +34,7 @@ pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<
     let (mut whole, mut largest_fragment, mut most_aliases) = (SelectionSize::default(), 0, 0);
     // Fragments first: like graphql-js, a cycle is reported from its first fragment in the document.
     for definition in &document.definitions {
-        // Also one that no operation spreads: validation walks it too.
+        // Unused fragments count too, because validation walks them.
         if let Definition::FragmentDefinition(fragment) = definition {
             let size = expansion.of_fragment(&fragment.name)?;
             largest_fragment = largest_fragment.max(size.selections);
@@ -49,38 +49,38 @@ pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<
     }
     if whole.selections.max(largest_fragment) > limits.expanded_selections {
         let message =
-            format!("The document selects more than {} fields.", limits.expanded_selections);
+            format!("The document has more than {} selections.", limits.expanded_selections);
         return Err(server_error(ErrorCode::QueryTooComplex, message));
     }
     if most_aliases > limits.aliases {
-        let message = format!("An operation has at most {} aliases.", limits.aliases);
+        let message = format!("An operation can have at most {} aliases.", limits.aliases);
         return Err(server_error(ErrorCode::TooManyAliases, message));
     }
     for (deep, most, what) in [
-        (whole.depth, limits.depth, "Fields nest"),
-        (whole.nesting, MAX_NESTING, "Fields and fragments together nest"),
+        (whole.depth, limits.depth, "Fields can nest"),
+        (whole.nesting, MAX_NESTING, "Fields and fragments together can nest"),
     ] {
         if deep > most {
-            let message = format!("{what} at most {most} deep.");
+            let message = format!("{what} at most {most} levels deep.");
             return Err(server_error(ErrorCode::QueryTooDeep, message));
         }
     }
     root_fields::check(document, limits)
 }
 
-/// How large a selection set is.
+/// The size of a selection set.
 #[derive(Clone, Copy, Debug, Default)]
 struct SelectionSize {
     selections: u64,
     aliases: u64,
-    /// Fields within fields.
+    /// The nesting of fields.
     depth: u64,
-    /// Selections of any kind within each other.
+    /// The nesting of selections of any kind.
     nesting: u64,
 }
 
 impl SelectionSize {
-    /// The size of two sets side by side.
+    /// The combined size of two selection sets.
     fn and(self, other: Self) -> Self {
         Self {
             selections: self.selections.saturating_add(other.selections),
@@ -90,7 +90,7 @@ impl SelectionSize {
         }
     }
 
-    /// The size of a selection that holds this one.
+    /// The size of a selection that contains this one. `fields` is 1 for a field and 0 for a fragment.
     fn within(self, fields: u64) -> Self {
         Self {
             selections: self.selections.saturating_add(1),
@@ -104,7 +104,7 @@ impl SelectionSize {
 struct FragmentExpander<'a> {
     text: &'a str,
     bodies: HashMap<&'a str, &'a [Selection]>,
-    /// What each fragment expands to; none while that is being found out.
+    /// The expanded size of each fragment; `None` while it is being computed.
     known: HashMap<&'a str, Option<SelectionSize>>,
     /// The spreads that lead to the current fragment.
     spreads: Vec<&'a Node<FragmentSpread>>,
@@ -138,7 +138,7 @@ impl<'a> FragmentExpander<'a> {
             Some(None) => return Err(self.cycle(name)),
             None => {}
         }
-        // An unknown fragment is for validation to name.
+        // Validation reports an unknown fragment.
         let Some(body) = self.bodies.get(name).copied() else {
             return Ok(SelectionSize::default());
         };
@@ -188,7 +188,7 @@ mod tests {
     }
 
     #[test]
-    fn doubling_fragments_are_counted_not_walked() {
+    fn doubling_fragments_are_counted_without_expansion() {
         assert_eq!(refusal(&doubling(4)), None);
         for levels in [12, 25, 60, 400] {
             assert_eq!(refusal(&doubling(levels)), Some("QUERY_TOO_COMPLEX"), "{levels}");
@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn fragments_count_where_they_are_spread() {
+    fn fragments_count_once_per_spread() {
         let fields = "__typename ".repeat(60);
         let chain: String = (0..25)
             .map(|it| format!("fragment F{it} on Query {{ {fields} ...F{} }}", it + 1))
@@ -209,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn a_fragment_that_contains_itself_is_refused() {
+    fn fragment_cycles_are_rejected() {
         let circle = "{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A }";
         assert_eq!(refusal(circle), Some("GRAPHQL_VALIDATION_FAILED"));
         let apart = "{ __typename } fragment A on Query { ...A }";
@@ -238,7 +238,7 @@ mod tests {
     }
 
     #[test]
-    fn the_limit_is_exact() {
+    fn selection_limit_is_exact() {
         let fields = |number: usize| format!("{{ {} }}", "__typename ".repeat(number));
         assert_eq!(refusal(&fields(2_000)), None);
         assert_eq!(refusal(&fields(2_001)), Some("QUERY_TOO_COMPLEX"));

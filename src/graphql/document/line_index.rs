@@ -4,7 +4,7 @@ use async_graphql::Pos;
 
 pub(super) struct LineIndex<'a> {
     text: &'a str,
-    /// Where each line starts, in bytes.
+    /// The byte offset of the start of each line.
     lines: Vec<usize>,
 }
 
@@ -21,7 +21,7 @@ impl<'a> LineIndex<'a> {
         Self { text, lines }
     }
 
-    /// The position of a byte.
+    /// The line and the column of a byte offset.
     pub(super) fn at(&self, offset: usize) -> Pos {
         let line = self.lines.partition_point(|start| *start <= offset);
         let start = line.checked_sub(1).and_then(|line| self.lines.get(line)).copied();
@@ -35,7 +35,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn lines_and_columns_count_characters_from_one() {
+    fn lines_and_columns_are_one_based_and_count_characters() {
         let positions = LineIndex::new("{\n  é x\r\n}");
         let at = |offset| {
             let pos = positions.at(offset);
@@ -46,7 +46,7 @@ mod tests {
     }
 
     #[test]
-    fn a_carriage_return_alone_ends_a_line_too() {
+    fn a_lone_carriage_return_ends_a_line() {
         let positions = LineIndex::new("{\r a\r\n b\r}");
         let line = |offset| positions.at(offset).line;
         assert_eq!((line(0), line(3), line(7), line(9)), (1, 2, 3, 4));

@@ -1,5 +1,5 @@
-//! The root fields of operations: each is a request of its own, so their number is bounded, most of
-//! all of those that let somebody guess.
+//! The root fields of operations. Each is like a separate request, so their number is limited. The limit is
+//! lowest for fields that could be used to guess passwords and tokens.
 
 use std::collections::BTreeMap;
 
@@ -9,10 +9,10 @@ use async_graphql::ServerError;
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
-/// Root fields by which somebody signs in, or proves to be somebody.
+/// Root fields that sign in or verify credentials.
 const SIGN_IN: [&str; 4] = ["register", "login", "refreshToken", "changePassword"];
 
-/// How often an operation tries something that is counted for its address.
+/// Number of root fields of an operation that are rate-limited by client address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AuthAttempts {
     /// `login` and `refreshToken`.
@@ -34,8 +34,8 @@ impl AuthAttempts {
     }
 }
 
-/// Refuses a document with an operation that has too many root fields. A field that stands there
-/// twice runs once.
+/// Rejects a document with an operation that has too many root fields. A repeated field counts once,
+/// because it is executed once.
 pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerError> {
     let operations = document.definitions.iter().filter_map(|definition| match definition {
         Definition::OperationDefinition(operation) => Some(operation),
@@ -51,11 +51,11 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
             (
                 sign_ins.count(),
                 limits.auth_mutations,
-                "of register, login, refreshToken and changePassword",
+                "of the fields register, login, refreshToken and changePassword",
             ),
         ] {
             if number > most {
-                let message = format!("An operation has at most {most} {what}.");
+                let message = format!("An operation can have at most {most} {what}.");
                 return Err(server_error(ErrorCode::QueryTooComplex, message));
             }
         }
@@ -63,8 +63,8 @@ pub(super) fn check(document: &Document, limits: &Limits) -> Result<(), ServerEr
     Ok(())
 }
 
-/// The names of the fields that these selections answer with, by the names under which they answer.
-/// Fragments that contain themselves have been refused before.
+/// The names of the root fields in a selection set, by response key. Fragments that contain themselves were
+/// rejected before.
 pub(super) fn root_fields<'a>(
     document: &'a Document,
     selections: &'a [Selection],

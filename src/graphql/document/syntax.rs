@@ -1,4 +1,4 @@
-//! The syntax of documents (GraphQL specification, section 2), as strict as it is written.
+//! The syntax of documents, exactly as specified (GraphQL specification, section 2).
 
 use apollo_compiler::ast::{Definition, Document, Selection};
 use apollo_compiler::parser::Parser;
@@ -9,13 +9,13 @@ use super::SOURCE;
 use super::line_index::LineIndex;
 use crate::graphql::error::{ErrorCode, server_error};
 
-/// How many tokens a document has; no more than `most` are counted, and one.
+/// The number of tokens of a document. Counting stops at `most` + 1.
 pub(super) fn count_tokens(text: &str, most: usize) -> usize {
     tokens(text).take(most + 1).count()
 }
 
-/// Parses a document. A syntax error says where, but not what stands there, since nobody is sent
-/// their document back.
+/// Parses a document. A syntax error has a position but does not contain the text there, because responses
+/// never repeat the document.
 pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
     let document = Parser::new().parse_ast(text, SOURCE).map_err(|failed| {
         use apollo_compiler::diagnostic::ToCliReport;
@@ -37,14 +37,14 @@ fn error(text: &str, place: usize) -> ServerError {
     error
 }
 
-/// Where something stands that the parser has passed over: apollo-parser 0.9.0-beta.2 takes
-/// `(first first: 1)` for `(first: 1)`, and a selection set may be empty for it. What it has read,
-/// written out again, has the tokens of the text; where they part, there is the fault.
+/// The position of the first text that the parser has ignored: apollo-parser 0.9.0-beta.2 parses
+/// `(first first: 1)` as `(first: 1)`, and it accepts empty selection sets. So the parsed document is
+/// serialised again. The first token of the text that differs is the syntax error.
 fn first_unread(text: &str, document: &Document) -> Option<usize> {
     let written = document.serialize().no_indent().to_string();
-    let (mut its, mut read) = (tokens(text), tokens(&written));
+    let (mut text_tokens, mut parsed_tokens) = (tokens(text), tokens(&written));
     loop {
-        let (token, expected) = match (its.next(), read.next()) {
+        let (token, expected) = match (text_tokens.next(), parsed_tokens.next()) {
             (None, None) => break,
             (Some(token), Some(expected)) => (token, expected),
             (Some(token), None) => return Some(token.index()),
@@ -52,12 +52,12 @@ fn first_unread(text: &str, document: &Document) -> Option<usize> {
         };
         // `query { … }` and `{ … }` are the same.
         let (token, expected) = match (token.data(), expected.data()) {
-            ("query", "{") => (its.next().unwrap_or(token), expected),
-            ("{", "query") => (token, read.next().unwrap_or(expected)),
+            ("query", "{") => (text_tokens.next().unwrap_or(token), expected),
+            ("{", "query") => (token, parsed_tokens.next().unwrap_or(expected)),
             _ => (token, expected),
         };
         let is_same = match token.kind() {
-            // Strings have more than one way to be written.
+            // The same string can be written in several ways.
             TokenKind::StringValue => expected.kind() == TokenKind::StringValue,
             _ => token.data() == expected.data(),
         };
@@ -69,11 +69,11 @@ fn first_unread(text: &str, document: &Document) -> Option<usize> {
 }
 
 fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
-    let passed_over = [TokenKind::Whitespace, TokenKind::Comment, TokenKind::Comma, TokenKind::Eof];
-    Lexer::new(text).filter_map(Result::ok).filter(move |it| !passed_over.contains(&it.kind()))
+    let ignored = [TokenKind::Whitespace, TokenKind::Comment, TokenKind::Comma, TokenKind::Eof];
+    Lexer::new(text).filter_map(Result::ok).filter(move |it| !ignored.contains(&it.kind()))
 }
 
-/// Where an operation, a fragment or a field has braces with nothing in them.
+/// The position of the first operation, fragment or field with an empty selection set.
 fn first_empty_set(document: &Document) -> Option<usize> {
     fn within(selections: &[Selection], place: usize) -> Option<usize> {
         if selections.is_empty() {
@@ -100,24 +100,24 @@ fn first_empty_set(document: &Document) -> Option<usize> {
 mod tests {
     use super::*;
 
-    fn insert_uploads(text: &str) -> Option<(usize, usize)> {
+    fn error_position(text: &str) -> Option<(usize, usize)> {
         let error = parse(text).err()?;
         error.locations.first().map(|pos| (pos.line, pos.column))
     }
 
     #[test]
-    fn what_the_parser_passes_over_is_an_error_where_it_stands() {
-        assert_eq!(insert_uploads("{ books(first first: 1) { totalCount } }"), Some((1, 15)));
-        assert_eq!(insert_uploads("{ books(first: null null) { totalCount } }"), Some((1, 21)));
-        assert_eq!(insert_uploads("{ a @include(if true) }"), Some((1, 13)));
-        assert_eq!(insert_uploads("{\n  viewer { }\n}"), Some((2, 3)));
-        assert_eq!(insert_uploads("query A { }"), Some((1, 1)));
-        assert_eq!(insert_uploads("{ a"), Some((1, 4)));
-        assert_eq!(insert_uploads(""), Some((1, 1)));
+    fn syntax_errors_ignored_by_the_parser_are_located() {
+        assert_eq!(error_position("{ books(first first: 1) { totalCount } }"), Some((1, 15)));
+        assert_eq!(error_position("{ books(first: null null) { totalCount } }"), Some((1, 21)));
+        assert_eq!(error_position("{ a @include(if true) }"), Some((1, 13)));
+        assert_eq!(error_position("{\n  viewer { }\n}"), Some((2, 3)));
+        assert_eq!(error_position("query A { }"), Some((1, 1)));
+        assert_eq!(error_position("{ a"), Some((1, 4)));
+        assert_eq!(error_position(""), Some((1, 1)));
     }
 
     #[test]
-    fn all_ways_to_write_a_document_are_read() {
+    fn every_valid_document_syntax_is_accepted() {
         for text in [
             "query { a }",
             "{ a } { b } query { c }",
@@ -130,7 +130,7 @@ mod tests {
             "{ __typename } type A { b: Int }",
             "\"described\" query A(\"what it is\" $a: Int) { a }",
         ] {
-            assert_eq!(insert_uploads(text), None, "{text}");
+            assert_eq!(error_position(text), None, "{text}");
         }
     }
 }

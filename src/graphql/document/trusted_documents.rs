@@ -1,4 +1,4 @@
-//! Trusted documents: with a list of them, nothing else is run.
+//! Trusted documents. If a list of them is configured, no other documents are executed.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -9,7 +9,7 @@ use async_graphql::ServerError;
 
 use super::{Document, DocumentHash, Documents, strip_sha256_prefix};
 
-/// The documents of a list, by the id that the list gives them and by the hash of their text.
+/// The documents of a list, by their id in the list and by the hash of their text.
 #[derive(Debug, Default)]
 pub(super) struct TrustedDocuments {
     by_id: HashMap<String, Arc<Document>>,
@@ -17,15 +17,14 @@ pub(super) struct TrustedDocuments {
 }
 
 impl TrustedDocuments {
-    /// Reads a JSON object from ids to texts, as GraphQL Code Generator and Relay's compiler write
-    /// it.
+    /// Reads a JSON object that maps ids to texts, as GraphQL Code Generator and Relay's compiler write it.
     ///
     /// # Errors
-    /// If the file cannot be read, is of another form, or has a document that the schema refuses.
+    /// If the file cannot be read, has another format, or contains an invalid document.
     pub(super) fn read(path: &Path, documents: &Documents) -> anyhow::Result<Self> {
-        let text = std::fs::read(path).context("cannot read it")?;
-        let texts: HashMap<String, String> =
-            serde_json::from_slice(&text).context("it is no JSON object from ids to documents")?;
+        let text = std::fs::read(path).context("cannot read the file")?;
+        let texts: HashMap<String, String> = serde_json::from_slice(&text)
+            .context("expected a JSON object that maps ids to documents")?;
         let mut trusted = Self::default();
         for (id, text) in texts {
             let document = documents.prepare(&text, |_| Ok(())).map_err(|errors| {

@@ -1,37 +1,37 @@
-//! Files, and the places in variables for which they stand (GraphQL multipart request specification).
+//! Uploaded files and the variables that refer to them (GraphQL multipart request specification).
 //!
-//! Between here and the resolver async-graphql keeps a file's number in a string, in the place of the
-//! file. A client that wrote such a string itself would name a file that is not there.
+//! async-graphql replaces a file in the variables by a string with the index of the file, until the resolver
+//! reads it. If a client could send such a string itself, it would refer to a file that does not exist.
 
 use async_graphql::{ServerError, UploadValue};
 use serde_json::{Map, Value};
 
 use crate::graphql::error::{ErrorCode, server_error};
 
-/// How async-graphql begins the string that stands for a file.
+/// The prefix of the string by which async-graphql refers to a file.
 const UPLOAD_TOKEN_PREFIX: &str = "#__graphql_file__:";
 
-/// A file, and where it belongs.
+/// A file and the variables that refer to it.
 pub(crate) struct Upload {
     pub(crate) file: UploadValue,
     /// Paths such as `variables.input.file` or `variables.files.0`.
     pub(crate) places: Vec<String>,
 }
 
-/// Puts files into their places, each of which held null.
+/// Inserts files into the variables at their paths. Each of these values must be null.
 pub(super) fn insert_uploads(
     variables: &mut Map<String, Value>,
     uploads: Vec<Upload>,
 ) -> Result<Vec<UploadValue>, ServerError> {
     if variables.values().any(contains_upload_token) {
-        let message = "A file comes as a part of a multipart request.";
+        let message = "A file must be sent as a part of a multipart request.";
         return Err(server_error(ErrorCode::BadUserInput, message));
     }
     let mut files = Vec::with_capacity(uploads.len());
     for Upload { file, places } in uploads {
         for place in places {
             let Some(null @ Value::Null) = value_at(variables, &place) else {
-                let message = "map must lead to variables that are null.";
+                let message = "Each path in map must refer to a variable that is null.";
                 return Err(server_error(ErrorCode::BadRequest, message));
             };
             *null = Value::String(format!("{UPLOAD_TOKEN_PREFIX}{}", files.len()));
@@ -41,7 +41,7 @@ pub(super) fn insert_uploads(
     Ok(files)
 }
 
-/// Whether a text in a document stands for a file.
+/// Whether a string refers to a file.
 pub(super) fn is_upload_token(text: &str) -> bool {
     text.starts_with(UPLOAD_TOKEN_PREFIX)
 }

@@ -1,5 +1,5 @@
-//! Where async-graphql 8.0.0-rc.5 executes otherwise than the specification. `convert` and `failing_field`
-//! work around it. If a test here fails, upstream has fixed it, and the workaround can go.
+//! Cases in which async-graphql 8.0.0-rc.5 does not execute as specified. `convert` and `failing_field` work
+//! around them. If a test here fails, upstream has fixed its case, and the workaround can be removed.
 
 use std::sync::atomic::{AtomicI32, Ordering};
 
@@ -82,7 +82,7 @@ async fn conditions_ignore_the_defaults_of_variables() {
     assert_eq!(response, json!({ "data": {} }));
 }
 
-/// An argument takes its default only if it is not written (section 6.4.1). No issue is known:
+/// An argument takes its default only if it is missing in the document (section 6.4.1). No issue is known:
 /// "`arg: Int! = 1` with `arg: $v` and `$v: Int` absent fails with `expected Int, found null`".
 #[tokio::test]
 async fn an_absent_variable_is_null_for_an_argument_with_a_default() {
@@ -100,7 +100,7 @@ async fn an_invalid_argument_fails_the_parent_of_a_nullable_field() {
 
 /// <https://github.com/async-graphql/async-graphql/issues/1840> is the case of nested lists.
 #[tokio::test]
-async fn fields_with_the_same_response_key_are_resolved_each() {
+async fn fields_with_the_same_response_key_are_resolved_separately() {
     let schema = Schema::build(Query, Mutation, EmptySubscription).data(AtomicI32::new(1)).finish();
     let response = schema.execute("mutation { add add a: add }").await;
     assert_eq!(response.data.into_json().expect("JSON"), json!({ "add": 1, "a": 3 }));
@@ -111,7 +111,7 @@ async fn fields_with_the_same_response_key_are_resolved_each() {
 /// `resolve_list` overwrites the path of an error below a list element. No issue is known:
 /// "the path of an error in a non-null field below a list ends at the element".
 #[tokio::test]
-async fn the_path_of_an_error_below_a_list_element_is_cut() {
+async fn the_path_of_an_error_below_a_list_element_is_truncated() {
     let response = run("{ items { nested { fails } } }", json!({})).await;
     assert_eq!(response["errors"][0]["path"], json!(["items", 0]));
 }

@@ -1,4 +1,5 @@
-//! What the specification asks of documents (section 5), as apollo-compiler checks it, which agrees with graphql-js where async-graphql does not.
+//! Validation of documents (GraphQL specification, section 5). apollo-compiler validates them, because it
+//! agrees with graphql-js where async-graphql does not.
 
 use std::borrow::Cow;
 
@@ -14,14 +15,13 @@ use super::line_index::LineIndex;
 use super::{SOURCE, apollo_workarounds, rules};
 use crate::graphql::error::{ErrorCode, server_error};
 
-/// Reads a schema in the Schema Definition Language.
+/// Parses and validates a schema in the Schema Definition Language.
 pub(super) fn schema(sdl: &str) -> anyhow::Result<Valid<Schema>> {
     Schema::parse_and_validate(sdl, SOURCE)
-        .map_err(|error| anyhow::anyhow!("the schema is not valid: {}", error.errors))
+        .map_err(|error| anyhow::anyhow!("the schema is invalid: {}", error.errors))
 }
 
-/// Checks a document against the schema; all that is wrong with it comes together, up to
-/// `most_errors`.
+/// Validates a document against the schema. Returns all its errors together, at most `most_errors`.
 pub(super) fn validate(
     text: &str,
     document: &ast::Document,
@@ -30,40 +30,40 @@ pub(super) fn validate(
 ) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
     let valid = match without_null_defaults(document).to_executable_validate(schema) {
         Ok(valid) => valid,
-        // It counts a field that is there twice as two; `checks` counts it once.
+        // apollo-compiler counts a repeated root field twice; `rules` counts it once.
         Err(failed)
             if failed.errors.iter().all(|it| is_about_root_fields(&it.error.to_string())) =>
         {
             Valid::assume_valid(failed.partial)
         }
         Err(failed) => {
-            let faults = failed.errors.iter().take(most_errors);
-            return Err(errors(text, faults.map(|it| (it.error.to_string(), it.error.location()))));
+            let found = failed.errors.iter().take(most_errors);
+            return Err(errors(text, found.map(|it| (it.error.to_string(), it.error.location()))));
         }
     };
-    let faults = rules::violations(document).into_iter();
-    let faults = faults
+    let violations = rules::violations(document).into_iter();
+    let violations = violations
         .map(|(message, place)| (message.to_owned(), place))
         .chain(
             apollo_workarounds::conflicting_list_arguments(document, schema)
                 .map(|message| (message, None)),
         )
         .chain(rules::invalid_scalars(&valid, schema));
-    let errors = errors(text, faults.take(most_errors));
+    let errors = errors(text, violations.take(most_errors));
     if !errors.is_empty() {
         return Err(errors);
     }
     for operation in valid.operations.iter() {
         check_max_depth(&valid, operation).map_err(|_| {
-            let message = "The schema is told three lists deep.";
+            let message = "Introspection can nest at most three lists.";
             vec![server_error(ErrorCode::QueryTooDeep, message)]
         })?;
     }
     Ok(valid)
 }
 
-/// A variable whose default is null may stand nowhere else than one without a default may (section
-/// 5.8.5), but apollo-compiler lets it.
+/// Removes defaults that are null. A variable with such a default is allowed only where a variable without
+/// a default is (section 5.8.5), but apollo-compiler allows it elsewhere too.
 fn without_null_defaults(document: &ast::Document) -> Cow<'_, ast::Document> {
     let mut document = Cow::Borrowed(document);
     for index in 0..document.definitions.len() {
@@ -93,7 +93,7 @@ fn is_about_root_fields(message: &str) -> bool {
 
 fn errors(
     text: &str,
-    faults: impl Iterator<Item = (String, Option<SourceSpan>)>,
+    violations: impl Iterator<Item = (String, Option<SourceSpan>)>,
 ) -> Vec<ServerError> {
     let positions = LineIndex::new(text);
     let error = |(message, location): (String, Option<SourceSpan>)| {
@@ -101,10 +101,10 @@ fn errors(
         error.locations.extend(location.map(|span| positions.at(span.offset())));
         error
     };
-    faults.map(error).collect()
+    violations.map(error).collect()
 }
 
-/// apollo-compiler begins small and ends without a full stop.
+/// A message of apollo-compiler as a sentence: it starts in lower case and has no full stop.
 pub(super) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());

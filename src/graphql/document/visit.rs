@@ -1,11 +1,11 @@
-//! A walk through all that stands in a document.
+//! Visits all parts of a document.
 
 use apollo_compiler::Node;
 use apollo_compiler::ast::{
     Definition, DirectiveList, Document, FragmentDefinition, OperationDefinition, Selection, Value,
 };
 
-/// Who is shown what is found on the way.
+/// Receives the parts of a document.
 pub(super) trait Visitor {
     fn operation(&mut self, _: &Node<OperationDefinition>) {}
 
@@ -13,11 +13,11 @@ pub(super) trait Visitor {
 
     fn directives(&mut self, _: &DirectiveList) {}
 
-    /// The value of an argument, or the default of a variable, with all that is in it.
+    /// The value of an argument or the default of a variable, including the values inside it.
     fn value(&mut self, _: &Node<Value>) {}
 }
 
-/// Walks through operations and fragments, each as it is written.
+/// Visits operations and fragments as they are written, without expanding fragments.
 pub(super) fn walk(document: &Document, visitor: &mut impl Visitor) {
     for definition in &document.definitions {
         match definition {

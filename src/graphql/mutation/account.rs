@@ -1,4 +1,4 @@
-//! Accounts: from registration to removal.
+//! Mutations of accounts, from registration to deletion.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
@@ -17,32 +17,32 @@ use crate::store::users::{self, NameConflicts, SaveUserOutcome};
 #[derive(Debug, Default)]
 pub(super) struct AccountMutation;
 
-/// A new account.
+/// The account to create.
 #[derive(Debug, InputObject)]
 struct RegisterInput {
-    /// 3 to 80 letters and digits of any script, dots, underscores and hyphens; unique regardless
-    /// of case.
+    /// 3 to 80 characters: letters and digits of any script, dots, underscores and hyphens. Unique
+    /// regardless of case.
     username: String,
-    /// At most 120 characters; unique regardless of case.
+    /// The email address, at most 120 characters; unique regardless of case.
     email: String,
-    /// At least 8 characters, at most 71 bytes, and none of those that guessers try first.
+    /// At least 8 characters and at most 71 bytes. Passwords that attackers try first are rejected.
     password: SecretString,
 }
 
-/// What is to be different about an account. What is absent or null stays.
+/// Changes to an account. A field that is absent or null is not changed.
 #[derive(Debug, InputObject)]
 struct UpdateProfileInput {
-    /// 3 to 80 letters and digits of any script, dots, underscores and hyphens; unique regardless
-    /// of case.
+    /// 3 to 80 characters: letters and digits of any script, dots, underscores and hyphens. Unique
+    /// regardless of case.
     username: Option<String>,
-    /// At most 120 characters; unique regardless of case.
+    /// The email address, at most 120 characters; unique regardless of case.
     email: Option<String>,
-    /// Needed to change the email.
+    /// The current password; required to change the email address.
     current_password: Option<SecretString>,
 }
 
 impl UpdateProfileInput {
-    /// The names to change, and in the form what is wrong with them or with the password.
+    /// Parses the names to change. Records errors of the names and of the password in `form`.
     async fn parse(
         self,
         ctx: &Context<'_>,
@@ -58,12 +58,12 @@ impl UpdateProfileInput {
     }
 }
 
-/// The account after a change.
+/// The result of `updateProfile`.
 #[derive(Debug, Default, SimpleObject)]
 struct UpdateProfilePayload {
-    /// The account; null when nothing was changed because of an error.
+    /// The changed account; null if nothing was changed because of errors.
     user: Option<User>,
-    /// What was wrong; empty when nothing was.
+    /// Why nothing was changed; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -73,38 +73,38 @@ impl UpdateProfilePayload {
     }
 }
 
-/// The old password and the new.
+/// The current and the new password.
 #[derive(Debug, InputObject)]
 struct ChangePasswordInput {
-    /// The password so far.
+    /// The current password.
     current_password: SecretString,
-    /// At least 8 characters, at most 71 bytes, and none of those that guessers try first.
+    /// At least 8 characters and at most 71 bytes. Passwords that attackers try first are rejected.
     new_password: SecretString,
 }
 
-/// Proof that it is you.
+/// Confirmation that the owner deletes the account.
 #[derive(Debug, InputObject)]
 struct DeleteAccountInput {
     /// The password of the account.
     password: SecretString,
 }
 
-/// Which account is gone.
+/// The result of `deleteAccount`.
 #[derive(Debug, Default, SimpleObject)]
 struct DeleteAccountPayload {
-    /// The id of the account; null when it is still there.
+    /// Id of the deleted account; null if it was not deleted.
     deleted_user_id: Option<ID>,
-    /// Why it is still there; empty when it is gone.
+    /// Why the account was not deleted; empty on success.
     user_errors: Vec<UserError>,
 }
 
 #[Object]
 impl AccountMutation {
-    /// Makes an account and signs in.
+    /// Creates an account and signs in.
     async fn register(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new account.")] input: RegisterInput,
+        #[graphql(desc = "The account to create.")] input: RegisterInput,
     ) -> Result<AuthPayload> {
         let mut form = InputErrors::default();
         let username = form.check("username", Username::parse(&input.username));
@@ -114,7 +114,7 @@ impl AccountMutation {
         let password = ctx.passwords().parse(input.password, hints).await?;
         let password = form.check("password", password);
         let (Some(username), Some(email), Some(password)) = (&username, &email, password) else {
-            // What else is wrong? All faults of a form come together.
+            // Names that are taken are reported too: a form receives all its errors at once.
             let taken = ctx.store().users().taken(username.as_ref(), email.as_ref(), None).await?;
             add_conflicts(&mut form, taken);
             return Ok(AuthPayload::refused(form));
@@ -134,11 +134,11 @@ impl AccountMutation {
         }
     }
 
-    /// Changes the names of the account. A new email needs the password.
+    /// Changes the username or the email address. A new email address requires the password.
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is to be different.")] input: UpdateProfileInput,
+        #[graphql(desc = "The changes.")] input: UpdateProfileInput,
     ) -> Result<UpdateProfilePayload> {
         let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
@@ -168,11 +168,11 @@ impl AccountMutation {
         }
     }
 
-    /// Sets another password, ends all sessions and signs in anew.
+    /// Sets a new password, ends all sessions and signs in again.
     async fn change_password(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The old password and the new.")] input: ChangePasswordInput,
+        #[graphql(desc = "The current and the new password.")] input: ChangePasswordInput,
     ) -> Result<AuthPayload> {
         let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
@@ -193,16 +193,16 @@ impl AccountMutation {
         };
         let (id, session) = (signed_in.user.id, signed_in.session);
         SecurityEvent::PasswordChanged.log(ctx, Some(id), Some(session));
-        // A client whose token came in a cookie finds the next one there too.
+        // A client that sent its token in a cookie receives the next one in a cookie too.
         let in_cookie = client.cookie_mode || client.cookie.is_some();
         Ok(AuthPayload::of(ctx, signed_in, in_cookie).await)
     }
 
-    /// Removes the account and all it owns, for good.
+    /// Permanently deletes the account and everything that it owns.
     async fn delete_account(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Proof that it is you.")] input: DeleteAccountInput,
+        #[graphql(desc = "The confirmation.")] input: DeleteAccountInput,
     ) -> Result<DeleteAccountPayload> {
         let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
@@ -224,15 +224,15 @@ impl AccountMutation {
     }
 }
 
-/// The viewer's account, with how its owner signs in.
+/// The viewer's account, with the data that sign-in needs.
 async fn current_user(ctx: &Context<'_>) -> Result<users::User> {
     let account = ctx.store().users().find(ctx.viewer()?.user).await?;
     account.ok_or_else(|| StoreError::UserDeleted.into())
 }
 
-const WRONG_PASSWORD: &str = "This is not your password.";
+const WRONG_PASSWORD: &str = "The password is wrong.";
 
-/// Notes it in the form where this is not the user's password.
+/// Records an error in the form if this is not the user's password.
 async fn check_password(
     ctx: &Context<'_>,
     form: &mut InputErrors,
@@ -241,7 +241,7 @@ async fn check_password(
     password: Option<SecretString>,
 ) -> Result<()> {
     let Some(password) = password else {
-        form.add(field, UserErrorCode::Required, "Please give your password.");
+        form.add(field, UserErrorCode::Required, "Please enter your password.");
         return Ok(());
     };
     let (caller, password) = (ctx.client().address.network(), password.expose_secret());

@@ -1,4 +1,4 @@
-//! What whoever signs in gets.
+//! The payload of mutations that sign in.
 
 use async_graphql::{Context, SimpleObject};
 
@@ -8,21 +8,21 @@ use crate::graphql::scalars::DateTime;
 use crate::graphql::types::user::User;
 use crate::graphql::types::user_error::{InputErrors, UserError};
 
-/// Tokens for whoever has signed in.
+/// The result of a mutation that signs in or refreshes tokens.
 #[derive(Debug, Default, SimpleObject)]
 pub(super) struct AuthPayload {
-    /// To be sent as `Authorization: Bearer …`; null when sign-in was refused.
+    /// The token to send as `Authorization: Bearer …`; null if there are errors.
     access_token: Option<String>,
-    /// When the access token expires; refresh before that. Null when sign-in was refused.
+    /// When the access token expires; refresh it before that. Null if there are errors.
     access_token_expires_at: Option<DateTime>,
-    /// To be shown to `refreshToken`, once. Null when the token went into a cookie, and when
-    /// sign-in was refused.
+    /// The token for the next call of `refreshToken`. Null if it was sent in a cookie, or if there are
+    /// errors.
     refresh_token: Option<String>,
-    /// When the refresh token expires; null when sign-in was refused.
+    /// When the refresh token expires; null if there are errors.
     refresh_token_expires_at: Option<DateTime>,
-    /// Who has signed in; null when sign-in was refused.
+    /// The account that signed in; null if there are errors.
     user: Option<User>,
-    /// Why sign-in was refused; empty when it was not.
+    /// Why the sign-in was rejected; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -35,7 +35,7 @@ impl AuthPayload {
         Self { user_errors: vec![error], ..Self::default() }
     }
 
-    /// Whoever has signed in, with the refresh token where the client wants it.
+    /// The payload of a sign-in. `in_cookie` puts the refresh token into a cookie instead.
     pub(super) async fn of(ctx: &Context<'_>, signed_in: IssuedTokens, in_cookie: bool) -> Self {
         let token = signed_in.refresh_token;
         let expires_at = signed_in.refresh_token_expires_at;

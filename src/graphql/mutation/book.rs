@@ -1,4 +1,4 @@
-//! The viewer's books: adding, changing, removing.
+//! Mutations of the viewer's books: create, update, delete.
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
@@ -22,18 +22,19 @@ use crate::store::books::{self, BookChanges, Created, NewBook, Updated};
 #[derive(Debug, Default)]
 pub(super) struct BookMutation;
 
-/// A new book.
+/// The book to add.
 #[derive(Debug, InputObject)]
 struct CreateBookInput {
-    /// 1 to 200 characters.
+    /// The title, 1 to 200 characters.
     title: String,
-    /// The author, or the authors, in 1 to 200 characters.
+    /// The author or authors, 1 to 200 characters.
     author: String,
-    /// An ISBN-10 or ISBN-13 in any usual spelling, once per library; blank is none.
+    /// An ISBN-10 or ISBN-13 in any usual spelling, unique in the library. Absent, null or blank means
+    /// no ISBN.
     isbn: Option<String>,
-    /// 1 to 5.
+    /// The rating, 1 to 5. Absent or null means not rated.
     rating: Option<i32>,
-    /// Up to 20,000 characters.
+    /// Notes, up to 20,000 characters. Absent or null means no notes.
     notes: Option<String>,
 }
 
@@ -54,15 +55,15 @@ impl CreateBookInput {
     }
 }
 
-/// The book that was added.
+/// The result of `createBook`.
 #[derive(Debug, Default, SimpleObject)]
 struct CreateBookPayload {
-    /// The book; null when it was refused.
+    /// The new book; null if there are errors.
     book: Option<JsonObject<Book>>,
-    /// The book with its cursor in the default order, for caches of connections; null when it was
-    /// refused.
+    /// The new book with its cursor in the default order, for client caches of connections. Null if
+    /// there are errors.
     book_edge: Option<BookEdge>,
-    /// Why it was refused; empty when it was not.
+    /// Why the book was not added; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -73,21 +74,22 @@ impl CreateBookPayload {
     }
 }
 
-/// What is to be different about a book. Absent keeps, null clears; title and author cannot be
-/// cleared.
+/// Changes to a book. An absent field is not changed, and null clears a field. Title and author cannot
+/// be cleared.
 #[derive(Debug, InputObject)]
 struct UpdateBookInput {
-    /// 1 to 200 characters.
+    /// The title, 1 to 200 characters.
     title: MaybeUndefined<String>,
-    /// The author, or the authors, in 1 to 200 characters.
+    /// The author or authors, 1 to 200 characters.
     author: MaybeUndefined<String>,
-    /// An ISBN-10 or ISBN-13 in any usual spelling, once per library; blank is none.
+    /// An ISBN-10 or ISBN-13 in any usual spelling, unique in the library. Null or blank removes it.
     isbn: MaybeUndefined<String>,
-    /// 1 to 5.
+    /// The rating, 1 to 5. Null removes it.
     rating: MaybeUndefined<i32>,
-    /// Up to 20,000 characters.
+    /// Notes, up to 20,000 characters. Null removes them.
     notes: MaybeUndefined<String>,
-    /// The version this change was made against; a newer one in the library refuses the change.
+    /// The version on which the change is based. The change is rejected if the book has another
+    /// version. If absent or null, the version is not checked.
     expected_version: Option<i32>,
 }
 
@@ -108,12 +110,12 @@ impl UpdateBookInput {
     }
 }
 
-/// The book after a change.
+/// The result of `updateBook`.
 #[derive(Debug, Default, SimpleObject)]
 struct UpdateBookPayload {
-    /// The book; null when the change was refused.
+    /// The book after the change; null if there are errors.
     book: Option<JsonObject<Book>>,
-    /// Why it was refused; empty when it was not.
+    /// Why the book was not changed; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -123,12 +125,12 @@ impl UpdateBookPayload {
     }
 }
 
-/// Which book is gone.
+/// The result of `deleteBook`.
 #[derive(Debug, Default, SimpleObject)]
 struct DeleteBookPayload {
-    /// The id of the book that is gone, for caches to forget; null when none is.
+    /// Id of the deleted book, for client caches; null if no book was deleted.
     deleted_book_id: Option<ID>,
-    /// Why none is gone; empty when one is.
+    /// Why no book was deleted; empty on success.
     user_errors: Vec<UserError>,
 }
 
@@ -138,9 +140,9 @@ impl BookMutation {
     async fn create_book(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The new book.")] input: CreateBookInput,
-        #[graphql(desc = "A name of the client's making for this attempt, 1 to 64 characters: a \
-                          repeated call answers with the book of the first.")]
+        #[graphql(desc = "The book to add.")] input: CreateBookInput,
+        #[graphql(desc = "A key that the client chooses, 1 to 64 characters: a repeated request \
+                          with the same key returns the book of the first request.")]
         idempotency_key: Option<String>,
     ) -> Result<CreateBookPayload> {
         let owner = ctx.viewer()?.user;
@@ -160,12 +162,12 @@ impl BookMutation {
         }
     }
 
-    /// Changes a book of the viewer's. A change that changes nothing leaves its version alone.
+    /// Changes a book of the viewer. A change without effect does not increase the version.
     async fn update_book(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a book of the viewer's.")] id: ID,
-        #[graphql(desc = "What is to be different.")] input: UpdateBookInput,
+        #[graphql(desc = "Id of one of the viewer's books.")] id: ID,
+        #[graphql(desc = "The changes.")] input: UpdateBookInput,
     ) -> Result<UpdateBookPayload> {
         let owner = ctx.viewer()?.user;
         let expected_version = input.expected_version;
@@ -189,11 +191,11 @@ impl BookMutation {
         })
     }
 
-    /// Removes a book of the viewer's, for good.
+    /// Permanently deletes a book of the viewer.
     async fn delete_book(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a book of the viewer's.")] id: ID,
+        #[graphql(desc = "Id of one of the viewer's books.")] id: ID,
     ) -> Result<DeleteBookPayload> {
         let owner = ctx.viewer()?.user;
         let deleted = match BookId::parse(&id) {
@@ -209,26 +211,26 @@ impl BookMutation {
     }
 }
 
-/// The faults of a form, and with them the ISBN that another book has: all faults come together,
-/// also the one that only the library knows.
+/// The errors of a form, including a duplicate ISBN, which only the database can detect: a form receives
+/// all its errors at once.
 async fn errors_with_duplicate_isbn(
     ctx: &Context<'_>,
     owner: UserId,
-    but: Option<BookId>,
+    except: Option<BookId>,
     isbn: Option<String>,
     form: InputErrors,
 ) -> Result<Vec<UserError>> {
     let mut errors = form.into_errors();
     if let Ok(Some(isbn)) = Isbn::parse(isbn.as_deref().unwrap_or_default())
         && let Some(book) = ctx.store().books().find_by_isbn(owner, &isbn).await?
-        && Some(book.id) != but
+        && Some(book.id) != except
     {
         errors.push(duplicate_isbn(Some(book)));
     }
     Ok(errors)
 }
 
-/// Absent keeps, null clears: the outer `None` and the inner one.
+/// The outer `None` is an absent value, which changes nothing. The inner `None` is null, which clears.
 fn optional_change<T, U>(
     value: MaybeUndefined<T>,
     parse: impl FnOnce(T) -> Result<U, ValidationError>,
@@ -240,7 +242,7 @@ fn optional_change<T, U>(
     }
 }
 
-/// A change of something that every book has.
+/// A change of a field that cannot be null.
 fn required_change<T, U>(
     value: MaybeUndefined<T>,
     parse: impl FnOnce(T) -> Result<U, ValidationError>,
@@ -253,14 +255,14 @@ fn required_change<T, U>(
     }
 }
 
-/// The key is the program's, not the person's: a bad one is no matter for a form.
+/// The program chooses the key, not the user. So an invalid key is not an error for a form.
 fn parse_idempotency_key(key: String) -> Result<IdempotencyKey> {
-    let message = "idempotencyKey has 1 to 64 characters, without control characters.";
+    let message = "idempotencyKey must have 1 to 64 characters and no control characters.";
     IdempotencyKey::parse(key).ok_or(ApiError::bad_input(message))
 }
 
 fn duplicate_isbn(book: Option<books::Book>) -> UserError {
-    let message = "You have a book with this ISBN already.";
+    let message = "You already have a book with this ISBN.";
     UserError::new(UserErrorCode::DuplicateIsbn, &["input", "isbn"], message)
         .with_book(book.map(Book))
 }

@@ -1,4 +1,4 @@
-//! Signing in and out.
+//! Mutations of sessions: sign-in, refresh, sign-out.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 use secrecy::{ExposeSecret, SecretString};
@@ -18,51 +18,51 @@ use crate::store::users::User;
 #[derive(Debug, Default)]
 pub(super) struct SessionMutation;
 
-/// Who wants to sign in.
+/// The credentials of an account.
 #[derive(Debug, InputObject)]
 struct LoginInput {
-    /// The address of the account, in any case.
+    /// The email address of the account, regardless of case.
     email: String,
-    /// Its password.
+    /// The password of the account.
     password: SecretString,
 }
 
-/// The token to exchange.
+/// The refresh token to exchange.
 #[derive(Debug, InputObject)]
 struct RefreshTokenInput {
-    /// The latest `refreshToken` that was given out in this session.
+    /// The latest `refreshToken` that was issued in this session.
     refresh_token: SecretString,
 }
 
-/// How many sessions ended.
+/// The result of `logout`.
 #[derive(Debug, SimpleObject)]
 struct LogoutPayload {
-    /// How many sessions ended.
+    /// Number of sessions that were ended.
     revoked_sessions: i32,
-    /// Always empty: there is nothing to get wrong.
+    /// Always empty: `logout` has no input that can be invalid.
     user_errors: Vec<UserError>,
 }
 
-/// Which session ended.
+/// The result of `revokeSession`.
 #[derive(Debug, Default, SimpleObject)]
 struct RevokeSessionPayload {
-    /// The id of the session that ended; null when none did.
+    /// Id of the ended session; null if no session was ended.
     revoked_session_id: Option<ID>,
-    /// Why none did; empty when one did.
+    /// Why no session was ended; empty on success.
     user_errors: Vec<UserError>,
 }
 
 #[Object]
 impl SessionMutation {
-    /// Signs in. An unknown email address and a wrong password are told apart by nothing, not even
-    /// by time.
+    /// Signs in. The response to an unknown email address is the same as to a wrong password, and
+    /// takes the same time.
     async fn login(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Who wants to sign in.")] input: LoginInput,
+        #[graphql(desc = "The credentials of the account.")] input: LoginInput,
     ) -> Result<AuthPayload> {
         let email = Email::parse(&input.email).ok();
-        // Once more, if the hash was changed while the password was verified against it.
+        // Tries again once if the hash was changed while the password was verified against it.
         for _ in 0..2 {
             let user = match &email {
                 Some(email) => ctx.store().users().find_by_email(email).await?,
@@ -79,17 +79,17 @@ impl SessionMutation {
                 return Ok(AuthPayload::of(ctx, signed_in, ctx.client().cookie_mode).await);
             }
         }
-        let message = "The email address and the password do not go together.";
+        let message = "Wrong email address or password.";
         let error = UserError::new(UserErrorCode::InvalidCredentials, &[], message);
         Ok(AuthPayload::refused_for(error))
     }
 
-    /// Exchanges a refresh token for a new one and a fresh access token. Without input the refresh
-    /// token is read from its cookie, and goes back there.
+    /// Exchanges a refresh token for a new one and a new access token. Without `input`, the refresh
+    /// token is read from its cookie, and the new one is set in that cookie.
     async fn refresh_token(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The token to exchange; the one in the cookie when absent.")]
+        #[graphql(desc = "The token to exchange; if absent or null, the one in the cookie.")]
         input: Option<RefreshTokenInput>,
     ) -> Result<AuthPayload> {
         let client = ctx.client();
@@ -123,7 +123,8 @@ impl SessionMutation {
     async fn logout(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whether to sign out on all devices.", default = false)] everywhere: bool,
+        #[graphql(desc = "Whether to end all sessions of the account.", default = false)]
+        everywhere: bool,
     ) -> Result<LogoutPayload> {
         let (viewer, auth) = (ctx.viewer()?, ctx.auth());
         let (revoked, event, session) = if everywhere {
@@ -141,11 +142,11 @@ impl SessionMutation {
         Ok(LogoutPayload { revoked_sessions, user_errors: Vec::new() })
     }
 
-    /// Ends one session of the account, on whatever device it is.
+    /// Ends one session of the viewer's account.
     async fn revoke_session(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a session of the viewer's.")] id: ID,
+        #[graphql(desc = "Id of one of the viewer's sessions.")] id: ID,
     ) -> Result<RevokeSessionPayload> {
         let viewer = ctx.viewer()?;
         if let Some(session) = SessionId::parse(&id)
@@ -162,7 +163,7 @@ impl SessionMutation {
     }
 }
 
-/// Whether this is the password of the account, with a word to those who watch if it is not.
+/// Whether this is the password of the account. Logs a security event if it is not.
 async fn verify_credentials(
     ctx: &Context<'_>,
     email: Option<&Email>,
@@ -173,7 +174,7 @@ async fn verify_credentials(
     let password = password.expose_secret();
     let right = match email {
         Some(email) => ctx.auth().verify_password(caller, &email.key(), user, password).await,
-        // Nobody has this address, which takes as long to find out as of any other.
+        // No account has this address. A dummy hash is verified, so the time is the same.
         None => ctx.passwords().verify(None, password).await.map_err(VerifyError::from),
     };
     match right {
@@ -184,7 +185,8 @@ async fn verify_credentials(
     Ok(right?)
 }
 
-/// The account with a hash at today's cost, so that every account takes as long to verify as nobody's.
+/// The account with a hash of the configured cost, so that verification takes the same time for every
+/// account, and as long as for an unknown one.
 async fn rehash_if_outdated(
     ctx: &Context<'_>,
     mut user: User,

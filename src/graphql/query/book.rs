@@ -16,11 +16,12 @@ pub(super) struct BookQuery;
 
 #[Object]
 impl BookQuery {
-    /// The viewer's book with this id; null when there is none, whatever the reason.
+    /// The viewer's book with this id; null if the id is malformed, or if the book does not exist or
+    /// belongs to another user.
     async fn book(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of a book.")] id: ID,
+        #[graphql(desc = "Id of the book.")] id: ID,
     ) -> Nullable<JsonObject<Book>> {
         let viewer = match ctx.viewer() {
             Ok(viewer) => viewer,
@@ -30,33 +31,36 @@ impl BookQuery {
         book.map(|book| book.map(JsonObject)).transpose()
     }
 
-    /// The viewer's books, newest first unless `orderBy` says otherwise.
+    /// The viewer's books; by default the newest first.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn books(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "How many from the start, 1 to 100; 20 when neither first nor last is given."
+            desc = "Number of books from the start, 1 to 100; 20 if first and last are not given."
         )]
         first: Option<i32>,
         #[graphql(desc = "Only books after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Number of books from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only books before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Which books.")] filter: Option<BookFilter>,
-        #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
+        #[graphql(desc = "Only books that match this filter.")] filter: Option<BookFilter>,
+        #[graphql(desc = "The order of the books; newest first if absent or null.")]
+        order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
         let window = ConnectionArgs { first, after, last, before };
         BookConnection::load(ctx, ctx.viewer()?.user, window, filter, order_by).await
     }
 
-    /// Numbered pages over the same list, for tables.
+    /// A numbered page of the viewer's books, for tables.
     async fn books_page(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The number of the page, from 1.", default = 1)] page: i32,
-        #[graphql(desc = "Books on a page, 1 to 100.", default = 20)] per_page: i32,
-        #[graphql(desc = "Which books.")] filter: Option<BookFilter>,
-        #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
+        #[graphql(desc = "Number of the page, starting at 1.", default = 1)] page: i32,
+        #[graphql(desc = "Maximum number of books on the page, 1 to 100.", default = 20)]
+        per_page: i32,
+        #[graphql(desc = "Only books that match this filter.")] filter: Option<BookFilter>,
+        #[graphql(desc = "The order of the books; newest first if absent or null.")]
+        order_by: Option<BookOrder>,
     ) -> Result<BookPage> {
         let owner = ctx.viewer()?.user;
         BookPage::load(ctx, owner, (page, per_page), filter, order_by).await

@@ -1,4 +1,4 @@
-//! Anything of the viewer's, by its id alone.
+//! The viewer's objects by their global ids.
 
 use async_graphql::{Context, ID, Object};
 use futures_util::FutureExt;
@@ -14,11 +14,12 @@ pub(super) struct NodeQuery;
 
 #[Object]
 impl NodeQuery {
-    /// The viewer's object with this id; null when there is none, whatever the reason.
+    /// The viewer's object with this id; null if the id is malformed, or if the object does not exist or
+    /// belongs to another user.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The id of any object.")] id: ID,
+        #[graphql(desc = "Id of the object.")] id: ID,
     ) -> Nullable<Node> {
         match ctx.viewer() {
             Ok(viewer) => Node::find(ctx, viewer, &id).await.transpose(),
@@ -26,16 +27,17 @@ impl NodeQuery {
         }
     }
 
-    /// The viewer's objects with these ids, up to 100, in the order of the ids; null in the place
-    /// of each id that leads to nothing.
+    /// The viewer's objects with these ids, in the order of the ids. An element is null if its id is
+    /// malformed, or if the object does not exist or belongs to another user.
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The ids of any objects.")] ids: Vec<ID>,
+        #[graphql(desc = "Ids of the objects, at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Nullable<Node>>> {
         let viewer = ctx.viewer()?;
         if ids.len() > MAX_PAGE_SIZE {
-            return Err(ApiError::bad_input(format!("ids has at most {MAX_PAGE_SIZE} elements.")));
+            let message = format!("ids can have at most {MAX_PAGE_SIZE} elements.");
+            return Err(ApiError::bad_input(message));
         }
         let nodes = ids.iter().map(|id| Node::find(ctx, viewer, id).map(Result::transpose));
         Ok(join_all(nodes).await)

@@ -1,4 +1,4 @@
-//! Who is calling.
+//! The account of the viewer.
 
 use async_graphql::{Context, Object};
 
@@ -12,8 +12,8 @@ pub(super) struct ViewerQuery;
 
 #[Object]
 impl ViewerQuery {
-    /// The account that is calling; null when nobody is signed in. A token that is no longer good
-    /// is an error here as everywhere, so that clients refresh it.
+    /// The account of the authenticated user; null if the request has no token. An invalid or expired
+    /// token is an error, as for every field that needs a viewer, so that clients refresh it.
     async fn viewer(&self, ctx: &Context<'_>) -> Nullable<User> {
         match ctx.identity() {
             Identity::Anonymous => None,

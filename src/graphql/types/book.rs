@@ -16,7 +16,7 @@ use crate::store::books;
 pub(crate) struct Book(pub(crate) books::Book);
 
 impl Book {
-    /// The viewer's book with this id. Somebody else's and nobody's are none.
+    /// The viewer's book with this id; `None` if it does not exist or belongs to another user.
     pub(in crate::graphql) async fn find(
         ctx: &Context<'_>,
         viewer: Viewer,
@@ -27,65 +27,65 @@ impl Book {
     }
 }
 
-/// A book in somebody's library.
+/// A book in a user's library.
 #[Object]
 impl Book {
-    /// Names this book, in `book`, in `node` and in caches.
+    /// Id of the book, for `book`, `node` and client caches.
     pub(super) async fn id(&self) -> ID {
         self.0.id.into()
     }
 
-    /// 1 to 200 characters.
+    /// The title, 1 to 200 characters.
     async fn title(&self) -> &str {
         &self.0.title
     }
 
-    /// The author, or the authors, in 1 to 200 characters.
+    /// The author or authors, 1 to 200 characters.
     async fn author(&self) -> &str {
         &self.0.author
     }
 
-    /// Canonical ISBN-13, 13 digits; null when the book has none.
+    /// The ISBN in its canonical form, an ISBN-13 of 13 digits; null if the book has none.
     async fn isbn(&self) -> Option<&str> {
         self.0.isbn.as_deref()
     }
 
-    /// 1 to 5; null when not rated.
+    /// The rating, 1 to 5; null if the book is not rated.
     async fn rating(&self) -> Option<i32> {
         self.0.rating.map(i32::from)
     }
 
-    /// What the owner wrote about it, up to 20,000 characters; null when nothing.
+    /// The owner's notes, up to 20,000 characters; null if there are none.
     async fn notes(&self) -> Option<&str> {
         self.0.notes.as_deref()
     }
 
-    /// Whose library it is in.
+    /// The account that owns the book.
     async fn owner(&self) -> User {
         User(self.0.owner_id)
     }
 
-    /// Starts at 1 and grows by one with every change.
+    /// The version of the book. It starts at 1 and increases by 1 with every change.
     async fn version(&self) -> i32 {
         self.0.version
     }
 
-    /// When it was added to the library.
+    /// When the book was added to the library.
     async fn created_at(&self) -> DateTime {
         DateTime(self.0.created_at)
     }
 
-    /// When it was last changed; at first the same as `createdAt`.
+    /// When the book was last changed; equal to `createdAt` until the first change.
     async fn updated_at(&self) -> DateTime {
         DateTime(self.0.updated_at)
     }
 }
 
-/// The fields that can be told without [`books::BookProjection::details`].
+/// The fields that are available without [`books::BookProjection::details`].
 pub(in crate::graphql) const BASE_FIELDS: [&str; 7] =
     ["__typename", "id", "title", "author", "notes", "owner", "createdAt"];
 
-/// A field of a book that is written as it is.
+/// A field of a book that can be written without a resolver.
 pub(crate) enum BookField {
     Id,
     Title,
@@ -93,7 +93,7 @@ pub(crate) enum BookField {
     Isbn,
     Rating,
     Notes,
-    /// The books of a list have one owner, of whom the same is asked for each.
+    /// The resolved owner. All books of a list have the same owner, so it is resolved once.
     Owner(Value),
     Version,
     CreatedAt,
@@ -127,7 +127,7 @@ impl DirectJson for Book {
             "owner" => {
                 let ctx = ctx.with_field(field);
                 let ctx = ctx.with_selection_set(&field.node.selection_set);
-                // What goes wrong is told where it is resolved for each book.
+                // An error is dropped here, and reported when each book resolves its owner.
                 BookField::Owner(User(*owner).resolve(&ctx, field).await.ok()?)
             }
             _ => return None,

@@ -1,4 +1,4 @@
-//! What subscribers hear of a book.
+//! Changes to books, as subscribers receive them.
 
 use async_graphql::{Context, Enum, ID, Object};
 
@@ -7,24 +7,24 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::error::Nullable;
 use crate::store::events::{self, ChangeKind};
 
-/// What was done to a book.
+/// The kind of a change to a book.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum BookChangeKind {
-    /// It was added.
+    /// The book was added.
     Created,
-    /// Something about it is different.
+    /// The book was changed.
     Updated,
-    /// It is gone.
+    /// The book was deleted.
     Deleted,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BookChange(pub(crate) events::BookChange);
 
-/// A change to a book of the viewer's.
+/// A change to one of the viewer's books.
 #[Object]
 impl BookChange {
-    /// What was done.
+    /// The kind of the change.
     async fn kind(&self) -> BookChangeKind {
         match self.0.kind {
             ChangeKind::Created => BookChangeKind::Created,
@@ -33,12 +33,12 @@ impl BookChange {
         }
     }
 
-    /// The id of the book, for caches to forget when it is gone.
+    /// Id of the book. Clients can remove a deleted book from their caches by it.
     async fn book_id(&self) -> ID {
         self.0.book.into()
     }
 
-    /// The book as it is now; null once it is deleted.
+    /// The current state of the book; null if it was deleted.
     async fn book(&self, ctx: &Context<'_>) -> Nullable<Book> {
         let viewer = match ctx.viewer() {
             Ok(viewer) => viewer,

@@ -1,4 +1,4 @@
-//! Which books a list has, and in which order.
+//! The filter and the order of lists of books.
 
 use async_graphql::{Enum, InputObject};
 
@@ -7,29 +7,29 @@ use crate::graphql::scalars::DateTime;
 use crate::input::isbn::Isbn;
 use crate::store::books;
 
-/// The most words of a search.
+/// Maximum number of words in a search.
 const WORDS: usize = 20;
 
-/// The longest search, in characters.
+/// Maximum length of a search, in characters.
 const SEARCH_CHARS: usize = 200;
 
-/// Which books to list. All given conditions must hold.
+/// A filter for books. A book must match all conditions; one that is absent or null is ignored.
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct BookFilter {
-    /// Every word must occur, in any case, in title, author, notes or isbn. Up to 200 characters
-    /// and 20 words.
+    /// Words that must each occur in `title`, `author`, `notes` or `isbn`, regardless of case. At most
+    /// 200 characters and 20 words.
     search: Option<String>,
-    /// The book with this ISBN, in any spelling of an ISBN-10 or ISBN-13.
+    /// The ISBN of the book, an ISBN-10 or ISBN-13 in any usual spelling.
     isbn: Option<String>,
-    /// Books rated at least this.
+    /// Only books with this rating or a higher one.
     min_rating: Option<i32>,
-    /// Books rated at most this.
+    /// Only books with this rating or a lower one.
     max_rating: Option<i32>,
-    /// True for books without a rating, false for those with one.
+    /// True for only books without a rating, false for only books with one.
     unrated: Option<bool>,
-    /// Books added later than this.
+    /// Only books that were added after this time.
     created_after: Option<DateTime>,
-    /// Books added earlier than this.
+    /// Only books that were added before this time.
     created_before: Option<DateTime>,
 }
 
@@ -38,7 +38,7 @@ impl BookFilter {
         let search = self.search.unwrap_or_default();
         if search.chars().count() > SEARCH_CHARS {
             return Err(ApiError::bad_input(format!(
-                "search has at most {SEARCH_CHARS} characters."
+                "search can have at most {SEARCH_CHARS} characters."
             )));
         }
         if search.contains('\0') {
@@ -46,12 +46,12 @@ impl BookFilter {
         }
         let words: Vec<_> = search.split_whitespace().map(str::to_owned).collect();
         if words.len() > WORDS {
-            return Err(ApiError::bad_input(format!("search has at most {WORDS} words.")));
+            return Err(ApiError::bad_input(format!("search can have at most {WORDS} words.")));
         }
         let isbn = self.isbn.as_deref().map_or(Ok(None), Isbn::parse);
         Ok(books::BookFilter {
             words,
-            isbn: isbn.map_err(|fault| ApiError::bad_input(format!("isbn: {}", fault.message)))?,
+            isbn: isbn.map_err(|error| ApiError::bad_input(format!("isbn: {}", error.message)))?,
             min_rating: self.min_rating,
             max_rating: self.max_rating,
             unrated: self.unrated,
@@ -61,13 +61,13 @@ impl BookFilter {
     }
 }
 
-/// In which order to list books. Equal ones are ordered by their ids, so that every order is whole.
+/// The order of a list of books. Books with equal values are ordered by id, so the order is total.
 #[derive(Debug, InputObject)]
 pub(crate) struct BookOrder {
-    /// What to order by.
+    /// The field to order by.
     #[graphql(default_with = "BookOrderField::CreatedAt")]
     field: BookOrderField,
-    /// Which way.
+    /// The direction of the order.
     #[graphql(default_with = "OrderDirection::Desc")]
     direction: OrderDirection,
 }
@@ -79,27 +79,27 @@ impl Default for BookOrder {
     }
 }
 
-/// What books can be ordered by.
+/// Fields by which books can be ordered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum BookOrderField {
-    /// When they were added.
+    /// When the book was added.
     CreatedAt,
-    /// When they were last changed.
+    /// When the book was last changed.
     UpdatedAt,
     /// The title, regardless of case.
     Title,
     /// The author, regardless of case.
     Author,
-    /// The rating; books without one come last, both ways.
+    /// The rating; books without one come last in both directions.
     Rating,
 }
 
-/// Which way a list is ordered.
+/// The direction of an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum OrderDirection {
-    /// From small to large: A to Z, oldest first.
+    /// Ascending: A to Z, oldest first, lowest rating first.
     Asc,
-    /// From large to small: Z to A, newest first.
+    /// Descending: Z to A, newest first, highest rating first.
     Desc,
 }
 

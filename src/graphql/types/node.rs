@@ -1,4 +1,4 @@
-//! What has an id that `node` takes (GraphQL Global Object Identification).
+//! Objects with an id for `node` (GraphQL Global Object Identification).
 
 use async_graphql::{Context, ID, Interface};
 
@@ -12,18 +12,19 @@ use crate::id::{BookId, SessionId, UserId};
 
 /// An object with an id that is unique among all objects.
 #[derive(Debug, Interface)]
-#[graphql(field(name = "id", ty = "ID", desc = "Names this object, in `node` and in caches."))]
+#[graphql(field(name = "id", ty = "ID", desc = "Id of the object, for `node` and client caches."))]
 pub(crate) enum Node {
     /// An account.
     User(User),
-    /// A sign-in.
+    /// A session.
     Session(Session),
     /// A book.
     Book(Book),
 }
 
 impl Node {
-    /// The viewer's object with this id. What is somebody else's, nobody's or no id at all is none.
+    /// The viewer's object with this id; `None` if the id is malformed, or if the object does not exist or
+    /// belongs to another user.
     pub(in crate::graphql) async fn find(
         ctx: &Context<'_>,
         viewer: Viewer,
@@ -34,7 +35,7 @@ impl Node {
         } else if let Some(id) = UserId::parse(id) {
             Ok(viewer.owns(&id).then_some(Self::User(User(id))))
         } else if let Some(id) = SessionId::parse(id) {
-            let session = ctx.loaders().session(id).await?.filter(|it| viewer.owns(&**it));
+            let session = ctx.loaders().session(id).await?.filter(|row| viewer.owns(&**row));
             Ok(session.map(|session| Self::Session(Session((*session).clone()))))
         } else {
             Ok(None)

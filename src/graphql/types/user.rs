@@ -14,11 +14,11 @@ use crate::id::UserId;
 use crate::store::StoreError;
 use crate::store::users::Profile;
 
-/// The most sessions that are listed.
+/// Maximum number of listed sessions.
 const SESSIONS: u64 = 100;
 
-/// Always the caller, or whoever has just signed in: nobody is given anybody else's account, which
-/// is why its fields ask no further. Its profile is read when a field needs it.
+/// Always the account of the viewer, or the account that has just signed in. No client can reach another
+/// account, so the fields check nothing more. The profile is read when a field needs it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct User(pub(crate) UserId);
 
@@ -29,20 +29,20 @@ impl User {
     }
 }
 
-/// An account. You only ever see your own.
+/// An account. A client can only read its own.
 #[Object]
 impl User {
-    /// Names this account, in `node` and in caches.
+    /// Id of the account, for `node` and client caches.
     pub(super) async fn id(&self) -> ID {
         self.0.into()
     }
 
-    /// As typed; unique regardless of case.
+    /// The username as typed; unique regardless of case.
     async fn username(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(self.profile(ctx).await?.username.clone())
     }
 
-    /// As typed; unique regardless of case.
+    /// The email address as typed; unique regardless of case.
     async fn email(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(self.profile(ctx).await?.email.clone())
     }
@@ -52,26 +52,27 @@ impl User {
         Ok(DateTime(self.profile(ctx).await?.created_at))
     }
 
-    /// The books of this account, newest first unless `orderBy` says otherwise.
+    /// The books of this account; by default the newest first.
     #[expect(clippy::too_many_arguments, reason = "the arguments of a connection")]
     async fn books(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "How many from the start, 1 to 100; 20 when neither first nor last is given."
+            desc = "Number of books from the start, 1 to 100; 20 if first and last are not given."
         )]
         first: Option<i32>,
         #[graphql(desc = "Only books after this cursor.")] after: Option<String>,
-        #[graphql(desc = "How many from the end, 1 to 100.")] last: Option<i32>,
+        #[graphql(desc = "Number of books from the end, 1 to 100.")] last: Option<i32>,
         #[graphql(desc = "Only books before this cursor.")] before: Option<String>,
-        #[graphql(desc = "Which books.")] filter: Option<BookFilter>,
-        #[graphql(desc = "In which order.")] order_by: Option<BookOrder>,
+        #[graphql(desc = "Only books that match this filter.")] filter: Option<BookFilter>,
+        #[graphql(desc = "The order of the books; newest first if absent or null.")]
+        order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
         let window = ConnectionArgs { first, after, last, before };
         BookConnection::load(ctx, self.0, window, filter, order_by).await
     }
 
-    /// Where this account is signed in, newest first, up to 100.
+    /// The active sessions of this account, newest first, at most 100.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
         let sessions = ctx.store().sessions().of_user(self.0, ctx.now(), SESSIONS).await?;
         Ok(sessions.into_iter().map(Session).collect())

@@ -1,58 +1,60 @@
-//! What a form can show.
+//! Errors that a form can show.
 
 use async_graphql::{Enum, SimpleObject};
 
 use super::book::Book;
 use crate::input::validation_error::{ValidationError, ValidationErrorCode};
 
-/// Something the person at the keyboard can put right.
+/// An error in the input that the user can correct.
 #[derive(Clone, Debug, SimpleObject)]
 pub(crate) struct UserError {
-    /// What is wrong, for programs.
+    /// The code of the error, for programs.
     code: UserErrorCode,
-    /// What is wrong, as a sentence to show.
+    /// The message of the error, a sentence for the user.
     message: String,
-    /// The way to the argument at fault, such as `["input", "isbn"]`; null when no single one is.
+    /// Path to the invalid argument, such as `["input", "isbn"]`; null if the error has no single
+    /// argument.
     field: Option<Vec<String>>,
-    /// What is in the way: the book with this ISBN already, or the newer version; else null.
+    /// The conflicting book: the one that has this ISBN, or the newer version of the book. Null for
+    /// other errors, and if the conflicting book has just been deleted.
     book: Option<Book>,
 }
 
-/// What can be wrong with what somebody typed.
+/// Codes of errors that the user can correct.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Enum)]
 pub(crate) enum UserErrorCode {
     /// A value is missing or blank.
     Required,
-    /// Fewer characters than needed.
+    /// The value has too few characters.
     TooShort,
-    /// More characters, or bytes, than allowed.
+    /// The value has too many characters or bytes.
     TooLong,
-    /// A password that guessers try first.
+    /// The password is among those that attackers try first.
     TooCommon,
-    /// A number outside its range.
+    /// The number is outside of its range.
     OutOfRange,
-    /// A value that is not of the form asked for, or has control characters.
+    /// The value has an invalid format, or contains control characters.
     InvalidFormat,
-    /// An ISBN whose check digit does not fit.
+    /// The check digit of the ISBN is wrong.
     IsbnChecksum,
     /// The username belongs to another account.
     UsernameTaken,
     /// The email address belongs to another account.
     EmailTaken,
-    /// The email address and the password do not go together, or the password is wrong.
+    /// The password is wrong; for `login`, the email address or the password.
     InvalidCredentials,
-    /// The refresh token is unknown, used up or expired: sign in again.
+    /// The refresh token is unknown, already used or expired; sign in again.
     RefreshTokenInvalid,
-    /// You have nothing with this id.
+    /// The viewer has no object with this id.
     NotFound,
-    /// You have a book with this ISBN already.
+    /// The viewer already has a book with this ISBN.
     DuplicateIsbn,
-    /// The book was changed since the expected version.
+    /// The book was changed since `expectedVersion`.
     VersionConflict,
 }
 
 impl UserError {
-    /// An error of the argument at this path; of none in particular when the path is empty.
+    /// An error of the argument at this path. An empty path means no single argument.
     pub(in crate::graphql) fn new(
         code: UserErrorCode,
         path: &[&str],
@@ -62,35 +64,35 @@ impl UserError {
         Self { code, message: message.into(), field, book: None }
     }
 
-    /// The same error, with the book that is in the way.
+    /// The same error with the conflicting book.
     pub(in crate::graphql) fn with_book(self, book: Option<Book>) -> Self {
         Self { book, ..self }
     }
 
-    /// What a mutation says of an id that leads to nothing of the viewer's.
+    /// The error of a mutation whose id refers to no object of the viewer.
     pub(in crate::graphql) fn not_found(what: &str) -> Self {
         let message = format!("You have no {what} with this id.");
         Self::new(UserErrorCode::NotFound, &["id"], message)
     }
 }
 
-/// Gathers what is wrong with an input, so that a form gets all of it at once.
+/// Collects the errors of an input, so that a form receives all of them at once.
 #[derive(Debug, Default)]
 pub(in crate::graphql) struct InputErrors {
     errors: Vec<UserError>,
 }
 
 impl InputErrors {
-    /// The value of a field, or a note of its fault.
+    /// Returns the value of a field, or records its validation error.
     pub(in crate::graphql) fn check<T>(
         &mut self,
         field: &str,
         value: Result<T, ValidationError>,
     ) -> Option<T> {
-        value.map_err(|fault| self.add(field, fault.code.into(), fault.message)).ok()
+        value.map_err(|error| self.add(field, error.code.into(), error.message)).ok()
     }
 
-    /// Notes that a field is at fault.
+    /// Records an error of a field.
     pub(in crate::graphql) fn add(
         &mut self,
         field: &str,

@@ -1,4 +1,4 @@
-//! The messages of `graphql-transport-ws` (the protocol of graphql-ws), and what ends a connection.
+//! The messages of `graphql-transport-ws` (the protocol of graphql-ws), and its close codes.
 
 use std::borrow::Cow;
 
@@ -10,7 +10,7 @@ use crate::graphql::execute::OperationOutcome;
 use crate::http::json;
 use crate::http::request::parameters;
 
-/// What a client says.
+/// A message from a client.
 pub(super) enum ClientMessage {
     Init(Map<String, Value>),
     Ping(Option<Value>),
@@ -60,11 +60,11 @@ pub(super) fn pong(payload: Option<Value>) -> String {
 }
 
 pub(super) fn next(id: &str, executed: &OperationOutcome) -> String {
-    // The answer is JSON already.
+    // The response is already JSON.
     format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), executed.json())
 }
 
-/// The operation was refused before it ran. Nothing follows, not even `complete`.
+/// The operation was rejected before it ran. No message follows, not even `complete`.
 pub(super) fn error(id: &str, executed: &OperationOutcome) -> String {
     json!({ "id": id, "type": "error", "payload": executed.response.errors }).to_string()
 }
@@ -73,7 +73,7 @@ pub(super) fn complete(id: &str) -> String {
     json!({ "id": id, "type": "complete" }).to_string()
 }
 
-/// Why the server ends a connection.
+/// Why the server closes a connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct CloseReason {
     code: u16,
@@ -81,14 +81,14 @@ pub(super) struct CloseReason {
 }
 
 impl CloseReason {
-    /// The server stops. Clients come again, to another copy perhaps.
+    /// The server shuts down. Clients reconnect, perhaps to another instance.
     pub(super) const GOING_AWAY: Self = Self::new(1001, "Going away");
     pub(super) const TOO_BIG: Self = Self::new(1009, "Message too big");
-    /// Clients come again.
+    /// The token could not be verified for now. Clients reconnect.
     pub(super) const TRY_AGAIN_LATER: Self = Self::new(1013, "Try again later");
     pub(super) const INVALID: Self = Self::new(4400, "Invalid message received");
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
-    /// The token is not, or no longer, good: clients come again with another.
+    /// The token is invalid or no longer valid. Clients reconnect with another one.
     pub(super) const FORBIDDEN: Self = Self::new(4403, "Forbidden");
     pub(super) const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
     pub(super) const NOT_INITIALISED: Self = Self::new(4408, "Connection initialisation timeout");

@@ -1,4 +1,4 @@
-//! Which books of a library are meant.
+//! Filters for the books of a library.
 
 use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
 use sea_orm::{ColumnTrait, Condition};
@@ -11,7 +11,7 @@ use crate::input::text::fold;
 /// All given conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BookFilter {
-    /// Words of a search, as typed; each must occur, in any case.
+    /// Search words, as typed; each must occur in the book, in upper or lower case.
     pub(crate) words: Vec<String>,
     pub(crate) isbn: Option<Isbn>,
     pub(crate) min_rating: Option<i32>,
@@ -24,7 +24,7 @@ pub(crate) struct BookFilter {
 }
 
 impl BookFilter {
-    /// Whether it lets all books pass.
+    /// Whether all books match.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
     }
@@ -47,7 +47,7 @@ impl BookFilter {
     }
 }
 
-/// True of the books in which the word occurs; an ISBN is found however it is spelt.
+/// Matches books that contain the word. An ISBN matches in any spelling.
 fn occurs(word: &str) -> Condition {
     let pattern = format!("%{}%", escaped(&fold(word)));
     let like = |column: Column| Expr::col(column).like(LikeExpr::new(&pattern).escape('\\'));
@@ -60,7 +60,7 @@ fn occurs(word: &str) -> Condition {
         .add_option(isbn.map(|isbn| Column::Isbn.eq(isbn.as_str())))
 }
 
-/// The text with the wildcards of LIKE made plain.
+/// Escapes the wildcards of `LIKE`.
 fn escaped(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {

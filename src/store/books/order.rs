@@ -1,4 +1,4 @@
-//! The orders in which books are listed. Every order is total: the id decides between equal keys.
+//! Sort orders of books. Every order is total: books with equal keys are sorted by id.
 
 use sea_orm::sea_query::{Expr, ExprTrait};
 use sea_orm::{Iden, Order};
@@ -9,7 +9,7 @@ use crate::entity::book::Column;
 use crate::id::BookId;
 use crate::input::text::fold_for_index;
 
-/// What books are ordered by.
+/// The field that books are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) enum BookOrderField {
     CreatedAt,
@@ -29,20 +29,20 @@ pub(crate) enum Direction {
 pub(crate) struct BookOrder {
     pub(crate) field: BookOrderField,
     pub(crate) direction: Direction,
-    /// Whether the walk goes from the list's finish to its start.
+    /// Whether the list is read backwards, from its end.
     reversed: bool,
 }
 
-/// The value that a book is ordered by.
+/// The value that a book is sorted by.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SortKey {
     Instant(Timestamp),
     Text(String),
-    /// A book without a rating stands where [`BookOrder::unrated`] says.
+    /// For a book without a rating, the value is [`BookOrder::unrated`].
     Rating(i32),
 }
 
-/// A place in an ordered list: that of a book, which need not be there any more.
+/// The position of a book in a sorted list. The book may have been deleted since.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct KeysetPosition {
     pub(crate) key: SortKey,
@@ -54,7 +54,7 @@ impl BookOrder {
         Self { field, direction, reversed: false }
     }
 
-    /// Where this book stands in this order.
+    /// The position of this book in this order.
     pub(crate) fn position_of(self, book: &Book) -> KeysetPosition {
         let key = match self.field {
             BookOrderField::CreatedAt => SortKey::Instant(book.created_at),
@@ -68,17 +68,17 @@ impl BookOrder {
         KeysetPosition { key, id: book.id }
     }
 
-    /// Whether [`Self::position_of`] needs a book's details.
+    /// Whether [`Self::position_of`] needs [`BookProjection::details`](super::BookProjection).
     pub(super) fn needs_details(self) -> bool {
         matches!(self.field, BookOrderField::UpdatedAt | BookOrderField::Rating)
     }
 
-    /// The same list, walked from its finish.
+    /// The same list, read backwards.
     pub(super) fn reversed(self) -> Self {
         Self { reversed: !self.reversed, ..self }
     }
 
-    /// The number that stands for no rating, so that books without one come last both ways.
+    /// The sort value of a book without a rating, so that such books come last in both directions.
     pub(crate) fn unrated(self) -> i32 {
         match self.direction {
             Direction::Ascending => 6,
@@ -86,7 +86,7 @@ impl BookOrder {
         }
     }
 
-    /// What the database orders by; an index serves each.
+    /// The SQL expression to sort by. There is an index for each.
     pub(super) fn key(self) -> Expr {
         match self.field {
             BookOrderField::CreatedAt => Expr::col(Column::CreatedAt),
@@ -94,7 +94,7 @@ impl BookOrder {
             BookOrderField::Title => Expr::col(Column::TitleFolded),
             BookOrderField::Author => Expr::col(Column::AuthorFolded),
             BookOrderField::Rating => {
-                // Written out, not bound: an index on an expression serves only its like.
+                // A literal, not a bound value: the expression must be the same as that of the index.
                 Expr::cust(format!("coalesce({}, {})", Column::Rating.unquoted(), self.unrated()))
             }
         }
@@ -107,16 +107,16 @@ impl BookOrder {
         }
     }
 
-    /// True of the rows on this side of the position, without the position itself.
+    /// Matches the rows on this side of the position, without the position itself.
     pub(super) fn beyond(self, side: Relative, position: &KeysetPosition) -> Expr {
-        let (row, there) = (self.row(), at(position));
-        if self.is_ascending_towards(side) { row.gt(there) } else { row.lt(there) }
+        let (row, bound) = (self.row(), values(position));
+        if self.is_ascending_towards(side) { row.gt(bound) } else { row.lt(bound) }
     }
 
-    /// True of the position and the rows on this side of it.
+    /// Matches the rows on this side of the position, including the position itself.
     pub(super) fn from(self, side: Relative, position: &KeysetPosition) -> Expr {
-        let (row, there) = (self.row(), at(position));
-        if self.is_ascending_towards(side) { row.gte(there) } else { row.lte(there) }
+        let (row, bound) = (self.row(), values(position));
+        if self.is_ascending_towards(side) { row.gte(bound) } else { row.lte(bound) }
     }
 
     fn is_ascending_towards(self, side: Relative) -> bool {
@@ -128,7 +128,7 @@ impl BookOrder {
     }
 }
 
-fn at(position: &KeysetPosition) -> Expr {
+fn values(position: &KeysetPosition) -> Expr {
     let key = match &position.key {
         SortKey::Instant(instant) => Expr::value(*instant),
         SortKey::Text(text) => Expr::value(text.as_str()),

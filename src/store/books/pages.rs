@@ -1,4 +1,4 @@
-//! Pages of lists.
+//! Statements for pages of lists.
 
 use sea_orm::sea_query::Expr;
 use sea_orm::{
@@ -12,33 +12,33 @@ use crate::store::fast_path::{BoundStatement, FastPath, StatementKey};
 use crate::store::page::{End, PageRequest};
 use crate::store::users::PROFILE_COLUMNS_AFTER_ID;
 
-/// What stands in the text of a page's statement. All else are values.
+/// What determines the SQL text of a page. Everything else is a bound value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::store) struct PageStatementKey {
     order: BookOrder,
     end: End,
     after: bool,
     before: bool,
-    wanted: BookProjection,
+    selected: BookProjection,
 }
 
-/// The statement for a page of a whole library, and for its size in one more column if that is wanted.
+/// The statement for a page of an unfiltered list, with the total as the last column if selected.
 pub(super) fn sql(
     direct: &FastPath,
     list: &BookList,
     slice: &PageRequest<KeysetPosition>,
-    wanted: BookProjection,
+    selected: BookProjection,
 ) -> BoundStatement {
-    let shape = PageStatementKey {
+    let key = PageStatementKey {
         order: list.order,
         end: slice.end,
         after: slice.after.is_some(),
         before: slice.before.is_some(),
-        wanted,
+        selected,
     };
-    direct.known(StatementKey::Page(shape), values(list, slice, wanted), || {
-        let books = select(list, slice, wanted);
-        let books = if wanted.total {
+    direct.known(StatementKey::Page(key), values(list, slice, selected), || {
+        let books = select(list, slice, selected);
+        let books = if selected.total {
             books.expr_as(Expr::SubQuery(None, Box::new(book_count(list.owner).into())), "total")
         } else {
             books
@@ -59,21 +59,21 @@ pub(crate) fn statement_of_first_page(
     select(&list, &slice, BookProjection::BOOK).into_query()
 }
 
-/// The books of a page, in the order of the walk.
+/// Selects the books of a page, in query order (see [`PageRequest::collect`]).
 pub(super) fn select(
     list: &BookList,
     slice: &PageRequest<KeysetPosition>,
-    wanted: BookProjection,
+    selected: BookProjection,
 ) -> Select<Entity> {
     let order = match slice.end {
         End::Front => list.order,
         End::Back => list.order.reversed(),
     };
-    let mut books = Entity::find().select_only().columns(wanted.columns());
-    for column in PROFILE_COLUMNS_AFTER_ID.into_iter().filter(|_| wanted.owner) {
+    let mut books = Entity::find().select_only().columns(selected.columns());
+    for column in PROFILE_COLUMNS_AFTER_ID.into_iter().filter(|_| selected.owner) {
         let owner = user::Entity::find_by_id(list.owner).select_only().column(column);
         let owner = Expr::SubQuery(None, Box::new(owner.into_query().into()));
-        // A name of its own, or ORDER BY would not know which is meant.
+        // A unique alias: otherwise the column in ORDER BY would be ambiguous.
         books = books.expr_as(owner, format!("owner_{}", column.as_str()));
     }
     books = books.filter(list.condition());
@@ -88,16 +88,16 @@ pub(super) fn select(
         .limit(slice.fetch_limit() as u64)
 }
 
-/// The values of such a statement, in the order in which its text has their places.
+/// The values of the statement, in the order of the placeholders in its text.
 fn values(
     list: &BookList,
     slice: &PageRequest<KeysetPosition>,
-    wanted: BookProjection,
+    selected: BookProjection,
 ) -> Vec<Value> {
     let mut values = Vec::with_capacity(10);
-    let beside = if wanted.owner { PROFILE_COLUMNS_AFTER_ID.len() } else { 0 };
-    let beside = beside + usize::from(wanted.total);
-    values.extend(std::iter::repeat_n(Value::from(list.owner), beside));
+    let owner_columns = if selected.owner { PROFILE_COLUMNS_AFTER_ID.len() } else { 0 };
+    let subqueries = owner_columns + usize::from(selected.total);
+    values.extend(std::iter::repeat_n(Value::from(list.owner), subqueries));
     values.push(list.owner.into());
     for position in [&slice.after, &slice.before].into_iter().flatten() {
         values.push(match &position.key {

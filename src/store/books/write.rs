@@ -1,4 +1,4 @@
-//! Adding, changing and removing books.
+//! Creating, updating and deleting books.
 
 use sea_orm::sea_query::{BinOper, Expr, ExprTrait, Query, UpdateStatement};
 use sea_orm::{
@@ -21,11 +21,11 @@ use crate::store::error::{QueryError, StoreError, UniqueConstraint};
 use crate::store::events::{BookChange, ChangeKind, Event};
 use crate::store::fast_path::StatementKey;
 
-/// How often a book is added whose idempotency key is taken by one that is gone a moment later.
+/// How often an insert is tried if a book with the same idempotency key is deleted concurrently.
 const MAX_ATTEMPTS: usize = 3;
 
 impl Books<'_> {
-    /// Adds a book.
+    /// Inserts a book, or returns the one that was created with the same idempotency key.
     pub(crate) async fn create(
         &self,
         id: BookId,
@@ -73,7 +73,7 @@ impl Books<'_> {
             let Some(broken) = failed.broken else {
                 return Err(failed.error);
             };
-            // A repeated creation repeats its ISBN too, and either rule may be the one reported.
+            // A retry has the same ISBN too, and the database may report either constraint.
             if let Some(key) = &idempotency_key {
                 let same_key = Column::IdempotencyKey.eq(key.as_str());
                 if let Some(first) = self.one(owned_by(owner).add(same_key)).await? {
@@ -84,16 +84,16 @@ impl Books<'_> {
                 (UniqueConstraint::BookIsbn, Some(isbn)) => {
                     return Ok(Created::DuplicateIsbn(self.find_by_isbn(owner, isbn).await?));
                 }
-                // The book with this key has just been removed, and the key is free again.
+                // The book with this key has just been deleted, so the key is free again.
                 (UniqueConstraint::BookIdempotencyKey, _) => {}
                 _ => return Err(failed.error),
             }
         }
-        Err(QueryError::unavailable("the idempotency key comes and goes").into())
+        Err(QueryError::unavailable("the idempotency key is used by concurrent requests").into())
     }
 
-    /// Changes a book in one statement, and only if something is different and the version, if one
-    /// is expected, is the book's.
+    /// Updates a book in one statement. Writes only if a value differs and the book has the expected
+    /// version, if any.
     pub(crate) async fn update(
         &self,
         owner: UserId,
@@ -105,7 +105,7 @@ impl Books<'_> {
         let isbn = changes.isbn.clone().flatten();
         let update = Update { sets: assignments_from(&changes), id, owner, expected_version, now };
         if update.assignments().next().is_some() {
-            let known = StatementKey::Update(update.shape());
+            let known = StatementKey::Update(update.key());
             let sql = self.0.direct.known(known, update.values(), || update.statement());
             match self.0.direct.write::<Book>(sql).await {
                 Ok(mut updated) => {
@@ -124,7 +124,7 @@ impl Books<'_> {
                 }
             }
         }
-        // Nothing was written. Why?
+        // Nothing was written: find out why.
         match self.one(owned_by(owner).add(Column::Id.eq(id))).await? {
             None => Ok(Updated::NotFound),
             Some(book) if expected_version.is_some_and(|version| version != book.version) => {
@@ -134,10 +134,10 @@ impl Books<'_> {
         }
     }
 
-    /// Removes a book; false if the owner has no such book.
+    /// Deletes a book; false if the owner has no such book.
     pub(crate) async fn delete(&self, owner: UserId, id: BookId) -> Result<bool, StoreError> {
-        let it = owned_by(owner).add(Column::Id.eq(id));
-        let deleted = Entity::delete_many().filter(it).exec(&*self.0.writer().await?).await?;
+        let book = owned_by(owner).add(Column::Id.eq(id));
+        let deleted = Entity::delete_many().filter(book).exec(&*self.0.writer().await?).await?;
         if deleted.rows_affected > 0 {
             self.publish(owner, id, ChangeKind::Deleted).await;
         }
@@ -149,12 +149,12 @@ impl Books<'_> {
     }
 }
 
-/// How many of a book's fields may change.
+/// How many fields of a book can be updated.
 const UPDATABLE_COLUMNS: usize = 5;
 
 /// An update of a book.
 struct Update {
-    /// Those that are to change, each in its place.
+    /// One element per updatable field; `None` keeps the field.
     sets: [Option<Assignment>; UPDATABLE_COLUMNS],
     id: BookId,
     owner: UserId,
@@ -162,34 +162,35 @@ struct Update {
     now: Timestamp,
 }
 
-/// A column to set, and the one beside it that order and search read.
+/// A column to set, and its folded column, if any, for sorting and search.
 struct Assignment {
     column: Column,
     value: Value,
-    key: Option<(Column, Value)>,
+    folded: Option<(Column, Value)>,
 }
 
-/// What stands in the text of an update. All else are values.
+/// What determines the SQL text of an update. Everything else is a bound value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(in crate::store) struct UpdateStatementKey {
-    /// Whether each of those that may change does.
+    /// Which of the updatable fields change.
     sets: [bool; UPDATABLE_COLUMNS],
     expects_a_version: bool,
 }
 
-/// What a change sets, each in its place.
+/// The assignments of an update, with one element per updatable field.
 fn assignments_from(changes: &BookChanges) -> [Option<Assignment>; UPDATABLE_COLUMNS] {
-    let assignment = |column, value| Assignment { column, value, key: None };
-    let folded_assignment = |column, value, key| Assignment { column, value, key: Some(key) };
+    let assignment = |column, value| Assignment { column, value, folded: None };
+    let folded_assignment =
+        |column, value, folded| Assignment { column, value, folded: Some(folded) };
     let BookChanges { title, author, isbn, rating, notes } = changes;
     [
         title.as_ref().map(Title::as_str).map(|title| {
-            let key = (Column::TitleFolded, fold_for_index(title).into());
-            folded_assignment(Column::Title, title.into(), key)
+            let folded = (Column::TitleFolded, fold_for_index(title).into());
+            folded_assignment(Column::Title, title.into(), folded)
         }),
         author.as_ref().map(Author::as_str).map(|author| {
-            let key = (Column::AuthorFolded, fold_for_index(author).into());
-            folded_assignment(Column::Author, author.into(), key)
+            let folded = (Column::AuthorFolded, fold_for_index(author).into());
+            folded_assignment(Column::Author, author.into(), folded)
         }),
         isbn.as_ref().map(|isbn| assignment(Column::Isbn, isbn.as_ref().map(Isbn::as_str).into())),
         rating.map(|rating| assignment(Column::Rating, rating.map(Rating::get).into())),
@@ -209,21 +210,21 @@ impl Update {
         self.sets.iter().flatten()
     }
 
-    fn shape(&self) -> UpdateStatementKey {
+    fn key(&self) -> UpdateStatementKey {
         let expects_a_version = self.expected_version.is_some();
         UpdateStatementKey { sets: self.sets.each_ref().map(Option::is_some), expects_a_version }
     }
 
-    /// Makes the changes where they are changes.
+    /// The `UPDATE` statement. It matches the row only if at least one value differs.
     fn statement(&self) -> UpdateStatement {
         let mut update = Query::update();
         update.table(Entity);
         let mut different = Condition::any();
-        for Assignment { column, value, key } in self.assignments() {
+        for Assignment { column, value, folded } in self.assignments() {
             let distinct = BinOper::Custom("IS DISTINCT FROM");
             different = different.add(Expr::col(*column).binary(distinct, value.clone()));
             update.value(*column, value.clone());
-            if let Some((column, value)) = key {
+            if let Some((column, value)) = folded {
                 update.value(*column, value.clone());
             }
         }
@@ -237,10 +238,10 @@ impl Update {
         update.returning(Query::returning().columns(BOOK_COLUMNS)).take()
     }
 
-    /// The values of the statement, in the order in which its text has their places.
+    /// The values of the statement, in the order of the placeholders in its text.
     fn values(&self) -> Vec<Value> {
         let assignments = self.assignments().flat_map(|set| {
-            std::iter::once(&set.value).chain(set.key.as_ref().map(|(_, key)| key))
+            std::iter::once(&set.value).chain(set.folded.as_ref().map(|(_, folded)| folded))
         });
         let mut values: Vec<_> = assignments.cloned().collect();
         values.extend([1.into(), self.now.into()]);

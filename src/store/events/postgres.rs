@@ -1,16 +1,15 @@
-//! Events over PostgreSQL's `NOTIFY`, from every copy of the server to every copy, the one that tells
-//! included: so all hear the same, in the same order.
+//! Events over PostgreSQL's `NOTIFY`, from each instance to all instances, including itself. So all instances
+//! receive the same events in the same order.
 //!
-//! A `NOTIFY` inside of a transaction makes its commit wait for every other such commit. So it has
-//! no part in the transactions that change something: it follows them, many events at a time, from a
-//! connection of its own. Whoever made the change waits for it: what is done after an answer is told
-//! after what the answer was about.
+//! A `NOTIFY` inside a transaction makes its commit wait for every other such commit. So the transactions
+//! that change data do not use it. The notification follows in a batch, on a separate connection. The
+//! request that made the change waits for it: events of changes made after its response come later.
 //!
-//! A server that is the only one tells the database nothing, and whoever listens here at once: the database
-//! would work on the event as long as on many a change. Each that listens holds a lock that it shares with the
-//! others, so that one can see whether there are any; and one that comes says hello, and is told what happened
-//! meanwhile. When the last of the others has gone, an event that is still on its way may be overtaken by a later one
-//! of the same book, and is dropped then, as one of two that came through two copies is.
+//! A single instance delivers events locally and skips `NOTIFY`, which would cost as much as the write
+//! itself. Each instance holds a shared advisory lock, so the others can detect it. A new instance
+//! announces itself and receives a replay of recent events. After the last other instance has stopped, a
+//! local event may overtake an earlier one of the same book that is still in flight. The earlier one is
+//! dropped then, like the older of two changes through two instances.
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -32,67 +31,67 @@ use subscriber::PgSubscriber;
 
 const CHANNEL: &str = "bookshelf_events";
 
-/// Says nothing but that the way is open.
+/// Carries no event; shows that the connection works.
 const HEARTBEAT: &str = "beat";
 
-/// Says that somebody listens from now on.
+/// Announces a new instance.
 const JOIN: &str = "hello";
 
-/// Asks every copy to tell once more what it told lately, for somebody was not listening.
+/// Requests every instance to replay its recent events, because one instance may have missed some.
 const REPLAY: &str = "again";
 
-/// How many events may wait to be told while the database is away. More are dropped.
+/// How many events may wait while the database is unavailable. Further events are dropped.
 const OUTBOX_CAPACITY: usize = 10_000;
 
-/// How long a change waits until it is told.
+/// How long a change waits until its events are published.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// How long to wait before the database is tried again.
+/// Delay before a failed connection or notification is retried.
 const RETRY_DELAY: Duration = Duration::from_millis(200);
 
-/// For how long events are kept, to be told again.
+/// How long events are kept for a replay.
 const REPLAY_WINDOW: Duration = Duration::from_secs(60);
 
-/// How long a hello may take to be heard. What was told only here meanwhile is told again.
+/// Maximum time until a join is received. Events delivered only locally in that time are replayed.
 const JOIN_REPLAY_WINDOW: Duration = Duration::from_secs(2);
 
-/// How many events are kept at most.
+/// Maximum number of events kept for a replay.
 const REPLAY_CAPACITY: usize = 10_000;
 
-/// A connection on which nothing is heard for so long is dead, whatever the system thinks of it.
+/// A connection that receives nothing for this long counts as lost, even if TCP reports no error.
 const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);
 
 #[derive(Debug)]
 pub(super) struct Postgres {
-    hub: Arc<Broker>,
-    lately: Arc<ReplayBuffer>,
+    broker: Arc<Broker>,
+    recent: Arc<ReplayBuffer>,
     outbox: mpsc::Sender<PendingEvent>,
-    /// Sends and listens until this is dropped.
+    /// The publisher and the subscriber; aborted when this is dropped.
     _tasks: JoinSet<()>,
 }
 
-/// An event, and who waits for it to be told.
+/// An event to publish, and the sender that reports when it is published.
 #[derive(Debug)]
 struct PendingEvent {
     event: Event,
-    told: oneshot::Sender<()>,
+    published: oneshot::Sender<()>,
 }
 
-/// What the one who listens has to say to the one who sends.
+/// Signals from the subscriber task to the publisher task.
 #[derive(Debug, Default)]
 struct PublisherSignals {
-    /// We did not listen for a while.
+    /// This instance may have missed events: request a replay.
     missed: Notify,
-    /// Somebody did not.
-    again: Notify,
-    /// Somebody does since a moment ago.
-    hello: Notify,
+    /// An instance requested a replay, or its join was missed.
+    replay: Notify,
+    /// An instance has just joined.
+    join: Notify,
 }
 
 impl Postgres {
     pub(super) async fn connect(
         url: &str,
-        hub: Arc<Broker>,
+        broker: Arc<Broker>,
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let options: PgConnectOptions = url.parse()?;
@@ -100,90 +99,91 @@ impl Postgres {
         let listener = subscriber::connect(&options).await?;
 
         let (outbox, waiting) = mpsc::channel(OUTBOX_CAPACITY);
-        let (lately, signals) =
+        let (recent, signals) =
             (Arc::new(ReplayBuffer::default()), Arc::new(PublisherSignals::default()));
-        let voice = PgPublisher::new(options.clone());
-        let ear = PgSubscriber {
+        let publisher = PgPublisher::new(options.clone());
+        let subscriber = PgSubscriber {
             options,
-            hub: Arc::clone(&hub),
+            broker: Arc::clone(&broker),
             outage,
-            lately: Arc::clone(&lately),
+            recent: Arc::clone(&recent),
             signals: Arc::clone(&signals),
         };
         let mut tasks = JoinSet::new();
-        tasks.spawn(ear.listen(listener));
-        tasks.spawn(voice.send(waiting, Arc::clone(&lately), signals));
-        Ok(Self { hub, lately, outbox, _tasks: tasks })
+        tasks.spawn(subscriber.run(listener));
+        tasks.spawn(publisher.run(waiting, Arc::clone(&recent), signals));
+        Ok(Self { broker, recent, outbox, _tasks: tasks })
     }
 
     pub(super) async fn publish(&self, events: &[Event]) {
-        if self.lately.record(events) == Scope::Local {
-            events.iter().for_each(|event| self.hub.deliver(*event));
+        if self.recent.record(events) == Scope::Local {
+            events.iter().for_each(|event| self.broker.deliver(*event));
             return;
         }
-        let mut all_told = Vec::with_capacity(events.len());
+        let mut receivers = Vec::with_capacity(events.len());
         for event in events {
-            let (told, is_told) = oneshot::channel();
-            match self.outbox.try_send(PendingEvent { event: *event, told }) {
-                Ok(()) => all_told.push(is_told),
-                Err(_) => tracing::warn!("an event is dropped: the database does not take any"),
+            let (published, receiver) = oneshot::channel();
+            match self.outbox.try_send(PendingEvent { event: *event, published }) {
+                Ok(()) => receivers.push(receiver),
+                Err(_) => tracing::warn!("dropped an event: the publish queue is full"),
             }
         }
-        let all_told = async {
-            for is_told in all_told {
-                let _ = is_told.await;
+        let all_published = async {
+            for receiver in receivers {
+                let _ = receiver.await;
             }
         };
-        let _ = timeout(PUBLISH_TIMEOUT, all_told).await;
+        let _ = timeout(PUBLISH_TIMEOUT, all_published).await;
     }
 }
 
-/// Where those are who have to hear of an event.
+/// Which instances must receive an event.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Scope {
-    /// In this process only.
+    /// This process only.
     Local,
-    /// In other copies of the server too, as far as this one can tell.
+    /// All instances; other instances exist or may exist.
     #[default]
     AllInstances,
 }
 
-/// What has happened here lately, and who has to hear of what happens.
+/// The recent events of this instance, and the scope of new events.
 #[derive(Debug, Default)]
 struct ReplayBuffer(Mutex<ReplayState>);
 
 #[derive(Debug, Default)]
 struct ReplayState {
-    audience: Scope,
-    /// Oldest first.
+    scope: Scope,
+    /// Oldest first, each with the time of its publication.
     kept: VecDeque<(Instant, Event)>,
 }
 
 impl ReplayBuffer {
-    /// Keeps what is about to be told, and says whom to tell. What only those here are told is kept before
-    /// anybody else is known to listen, and so is among what is told again then.
+    /// Stores events that are about to be published, and returns their scope. Both happen under one lock: an
+    /// event that is delivered only locally is stored before another instance is detected, so the replay
+    /// for that instance includes it.
     fn record(&self, events: &[Event]) -> Scope {
         let now = Instant::now();
-        let ReplayState { audience, kept } = &mut *self.lock();
+        let ReplayState { scope, kept } = &mut *self.lock();
         while kept.front().is_some_and(|(then, _)| now.duration_since(*then) >= REPLAY_WINDOW) {
             kept.pop_front();
         }
         kept.extend(events.iter().map(|event| (now, *event)));
         let too_many = kept.len().saturating_sub(REPLAY_CAPACITY);
         kept.drain(..too_many);
-        *audience
+        *scope
     }
 
-    /// What was told in this time, oldest first.
+    /// The events of the last `time`, oldest first.
     fn events_within(&self, time: Duration) -> Vec<Event> {
         let now = Instant::now();
         let recent = |(then, _): &&(Instant, Event)| now.duration_since(*then) < time;
         self.lock().kept.iter().filter(recent).map(|(_, event)| *event).collect()
     }
 
-    /// Gives whom it was before.
-    fn set_audience(&self, audience: Scope) -> Scope {
-        std::mem::replace(&mut self.lock().audience, audience)
+    /// Sets the scope and returns the previous one.
+    fn set_scope(&self, scope: Scope) -> Scope {
+        std::mem::replace(&mut self.lock().scope, scope)
     }
 
     fn lock(&self) -> MutexGuard<'_, ReplayState> {

@@ -1,9 +1,9 @@
-//! PostgreSQL over lanes: connections on which many statements are on their way at once, each sent before
-//! the one in front of it is answered. Nobody waits for a connection, and the database is woken once for
-//! what comes together.
+//! Pipelined connections to PostgreSQL: a statement is sent before the results of the previous ones have
+//! arrived. No statement waits for a free connection, and the database wakes up once for several
+//! statements that arrive together.
 //!
-//! A lane answers in the order in which it was asked, so only statements go over it that take as long as
-//! any other; and what reads has lanes of its own, since a write may wait for a lock.
+//! A connection returns results in the order of its statements, so it is used only for statements that all
+//! take a similar time. Reads and writes use separate connections, since a write may wait for a lock.
 
 use std::collections::HashMap;
 use std::pin::pin;
@@ -26,40 +26,41 @@ use super::{BoundStatement, Row};
 use crate::store::error::QueryError;
 use crate::store::last_outage::LastOutage;
 
-/// How long a lane takes to open at most.
+/// Maximum time to open a connection.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// How long the system waits for a sign of life of a database that is silent.
+/// How long a connection is idle before TCP probes it, and how long data may stay unacknowledged.
 const KEEPALIVE: Duration = Duration::from_secs(10);
 
-/// How statements are planned: once on each lane, since planning a page anew for each `LIMIT` takes as long as
-/// reading it; and by the index that is there for each, whatever is thought of the table's size meanwhile.
+/// Planner settings. Generic plans: re-planning a page for each `LIMIT` would take as long as reading it. No
+/// sequential or bitmap scans: table statistics must not move a query off its index.
 const PLANNER_OPTIONS: &str =
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
-/// How many statements a lane keeps prepared. There are more: one for each shape of a page. Few of them are in use.
+/// Maximum number of prepared statements per connection. There are more texts, one for each shape of a page,
+/// but few of them are in use.
 const STATEMENT_CACHE_SIZE: usize = 256;
 
-/// The lanes to a database.
+/// The pipelined connections to a database.
 #[derive(Debug)]
 pub(in crate::store) struct PipelinedPool {
     readers: Vec<Slot>,
     writers: Vec<Slot>,
     next: AtomicUsize,
-    /// As sqlx understands the URL.
-    wanted: PgConnectOptions,
+    /// The URL as sqlx parses it.
+    sqlx_options: PgConnectOptions,
     config: Config,
     outage: Arc<LastOutage>,
-    /// Set once the database turns out to want connections that lanes are not.
+    /// Set permanently when the database requires TLS or rejects the login of a pipelined connection.
     closed: AtomicBool,
 }
 
-/// A place for a connection, which is opened when it is needed, and again when it was lost.
+/// A slot for one connection, which is opened on first use, and again after it was lost.
 #[derive(Debug, Default)]
 struct Slot {
     open: RwLock<Option<Arc<Connection>>>,
     opening: tokio::sync::Mutex<()>,
-    /// Statements on their way.
+    /// Number of statements in flight.
     busy: AtomicUsize,
 }
 
@@ -72,25 +73,25 @@ struct Connection {
 }
 
 impl PipelinedPool {
-    /// As many lanes as there are to be connections, at least one for readers and one for writers. None if
-    /// this database is not to be reached so: it wants TLS, or its URL means something to sqlx alone.
+    /// Makes slots for this many connections, at least one for reads and one for writes. `None` if a first
+    /// connection cannot be opened: the database requires TLS, or only sqlx can parse its URL.
     pub(in crate::store) async fn connect(
         url: &str,
         connections: u32,
         statement_timeout: Duration,
         outage: Arc<LastOutage>,
     ) -> Option<Self> {
-        let wanted: PgConnectOptions = url.parse().ok()?;
+        let sqlx_options: PgConnectOptions = url.parse().ok()?;
         let mut config: Config = url.parse().ok()?;
-        // What the URL does not say, sqlx takes from elsewhere.
-        config.user(wanted.get_username());
+        // sqlx has its own defaults, such as `PGUSER`, for what the URL omits.
+        config.user(sqlx_options.get_username());
         if config.get_ports().is_empty() {
-            config.port(wanted.get_port());
+            config.port(sqlx_options.get_port());
         }
-        if let Some(database) = wanted.get_database() {
+        if let Some(database) = sqlx_options.get_database() {
             config.dbname(database);
         }
-        let options = wanted.get_options().unwrap_or_default();
+        let options = sqlx_options.get_options().unwrap_or_default();
         let options = format!(
             "{PLANNER_OPTIONS} {options} -c statement_timeout={}",
             statement_timeout.as_millis()
@@ -103,31 +104,31 @@ impl PipelinedPool {
             .tcp_user_timeout(KEEPALIVE);
         let readers = (connections / 4).max(1);
         let writers = connections.saturating_sub(readers).max(1);
-        let lanes = |number| std::iter::repeat_with(Slot::default).take(number as usize).collect();
-        let (readers, writers) = (lanes(readers), lanes(writers));
+        let slots = |number| std::iter::repeat_with(Slot::default).take(number as usize).collect();
+        let (readers, writers) = (slots(readers), slots(writers));
         let (next, closed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let lanes = Self { readers, writers, next, wanted, config, outage, closed };
-        lanes.least_busy(&lanes.readers).open(&lanes).await.ok()?;
-        Some(lanes)
+        let pool = Self { readers, writers, next, sqlx_options, config, outage, closed };
+        pool.least_busy(&pool.readers).open(&pool).await.ok()?;
+        Some(pool)
     }
 
-    /// Whether statements have to go another way from now on.
+    /// Whether statements must use sea-orm's pool from now on.
     pub(super) fn is_disabled(&self) -> bool {
         self.closed.load(Ordering::Relaxed)
     }
 
-    /// Asks once more if the lane was lost on the way: what only reads may be asked twice.
+    /// Runs a read-only statement. Retries it once if the connection was lost, which is safe for a read.
     pub(super) async fn read<T>(
         &self,
         sql: &BoundStatement,
         from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        let lane = self.least_busy(&self.readers);
-        match lane.ask(self, sql, &from_row).await {
-            Err(_) if lane.is_closed() => {
-                self.least_busy(&self.readers).ask(self, sql, &from_row).await
+        let slot = self.least_busy(&self.readers);
+        match slot.query(self, sql, &from_row).await {
+            Err(_) if slot.is_closed() => {
+                self.least_busy(&self.readers).query(self, sql, &from_row).await
             }
-            answer => answer,
+            result => result,
         }
     }
 
@@ -136,28 +137,28 @@ impl PipelinedPool {
         sql: &BoundStatement,
         from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        self.least_busy(&self.writers).ask(self, sql, &from_row).await
+        self.least_busy(&self.writers).query(self, sql, &from_row).await
     }
 
-    fn least_busy<'a>(&self, lanes: &'a [Slot]) -> &'a Slot {
-        let first = self.next.fetch_add(1, Ordering::Relaxed) % lanes.len();
-        let (later, sooner) = lanes.split_at(first);
-        let mut best = &lanes[first];
-        for lane in sooner.iter().chain(later) {
-            if lane.busy.load(Ordering::Relaxed) < best.busy.load(Ordering::Relaxed) {
-                best = lane;
+    fn least_busy<'a>(&self, slots: &'a [Slot]) -> &'a Slot {
+        let first = self.next.fetch_add(1, Ordering::Relaxed) % slots.len();
+        let (later, sooner) = slots.split_at(first);
+        let mut best = &slots[first];
+        for slot in sooner.iter().chain(later) {
+            if slot.busy.load(Ordering::Relaxed) < best.busy.load(Ordering::Relaxed) {
+                best = slot;
             }
         }
         best
     }
 }
 
-/// Whether sqlx speaks TLS with this database: by default it does if it can.
+/// Whether sqlx uses TLS with this database. By default it does if the server offers TLS.
 async fn wants_tls(options: &PgConnectOptions) -> bool {
     match options.get_ssl_mode() {
         PgSslMode::Disable | PgSslMode::Allow => false,
         PgSslMode::Prefer if options.get_socket().is_some() => false,
-        // Who does not answer is not to be reached either way.
+        // If the server cannot be reached, the connection attempt that follows reports the error.
         PgSslMode::Prefer => {
             offers_tls(options.get_host(), options.get_port()).await.unwrap_or_default()
         }
@@ -165,7 +166,7 @@ async fn wants_tls(options: &PgConnectOptions) -> bool {
     }
 }
 
-/// Asks as every client does (PostgreSQL, section 55.2.11).
+/// Whether the server offers TLS, by an `SSLRequest` message (PostgreSQL, section 55.2.11).
 async fn offers_tls(host: &str, port: u16) -> std::io::Result<bool> {
     const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
     let mut stream = TcpStream::connect((host, port)).await?;
@@ -174,14 +175,14 @@ async fn offers_tls(host: &str, port: u16) -> std::io::Result<bool> {
 }
 
 impl Slot {
-    async fn ask<T>(
+    async fn query<T>(
         &self,
-        lanes: &PipelinedPool,
+        pool: &PipelinedPool,
         sql: &BoundStatement,
         from_row: &impl Fn(&Row<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let _busy = InFlight::new(&self.busy);
-        let open = self.open(lanes).await?;
+        let open = self.open(pool).await?;
         let statement = open.prepared(&sql.text).await?;
         let mut found =
             pin!(open.client.query_raw(&statement, sql.values.iter().map(Parameter)).await?);
@@ -192,43 +193,43 @@ impl Slot {
         Ok(rows)
     }
 
-    async fn open(&self, lanes: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
+    async fn open(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
         let usable = |open: &Arc<Connection>| {
-            !open.client.is_closed() && lanes.outage.predates(open.since.elapsed())
+            !open.client.is_closed() && pool.outage.predates(open.since.elapsed())
         };
         if let Some(open) = self.current().filter(usable) {
             return Ok(open);
         }
-        timeout(OPEN_TIMEOUT, self.reconnect(lanes, usable))
+        timeout(OPEN_TIMEOUT, self.reconnect(pool, usable))
             .await
-            .unwrap_or_else(|_| Err(QueryError::unavailable("the database does not answer")))
+            .unwrap_or_else(|_| Err(QueryError::unavailable("the connection timed out")))
     }
 
     async fn reconnect(
         &self,
-        lanes: &PipelinedPool,
+        pool: &PipelinedPool,
         usable: impl Fn(&Arc<Connection>) -> bool,
     ) -> Result<Arc<Connection>, QueryError> {
         let _opening = self.opening.lock().await;
         if let Some(open) = self.current().filter(usable) {
             return Ok(open);
         }
-        // Each time: the server may be another one now.
-        if wants_tls(&lanes.wanted).await {
-            lanes.closed.store(true, Ordering::Relaxed);
-            return Err(QueryError::unavailable("the database wants TLS"));
+        // Checked for each connection: after a failover the server may be another one.
+        if wants_tls(&pool.sqlx_options).await {
+            pool.closed.store(true, Ordering::Relaxed);
+            return Err(QueryError::unavailable("the database requires TLS"));
         }
         let since = Instant::now();
-        let connected = lanes.config.connect(NoTls).await;
+        let connected = pool.config.connect(NoTls).await;
         let (client, connection) = connected.inspect_err(|error| {
-            // Class 28: it does not let us in so.
+            // SQLSTATE class 28: the server rejects the login, perhaps because it has no TLS.
             if error.code().is_some_and(|code| code.code().starts_with("28")) {
-                lanes.closed.store(true, Ordering::Relaxed);
+                pool.closed.store(true, Ordering::Relaxed);
             }
         })?;
         tokio::spawn(async move {
             if let Err(error) = connection.await {
-                tracing::debug!(%error, "a connection to the database was lost");
+                tracing::debug!(%error, "lost a connection to the database");
             }
         });
         let open = Arc::new(Connection { client, since, prepared: RwLock::default() });
@@ -254,7 +255,7 @@ impl Connection {
         let statement = self.client.prepare(text).await?;
         let mut prepared = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
         if prepared.len() >= STATEMENT_CACHE_SIZE {
-            // Those that are in use come back, once each.
+            // Statements still in use are prepared again, once each.
             prepared.clear();
         }
         prepared.insert(Arc::clone(text), statement.clone());
@@ -262,7 +263,7 @@ impl Connection {
     }
 }
 
-/// Counts a statement for as long as it is on its way.
+/// Counts a statement while it is in flight.
 struct InFlight<'a>(&'a AtomicUsize);
 
 impl<'a> InFlight<'a> {
@@ -278,7 +279,7 @@ impl Drop for InFlight<'_> {
     }
 }
 
-/// A value, in the type that PostgreSQL expects in its place.
+/// A bound value, converted to the type that PostgreSQL expects for the parameter.
 #[derive(Debug)]
 struct Parameter<'a>(&'a Value);
 
@@ -298,7 +299,7 @@ impl ToSql for Parameter<'_> {
                 Type::INT2 => i16::try_from(value)?.to_sql(ty, out),
                 Type::INT4 => i32::try_from(value)?.to_sql(ty, out),
                 Type::INT8 => value.to_sql(ty, out),
-                _ => Err(format!("a number is no {ty}").into()),
+                _ => Err(format!("an integer cannot be bound as {ty}").into()),
             }
         }
         match self.0 {
@@ -309,7 +310,7 @@ impl ToSql for Parameter<'_> {
             Value::BigUnsigned(value) => integer(value.map(u64::cast_signed), ty, out),
             Value::String(value) => value.to_sql(ty, out),
             Value::Uuid(value) => value.to_sql(ty, out),
-            other => Err(format!("no column of ours takes {other:?}").into()),
+            other => Err(format!("cannot bind a value of this type: {other:?}").into()),
         }
     }
 

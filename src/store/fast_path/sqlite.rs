@@ -1,5 +1,5 @@
-//! SQLite: readers on the thread that asks, since a page costs some microseconds and a hop to another
-//! thread as much again, and one writer, which commits together what waits together.
+//! SQLite: reads run on the calling thread, since a page takes a few microseconds and a switch to another
+//! thread would take as long again. One writer thread commits waiting writes as a group (group commit).
 
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
@@ -18,16 +18,16 @@ use crate::store::CHECKPOINT_PAGES;
 use crate::store::error::QueryError;
 use crate::store::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 
-/// How many writes may wait.
+/// How many writes may wait in the queue.
 const QUEUE_CAPACITY: usize = 1_024;
 
-/// How many writes are committed together at most, so that whoever else writes gets a turn.
+/// Maximum number of writes in one group commit, so that other writers get the write lock in between.
 const MAX_BATCH: usize = 128;
 
-/// How many statements a connection keeps prepared: those that were used last.
+/// Number of prepared statements per connection. The least recently used ones are evicted.
 const STATEMENT_CACHE_SIZE: usize = 256;
 
-/// How much of the file is read through the system's own cache, in bytes.
+/// How much of the file is memory-mapped and so read from the operating system's cache, in bytes.
 const MMAP_BYTES: i64 = 256 << 20;
 
 /// The connections to a file.
@@ -35,26 +35,26 @@ const MMAP_BYTES: i64 = 256 << 20;
 pub(in crate::store) struct Sqlite {
     path: PathBuf,
     busy_timeout: Duration,
-    /// Those that nobody reads with just now. There are never more than threads that read.
+    /// Idle read connections. There are never more than threads that read.
     readers: Mutex<Vec<Connection>>,
     writer: SyncSender<WriteJob>,
 }
 
-/// Runs a statement, or hears why there is no transaction to run it in, and gives what is to be done once
-/// it is known whether that was committed.
+/// A queued write. Receives the open transaction or the error that prevented it, and returns a callback
+/// that is called with the result of `COMMIT`.
 type WriteJob = Box<dyn FnOnce(Result<&Connection, QueryError>) -> OnCommit + Send>;
 type OnCommit = Box<dyn FnOnce(Result<(), QueryError>) + Send>;
 
 impl Sqlite {
-    /// For a file that is there.
+    /// Opens an existing database file.
     pub(in crate::store) fn open(
         path: &Path,
         busy_timeout: Duration,
-        gate: WriteLock,
+        write_lock: WriteLock,
     ) -> anyhow::Result<Self> {
         let writer = connect(path, busy_timeout)?;
         let (jobs, inbox) = sync_channel(QUEUE_CAPACITY);
-        let write = move || run_writer(&writer, &inbox, &gate);
+        let write = move || run_writer(&writer, &inbox, &write_lock);
         thread::Builder::new().name("sqlite-writer".to_owned()).spawn(write)?;
         Ok(Self { path: path.to_owned(), busy_timeout, readers: Mutex::default(), writer: jobs })
     }
@@ -82,26 +82,26 @@ impl Sqlite {
         &self,
         sql: BoundStatement,
     ) -> Result<Vec<T>, QueryError> {
-        let (reply, answer) = oneshot::channel();
-        let too_late = Instant::now() + WRITE_LOCK_TIMEOUT;
+        let (sender, receiver) = oneshot::channel();
+        let deadline = Instant::now() + WRITE_LOCK_TIMEOUT;
         let job: WriteJob = Box::new(move |transaction| {
             let rows = transaction.and_then(|connection| {
-                // What nobody waits for any more is not begun.
-                if Instant::now() < too_late {
+                // A write whose deadline has passed is not started.
+                if Instant::now() < deadline {
                     run(connection, &sql, T::from_row)
                 } else {
                     Err(busy())
                 }
             });
             Box::new(move |committed| {
-                // What was found within a transaction that came to nothing is not so.
-                let _ = reply.send(committed.and(rows));
+                // Never return rows from a transaction that was rolled back.
+                let _ = sender.send(committed.and(rows));
             })
         });
         self.writer.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => busy(),
         })?;
-        answer.await.unwrap_or_else(|_| Err(busy()))
+        receiver.await.unwrap_or_else(|_| Err(busy()))
     }
 
     fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
@@ -110,7 +110,7 @@ impl Sqlite {
 }
 
 fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, rusqlite::Error> {
-    // Each is used by one thread at a time.
+    // No mutex: only one thread at a time uses a connection.
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let connection = Connection::open_with_flags(path, flags)?;
     connection.busy_timeout(busy_timeout)?;
@@ -118,7 +118,7 @@ fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, rusqlite::
     connection.pragma_update(None, "foreign_keys", true)?;
     connection.pragma_update(None, "mmap_size", MMAP_BYTES)?;
     connection.pragma_update(None, "wal_autocheckpoint", CHECKPOINT_PAGES)?;
-    // A plan is made once: SQLite would look at each new LIMIT, and plan anew.
+    // Plan each statement once. Otherwise SQLite would plan it again for each new value of LIMIT.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
     connection.set_prepared_statement_cache_capacity(STATEMENT_CACHE_SIZE);
     Ok(connection)
@@ -146,13 +146,13 @@ fn bind(statement: &mut Statement<'_>, values: &[Value]) -> Result<(), rusqlite:
         .try_for_each(|(index, value)| statement.raw_bind_parameter(index + 1, Parameter(value)))
 }
 
-/// A value, as SQLite keeps it.
+/// A bound value, as SQLite stores it.
 struct Parameter<'a>(&'a Value);
 
 impl ToSql for Parameter<'_> {
     fn to_sql(&self) -> Result<ToSqlOutput<'_>, rusqlite::Error> {
         fn integer<T: Copy + Into<i64>>(value: &Option<T>) -> ToSqlOutput<'static> {
-            ToSqlOutput::Borrowed(value.map_or(ValueRef::Null, |it| ValueRef::Integer(it.into())))
+            ToSqlOutput::Borrowed(value.map_or(ValueRef::Null, |int| ValueRef::Integer(int.into())))
         }
         Ok(match self.0 {
             Value::Bool(value) => integer(value),
@@ -162,40 +162,40 @@ impl ToSql for Parameter<'_> {
             Value::BigUnsigned(value) => integer(&value.map(u64::cast_signed)),
             Value::String(value) => {
                 let text =
-                    value.as_deref().map_or(ValueRef::Null, |it| ValueRef::Text(it.as_bytes()));
+                    value.as_deref().map_or(ValueRef::Null, |text| ValueRef::Text(text.as_bytes()));
                 ToSqlOutput::Borrowed(text)
             }
             Value::Uuid(value) => {
                 let bytes =
-                    value.as_ref().map_or(ValueRef::Null, |it| ValueRef::Blob(it.as_bytes()));
+                    value.as_ref().map_or(ValueRef::Null, |uuid| ValueRef::Blob(uuid.as_bytes()));
                 ToSqlOutput::Borrowed(bytes)
             }
             other => {
-                let wrong = format!("no column of ours takes {other:?}");
-                return Err(rusqlite::Error::ToSqlConversionFailure(wrong.into()));
+                let message = format!("cannot bind a value of this type: {other:?}");
+                return Err(rusqlite::Error::ToSqlConversionFailure(message.into()));
             }
         })
     }
 }
 
-/// Writes what comes until nobody is there to send any more.
-fn run_writer(connection: &Connection, inbox: &Receiver<WriteJob>, gate: &WriteLock) {
+/// Commits queued writes until the sending half of the queue is dropped.
+fn run_writer(connection: &Connection, inbox: &Receiver<WriteJob>, write_lock: &WriteLock) {
     while let Ok(first) = inbox.recv() {
-        let _turn = gate.lock_blocking();
+        let _lock = write_lock.lock_blocking();
         commit_batch(connection, std::iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH));
     }
 }
 
-/// Commits some writes together, so that the disk is waited for once. A statement that fails undoes itself
-/// alone, unless it ends the transaction: then what was done before it is undone too.
+/// Commits several writes in one transaction, which syncs the disk once. A failed statement undoes only
+/// itself, unless it ends the transaction: then the writes before it are rolled back too.
 fn commit_batch(connection: &Connection, jobs: impl Iterator<Item = WriteJob>) {
     let begin = || connection.execute_batch("BEGIN IMMEDIATE").map_err(QueryError::from);
     let mut transaction = begin();
-    let mut unsettled: Vec<OnCommit> = Vec::new();
+    let mut uncommitted: Vec<OnCommit> = Vec::new();
     for job in jobs {
-        unsettled.push(job(transaction.clone().map(|()| connection)));
+        uncommitted.push(job(transaction.clone().map(|()| connection)));
         if transaction.is_ok() && connection.is_autocommit() {
-            complete_all(&mut unsettled, &Err(rolled_back()));
+            complete_all(&mut uncommitted, &Err(rolled_back()));
             transaction = begin();
         }
     }
@@ -206,21 +206,21 @@ fn commit_batch(connection: &Connection, jobs: impl Iterator<Item = WriteJob>) {
         }
         committed
     });
-    complete_all(&mut unsettled, &committed);
+    complete_all(&mut uncommitted, &committed);
 }
 
-fn complete_all(unsettled: &mut Vec<OnCommit>, committed: &Result<(), QueryError>) {
-    for complete in unsettled.drain(..) {
+fn complete_all(uncommitted: &mut Vec<OnCommit>, committed: &Result<(), QueryError>) {
+    for complete in uncommitted.drain(..) {
         complete(committed.clone());
     }
 }
 
 fn busy() -> QueryError {
-    QueryError::unavailable("the write queue is full")
+    QueryError::unavailable("too many writes are waiting")
 }
 
 fn rolled_back() -> QueryError {
-    QueryError::unavailable("rolled back with another statement of the batch")
+    QueryError::unavailable("rolled back because another write of the same group failed")
 }
 
 #[cfg(test)]
@@ -248,7 +248,7 @@ mod tests {
 
     fn numbers(sqlite: &Sqlite) -> Vec<i64> {
         let all = sql("SELECT number FROM numbers ORDER BY number", Vec::new());
-        sqlite.read(&all, Number::from_row).expect("numbers").into_iter().map(|it| it.0).collect()
+        sqlite.read(&all, Number::from_row).expect("numbers").into_iter().map(|n| n.0).collect()
     }
 
     fn open(busy_timeout: Duration) -> (TempDir, Sqlite, WriteLock) {
@@ -258,55 +258,55 @@ mod tests {
         setup
             .execute_batch("PRAGMA journal_mode = WAL; CREATE TABLE numbers (number PRIMARY KEY)")
             .expect("a table");
-        let gate = WriteLock::default();
-        let sqlite = Sqlite::open(&path, busy_timeout, gate.clone()).expect("connections");
-        (folder, sqlite, gate)
+        let write_lock = WriteLock::default();
+        let sqlite = Sqlite::open(&path, busy_timeout, write_lock.clone()).expect("connections");
+        (folder, sqlite, write_lock)
     }
 
-    /// Lets these writes wait until all of them do, and then go together.
+    /// Queues all of these writes while the write lock is held, so that they form one group.
     async fn write_at_once(
         sqlite: &Sqlite,
-        gate: &WriteLock,
+        write_lock: &WriteLock,
         writes: Vec<BoundStatement>,
     ) -> Vec<Result<Vec<Number>, QueryError>> {
-        let turn = gate.pass().await.expect("a turn");
-        let writes = writes.into_iter().map(|it| sqlite.write::<Number>(it));
-        // All are in the queue once each has been looked at.
+        let lock = write_lock.lock().await.expect("the write lock");
+        let writes = writes.into_iter().map(|write| sqlite.write::<Number>(write));
+        // Polling each write once puts all of them into the queue.
         let mut writes = std::pin::pin!(join_all(writes));
         assert!(futures_util::poll!(&mut writes).is_pending());
-        drop(turn);
+        drop(lock);
         writes.await
     }
 
     #[tokio::test]
-    async fn a_write_that_fails_undoes_nothing_but_itself() {
-        let (_folder, sqlite, gate) = open(Duration::ZERO);
+    async fn a_failed_write_does_not_roll_back_other_writes() {
+        let (_folder, sqlite, write_lock) = open(Duration::ZERO);
         let writes = [1, 2, 2, 3].map(insert).to_vec();
-        let written = write_at_once(&sqlite, &gate, writes).await;
+        let written = write_at_once(&sqlite, &write_lock, writes).await;
         let done: Vec<_> = written.iter().map(Result::is_ok).collect();
         assert_eq!(done, [true, true, false, true]);
         assert_eq!(numbers(&sqlite), [1, 2, 3]);
     }
 
     #[tokio::test]
-    async fn what_was_undone_with_another_write_is_not_said_to_be_done() {
-        let (_folder, sqlite, gate) = open(Duration::ZERO);
+    async fn a_write_rolled_back_by_another_write_is_an_error() {
+        let (_folder, sqlite, write_lock) = open(Duration::ZERO);
         let writes = vec![insert(1), sql("ROLLBACK", Vec::new()), insert(2)];
-        let written = write_at_once(&sqlite, &gate, writes).await;
-        assert!(written[0].is_err(), "it is not there");
+        let written = write_at_once(&sqlite, &write_lock, writes).await;
+        assert!(written[0].is_err(), "rolled back");
         assert!(written[2].is_ok());
         assert_eq!(numbers(&sqlite), [2]);
     }
 
     #[tokio::test]
-    async fn writes_are_refused_while_another_process_keeps_the_file_to_itself() {
-        let (folder, sqlite, gate) = open(Duration::ZERO);
+    async fn writes_are_rejected_while_another_process_locks_the_file() {
+        let (folder, sqlite, write_lock) = open(Duration::ZERO);
         let other = Connection::open(folder.path().join("test.db")).expect("a connection");
         other.execute_batch("BEGIN IMMEDIATE").expect("a lock");
-        let written = write_at_once(&sqlite, &gate, vec![insert(1), insert(2)]).await;
+        let written = write_at_once(&sqlite, &write_lock, vec![insert(1), insert(2)]).await;
         assert!(written.iter().all(Result::is_err));
         assert_eq!(numbers(&sqlite), [0; 0], "readers do not wait for it");
-        other.execute_batch("COMMIT").expect("an end");
+        other.execute_batch("COMMIT").expect("a commit");
         sqlite.write::<Number>(insert(3)).await.expect("a write");
         assert_eq!(numbers(&sqlite), [3]);
     }

@@ -31,9 +31,9 @@ export const BOOK_CHANGED = gql`
   }
 `;
 
-/** Puts a new book in front of the list in the default order: pass it as `update` of CREATE_BOOK. */
+/** Adds a new book to the front of the list in default order. Pass it as `update` of CREATE_BOOK. */
 export function addBook(cache, { data: { createBook: { bookEdge } } }) {
-  if (!bookEdge) return; // refused: show userErrors
+  if (!bookEdge) return; // rejected: show userErrors
   cache.updateQuery({ query: BOOKS, variables: {} }, (list) => list && {
     books: {
       ...list.books,
@@ -43,15 +43,15 @@ export function addBook(cache, { data: { createBook: { bookEdge } } }) {
   });
 }
 
-/** Takes a book out of every list: pass it as `update` of DELETE_BOOK. */
+/** Removes a book from every list. Pass it as `update` of DELETE_BOOK. */
 export function removeBook(cache, { data: { deleteBook: { deletedBookId } } }) {
   if (!deletedBookId) return;
   cache.modify({
     fields: {
       books(list, { readField }) {
         const edges = list.edges.filter(({ node }) => readField('id', node) !== deletedBookId);
-        const gone = list.edges.length - edges.length;
-        return gone ? { ...list, edges, totalCount: list.totalCount - gone } : list;
+        const removed = list.edges.length - edges.length;
+        return removed ? { ...list, edges, totalCount: list.totalCount - removed } : list;
       },
     },
   });

@@ -20,7 +20,7 @@ const REFRESH = gql`
   }
 `;
 
-/** `session` holds the tokens of a sign-in; it is kept up to date. */
+/** `session` holds the tokens of a sign-in and is updated on refresh. */
 export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
   let refreshing;
   const refresh = () => (refreshing ??= client
@@ -31,7 +31,7 @@ export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
       context: { anonymous: true },
     })
     .then(({ data: { refreshToken: payload } }) => {
-      // Refused: the session is over. Ask for the password.
+      // Rejected: the session has ended and the user must sign in again.
       if (!payload.accessToken) throw new Error(payload.userErrors[0].code);
       const { accessToken, accessTokenExpiresAt, refreshToken } = payload;
       Object.assign(session, { accessToken, accessTokenExpiresAt, refreshToken });
@@ -45,13 +45,13 @@ export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
     return { accessToken, headers: { ...headers, authorization: `Bearer ${accessToken}` } };
   });
 
-  // However many operations are refused at once, there is one refresh, and each is sent once more.
+  // Concurrently rejected operations share one refresh, and each is retried once.
   const refreshAndRetry = new ErrorLink(({ error, operation, forward }) => {
     const errors = CombinedGraphQLErrors.is(error) || CombinedProtocolErrors.is(error) ? error.errors : [];
     if (!errors.some(({ extensions }) => extensions?.code === 'UNAUTHENTICATED')) return;
     const { anonymous, accessToken } = operation.getContext();
     if (anonymous) return;
-    if (accessToken !== session.accessToken) return forward(operation); // refreshed meanwhile
+    if (accessToken !== session.accessToken) return forward(operation); // already refreshed
     return from(refresh()).pipe(
       catchError(() => throwError(() => error)),
       switchMap(() => forward(operation)),
@@ -67,7 +67,7 @@ export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
       return { authorization: `Bearer ${session.accessToken}` };
     },
     shouldRetry: () => true, // also while the server restarts
-    // 4403: the token has expired or the session has ended. The client connects again by itself.
+    // 4403: the token has expired or the session has ended. The client reconnects automatically.
     on: { closed: ({ code }) => { expired = code === 4403; } },
     ...options.socket,
   });

@@ -1,5 +1,5 @@
-// What honest callers notice of an attack: `node benchmarks/attack.mjs [seconds]`, with BOOKSHELF_BIN and wrk
-// (Debian's package of that name). Each figure is a ratio to the quiet server of the same run.
+// The effect of attacks on other clients: `node benchmarks/attack.mjs [seconds]`, with BOOKSHELF_BIN and wrk
+// (the Debian package). Figures in parentheses are ratios to the server without an attack in the same round.
 
 import { execFile } from 'node:child_process';
 import { mkdtemp, writeFile } from 'node:fs/promises';
@@ -9,7 +9,7 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 import { startServer } from '../../server.mjs';
-import { register } from '../people.mjs';
+import { register } from '../users.mjs';
 
 const seconds = Number(process.argv[2] ?? 8);
 const cleanUp = [];
@@ -62,13 +62,13 @@ for (let round = 1; round <= 3; round += 1) {
   const quiet = await load(list, 8, seconds);
   show(`${round} quiet`, quiet, quiet);
 
-  // 32 fill the queue; 200 are more than it holds, and those who are refused come again at once.
+  // 32 connections fill the queue. 200 exceed it, and rejected clients retry immediately.
   for (const number of [32, 200]) {
-    const storm = load(login, number, seconds + 2);
+    const flood = load(login, number, seconds + 2);
     await new Promise((resolve) => setTimeout(resolve, 1_000));
-    show(`${round} ${number} at the login`, await load(list, 8, seconds), quiet);
-    const { rate, failed } = await storm;
-    console.log(`  of ${(rate * (seconds + 2)).toFixed(0)} logins ${failed} were refused`);
+    show(`${round} ${number} login connections`, await load(list, 8, seconds), quiet);
+    const { rate, failed } = await flood;
+    console.log(`  of ${(rate * (seconds + 2)).toFixed(0)} logins ${failed} were rejected`);
   }
 
   const slow = await Promise.all(Array.from({ length: 500 }, () => new Promise((resolve) => {

@@ -1,4 +1,4 @@
-// Not run, but checked: what front ends may rely on, and what the compiler must refuse.
+// Type-checked but not run: what front ends may rely on, and what the compiler must reject.
 
 import type { TypedDocumentNode } from '@graphql-typed-document-node/core';
 

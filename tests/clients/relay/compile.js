@@ -1,4 +1,4 @@
-// Compiles the operations in books.js against schema.graphql, into __generated__.
+// Compiles the operations in books.js with schema.graphql into __generated__.
 
 import { execFileSync } from 'node:child_process';
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';

@@ -3,7 +3,7 @@ import relay from 'relay-runtime';
 
 const { Environment, Network, Observable, RecordSource, Store } = relay;
 
-/** `session` holds the tokens of a sign-in. Documents go by their text, or by id if that is all there is. */
+/** `session` holds the tokens of a sign-in. Sends documents by text, or by id if they are persisted. */
 export function makeEnvironment({ url, session, fetch = globalThis.fetch, socket }) {
   const authorization = () => `Bearer ${session.accessToken}`;
 

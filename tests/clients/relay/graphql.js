@@ -1,4 +1,4 @@
-// What babel-plugin-relay does to the tag, for code that runs as it is written.
+// Does the work of babel-plugin-relay at run time, for code that is not compiled.
 
 import { createRequire } from 'node:module';
 

@@ -15,7 +15,7 @@ const REFRESH = gql`
   }
 `;
 
-/** Refreshes a little before the access token expires, and when the server refuses it. */
+/** Refreshes the access token ten seconds before it expires, and when the server rejects it. */
 const authentication = (session) => authExchange(async ({ appendHeaders, mutate }) => ({
   addAuthToOperation: (operation) => (session.accessToken
     ? appendHeaders(operation, { authorization: `Bearer ${session.accessToken}` })
@@ -26,14 +26,14 @@ const authentication = (session) => authExchange(async ({ appendHeaders, mutate 
   async refreshAuth() {
     const { data } = await mutate(REFRESH, { refreshToken: session.refreshToken });
     const { accessToken, accessTokenExpiresAt, refreshToken } = data?.refreshToken ?? {};
-    // Without a token the session is over. Ask for the password.
+    // Without an access token the session has ended: the user must sign in again.
     if (accessToken) Object.assign(session, { accessToken, accessTokenExpiresAt, refreshToken });
   },
 }));
 
-/** The lists that show a new book are loaded anew; a book that is gone leaves every list. */
+/** Creating a book invalidates the lists, which are then fetched again; deleting one removes it from them. */
 const cache = (schema) => cacheExchange({
-  schema, // the introspection of this API: see @urql/introspection
+  schema, // the introspection result of this API: see @urql/introspection
   keys: Object.fromEntries([
     'AuthPayload', 'BookChange', 'BookPage', 'CreateBookPayload', 'DeleteBookPayload',
     'UpdateBookPayload', 'UserError',
@@ -45,7 +45,7 @@ const cache = (schema) => cacheExchange({
   updates: {
     Mutation: {
       createBook({ createBook }, _, store) {
-        if (!createBook.book) return; // refused: show userErrors
+        if (!createBook.book) return; // rejected: show userErrors
         for (const { fieldName, arguments: args } of store.inspectFields('Query')) {
           if (fieldName === 'books') store.invalidate('Query', fieldName, args ?? undefined);
         }
@@ -57,7 +57,7 @@ const cache = (schema) => cacheExchange({
   },
 });
 
-/** `session` holds the tokens of a sign-in; it is kept up to date. */
+/** `session` holds the tokens of a sign-in and is updated on refresh. */
 export const makeUrqlClient = ({ url, session, schema, fetch }) => new Client({
   url,
   fetch,

@@ -1,4 +1,4 @@
-//! A server to break things around, and somebody who uses it meanwhile.
+//! A server process, its PostgreSQL cluster, and a user of its API.
 
 mod postgres;
 mod server;
@@ -8,14 +8,14 @@ use std::time::{Duration, Instant};
 pub use postgres::Postgres;
 pub use server::{ServerProcess, User, code};
 
-/// How long anything may take that is sure to happen.
-const PATIENCE: Duration = Duration::from_secs(60);
+/// The longest time to wait for an expected condition.
+const TIMEOUT: Duration = Duration::from_secs(60);
 
-/// Waits until something is so, and tells how long that took.
-pub async fn until(what: &str, mut is_so: impl AsyncFnMut() -> bool) -> Duration {
+/// Waits until a condition holds. Returns how long that took.
+pub async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let started = Instant::now();
-    while !is_so().await {
-        assert!(started.elapsed() < PATIENCE, "{what}: not after {PATIENCE:?}");
+    while !condition().await {
+        assert!(started.elapsed() < TIMEOUT, "{what}: not after {TIMEOUT:?}");
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     started.elapsed()

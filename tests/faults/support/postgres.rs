@@ -7,21 +7,21 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A cluster of its own, as durable as any.
+/// A PostgreSQL cluster with default durability, used by one test.
 pub struct Postgres {
     bin: PathBuf,
     folder: TempDir,
     port: u16,
-    /// Whom it runs as: PostgreSQL refuses to be root.
+    /// The user it runs as; PostgreSQL does not run as root.
     user: Option<u32>,
 }
 
 impl Postgres {
-    /// None where PostgreSQL is not installed, and may be missing.
+    /// Starts a cluster. Returns `None` if PostgreSQL is not installed and not required.
     pub fn start() -> Option<Self> {
         let Some(bin) = bin() else {
-            assert!(variable("REQUIRE_POSTGRES").is_none(), "there is no PostgreSQL");
-            eprintln!("left out: there is no PostgreSQL");
+            assert!(variable("REQUIRE_POSTGRES").is_none(), "PostgreSQL is not installed");
+            eprintln!("skipped: PostgreSQL is not installed");
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
@@ -35,18 +35,18 @@ impl Postgres {
             let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
             free.local_addr().expect("its address").port()
         };
-        let it = Self { bin, folder, port, user };
-        let data = it.data();
-        it.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync"]);
-        it.resume();
-        Some(it)
+        let postgres = Self { bin, folder, port, user };
+        let data = postgres.data();
+        postgres.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync"]);
+        postgres.resume();
+        Some(postgres)
     }
 
     pub fn url(&self) -> String {
         format!("postgres://postgres@127.0.0.1:{}/postgres", self.port)
     }
 
-    /// Starts it, or starts it again.
+    /// Starts or restarts the cluster.
     pub fn resume(&self) {
         let (data, folder) = (self.data(), self.folder.path().display());
         let options = format!(
@@ -57,12 +57,12 @@ impl Postgres {
         self.run("pg_ctl", &["-D", &data, "-l", &log, "-w", "-o", &options, "start"]);
     }
 
-    /// As if the machine had lost its power.
+    /// Stops the cluster without a shutdown checkpoint, as a power loss would.
     pub fn crash(&self) {
         self.run("pg_ctl", &["-D", &self.data(), "-m", "immediate", "-w", "stop"]);
     }
 
-    /// Sends a signal to all of its processes.
+    /// Sends a signal to all processes of the cluster.
     pub fn signal(&self, signal: &str) {
         let pid = fs::read_to_string(self.folder.path().join("data/postmaster.pid"));
         let pid = pid.expect("a running server").lines().next().expect("its pid").to_owned();
@@ -70,12 +70,12 @@ impl Postgres {
         for process in fs::read_dir("/proc").expect("processes").flatten() {
             let stat = fs::read_to_string(process.path().join("stat")).unwrap_or_default();
             // pid (name) state ppid …
-            let parent = stat.rsplit(") ").next().and_then(|it| it.split(' ').nth(1));
+            let parent = stat.rsplit(") ").next().and_then(|fields| fields.split(' ').nth(1));
             if parent == Some(pid.as_str()) {
                 all.push(process.file_name().to_string_lossy().into_owned());
             }
         }
-        // Some of them may have ended in the meantime.
+        // Some processes may already have ended, so the exit status is ignored.
         Command::new("kill").arg(format!("-{signal}")).args(&all).output().expect("kill");
     }
 
@@ -112,7 +112,7 @@ fn bin() -> Option<PathBuf> {
     bins.filter(|bin| Path::exists(&bin.join("initdb"))).max()
 }
 
-#[expect(clippy::disallowed_methods, reason = "it is the environment of the tests")]
+#[expect(clippy::disallowed_methods, reason = "tests are configured by environment variables")]
 fn variable(name: &str) -> Option<OsString> {
     std::env::var_os(name)
 }

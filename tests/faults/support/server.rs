@@ -8,7 +8,7 @@ use reqwest::{Client, Response};
 use serde_json::{Value, json};
 use tempfile::TempDir;
 
-/// The binary, which can be killed and started again where it was.
+/// The server binary. It can be killed and restarted at the same address.
 pub struct ServerProcess {
     folder: TempDir,
     settings: Vec<(String, String)>,
@@ -17,12 +17,12 @@ pub struct ServerProcess {
 }
 
 impl ServerProcess {
-    /// On an SQLite file, with these settings.
+    /// Starts on an SQLite file with these settings.
     pub fn start(settings: &[(&str, &str)]) -> Self {
         Self::on(None, settings)
     }
 
-    /// On an SQLite file, or on what a URL says.
+    /// Starts on the database of a URL, or on an SQLite file.
     pub fn on(url: Option<&str>, settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         Self::in_folder(folder, url, settings)
@@ -50,8 +50,8 @@ impl ServerProcess {
         Self { folder, settings, child, address }
     }
 
-    /// SIGKILL, and a new start at the same address.
-    pub fn kill_and_start_again(&mut self) {
+    /// Sends SIGKILL and restarts the server at the same address.
+    pub fn kill_and_restart(&mut self) {
         self.child.kill().expect("a running process");
         self.child.wait().expect("an end");
         self.settings.push(("LISTEN".to_owned(), self.address.clone()));
@@ -66,16 +66,16 @@ impl ServerProcess {
         self.child.id()
     }
 
-    /// What it has logged so far.
+    /// The log so far.
     pub fn log(&self) -> String {
         std::fs::read_to_string(self.folder.path().join("log")).expect("a log")
     }
 
-    /// How many sockets it has.
+    /// The number of open sockets of the process.
     pub fn sockets(&self) -> usize {
-        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("its files");
-        let leads = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
-        leads.filter(|to| to.to_string_lossy().starts_with("socket:")).count()
+        let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("open files");
+        let targets = files.flatten().filter_map(|file| std::fs::read_link(file.path()).ok());
+        targets.filter(|target| target.to_string_lossy().starts_with("socket:")).count()
     }
 
     pub fn url(&self, path: &str) -> String {
@@ -83,11 +83,11 @@ impl ServerProcess {
     }
 
     pub async fn is_ready(&self) -> bool {
-        let answer = reqwest::get(self.url("/health/ready")).await;
-        answer.is_ok_and(|answer| answer.status() == 200)
+        let response = reqwest::get(self.url("/health/ready")).await;
+        response.is_ok_and(|response| response.status() == 200)
     }
 
-    /// Asks it to stop, and waits until it has.
+    /// Sends SIGTERM and waits until the process has exited.
     pub fn stop(&mut self) -> (ExitStatus, Duration) {
         let (id, started) = (self.id().to_string(), Instant::now());
         assert!(Command::new("kill").args(["-TERM", &id]).status().expect("kill").success());
@@ -102,12 +102,12 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Starts the binary, and waits until it says where it listens.
+/// Starts the binary and waits until it logs its address.
 fn spawn(folder: &TempDir, settings: &[(String, String)]) -> (Child, String) {
     let path = folder.path().join("log");
     let log = File::options().append(true).create(true).open(&path).expect("a log");
-    let before = log.metadata().expect("its size").len();
-    // A file that may not grow is an error here, as a full disk is, and not the end.
+    let before = log.metadata().expect("a size").len();
+    // SIGXFSZ is ignored: a write beyond the file size limit is an error, like a full disk.
     let mut command = Command::new("sh");
     command.args(["-c", "trap '' XFSZ; exec \"$0\"", env!("CARGO_BIN_EXE_bookshelf")]);
     command.current_dir(folder.path()).env_clear().envs(settings.iter().cloned());
@@ -117,7 +117,7 @@ fn spawn(folder: &TempDir, settings: &[(String, String)]) -> (Child, String) {
     loop {
         let log = File::open(&path).expect("a log");
         let mut log = BufReader::new(log);
-        std::io::Seek::seek(&mut log, std::io::SeekFrom::Start(before)).expect("its new part");
+        std::io::Seek::seek(&mut log, std::io::SeekFrom::Start(before)).expect("the new part");
         let found = log.lines().map_while(Result::ok).find_map(|line| {
             let line: Value = serde_json::from_str(&line).ok()?;
             Some(line["address"].as_str()?.to_owned())
@@ -125,13 +125,16 @@ fn spawn(folder: &TempDir, settings: &[(String, String)]) -> (Child, String) {
         if let Some(address) = found {
             return (child, address);
         }
-        assert!(child.try_wait().expect("a child").is_none(), "it ended before it listened");
-        assert!(started.elapsed() < Duration::from_secs(60), "it does not listen");
+        assert!(
+            child.try_wait().expect("a child").is_none(),
+            "the server exited before it listened"
+        );
+        assert!(started.elapsed() < Duration::from_secs(60), "the server does not listen");
         std::thread::sleep(Duration::from_millis(5));
     }
 }
 
-/// Somebody with an account.
+/// A registered user.
 #[derive(Clone)]
 pub struct User {
     client: Client,
@@ -142,15 +145,15 @@ pub struct User {
 impl User {
     pub async fn register(server: &ServerProcess, name: &str) -> Self {
         let client = Client::builder().timeout(Duration::from_secs(60)).build().expect("a client");
-        let mut person = Self { client, url: server.url("/graphql"), token: String::new() };
+        let mut user = Self { client, url: server.url("/graphql"), token: String::new() };
         let query = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
         let email = format!("{name}@example.org");
         let input =
             json!({ "username": name, "email": email, "password": "correct horse battery" });
-        let answer = person.ask(query, json!({ "input": input })).await.expect("an answer");
-        let token = answer["data"]["register"]["accessToken"].as_str();
-        person.token = token.unwrap_or_else(|| panic!("no token: {answer}")).to_owned();
-        person
+        let response = user.ask(query, json!({ "input": input })).await.expect("a response");
+        let token = response["data"]["register"]["accessToken"].as_str();
+        user.token = token.unwrap_or_else(|| panic!("no token: {response}")).to_owned();
+        user
     }
 
     pub fn token(&self) -> &str {
@@ -171,26 +174,26 @@ impl User {
         self.send(query, variables).await?.json().await
     }
 
-    /// Adds a book. What came back, in any case; nothing if nothing came.
+    /// Adds a book with its title as idempotency key. Returns the response, or the transport error.
     pub async fn add(&self, title: &str, notes: &str) -> reqwest::Result<Value> {
         let query = "mutation($input: CreateBookInput!, $key: String) {
             createBook(input: $input, idempotencyKey: $key) { book { id title } }
         }";
-        let input = json!({ "title": title, "author": "Somebody", "notes": notes });
+        let input = json!({ "title": title, "author": "A", "notes": notes });
         self.ask(query, json!({ "input": input, "key": title })).await
     }
 
-    /// The titles of all books, each as often as there is such a book.
+    /// The titles of all books, with duplicates.
     pub async fn titles(&self) -> Vec<String> {
         let query = "query($after: String) {
             books(first: 100, after: $after) { nodes { title } pageInfo { hasNextPage endCursor } }
         }";
         let (mut titles, mut after) = (Vec::new(), Value::Null);
         loop {
-            let answer = self.ask(query, json!({ "after": after })).await.expect("an answer");
-            let books = &answer["data"]["books"];
-            let nodes = books["nodes"].as_array().unwrap_or_else(|| panic!("no books: {answer}"));
-            titles.extend(nodes.iter().map(|it| it["title"].as_str().unwrap().to_owned()));
+            let response = self.ask(query, json!({ "after": after })).await.expect("a response");
+            let books = &response["data"]["books"];
+            let nodes = books["nodes"].as_array().unwrap_or_else(|| panic!("no books: {response}"));
+            titles.extend(nodes.iter().map(|node| node["title"].as_str().unwrap().to_owned()));
             if books["pageInfo"]["hasNextPage"] == false {
                 return titles;
             }
@@ -198,14 +201,14 @@ impl User {
         }
     }
 
-    /// The code of what comes of a small list.
+    /// Lists one book. Returns the error code, or `None` on success.
     pub async fn code_of_list(&self) -> Option<String> {
-        let answer = self.ask("{ books(first: 1) { totalCount } }", json!({})).await;
-        code(&answer.expect("an answer"))
+        let response = self.ask("{ books(first: 1) { totalCount } }", json!({})).await;
+        code(&response.expect("a response"))
     }
 }
 
-/// The code of the first error.
-pub fn code(answer: &Value) -> Option<String> {
-    Some(answer["errors"].get(0)?["extensions"]["code"].as_str()?.to_owned())
+/// The code of the first error, or `None` without errors.
+pub fn code(response: &Value) -> Option<String> {
+    Some(response["errors"].get(0)?["extensions"]["code"].as_str()?.to_owned())
 }

@@ -1,4 +1,4 @@
-//! Whoever watches over accounts sees what happens to them, and no secret.
+//! The audit log: security events are logged, without secrets.
 
 use serde_json::{Value, json};
 
@@ -19,8 +19,8 @@ async fn payload(program: &ServerProcess, token: &str, mutation: &str, input: Va
     };
     let query =
         format!("mutation($input: {input_type}) {{ {mutation}(input: $input) {{ {fields} }} }}");
-    let answer = program.ask(token, &query, json!({ "input": input })).await;
-    answer["data"][mutation].clone()
+    let response = program.ask(token, &query, json!({ "input": input })).await;
+    response["data"][mutation].clone()
 }
 
 #[tokio::test]
@@ -28,7 +28,7 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let settings = [("LIMIT_FAILED_LOGIN_BURST", "2")];
     let program = ServerProcess::start_with(folder.path(), &database, &settings);
-    let text = |value: &Value| value.as_str().expect("a text").to_owned();
+    let text = |value: &Value| value.as_str().expect("a string").to_owned();
     let names = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
     let registered = payload(&program, "", "register", names).await;
     let user = text(&registered["user"]["id"]);
@@ -38,7 +38,7 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
     let token = text(&signed_in["accessToken"]);
     let refresh = json!({ "refreshToken": signed_in["refreshToken"] });
     payload(&program, "", "refreshToken", refresh.clone()).await;
-    // As if the grace were over.
+    // Moves the first use beyond the grace period.
     database.execute("UPDATE refresh_tokens SET used_at = used_at - 10000").await;
     payload(&program, "", "refreshToken", refresh).await;
     let token_of = |payload: &Value| text(&payload["accessToken"]);
@@ -79,12 +79,12 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
         .filter_map(|line| serde_json::from_str::<Value>(line).ok())
         .filter(|line| line["target"] == "bookshelf::security")
         .collect();
-    let told: Vec<_> = events
+    let reported: Vec<_> = events
         .iter()
-        .map(|it| (it["event"].as_str().unwrap(), it["level"].as_str().unwrap()))
+        .map(|event| (event["event"].as_str().unwrap(), event["level"].as_str().unwrap()))
         .collect();
     assert_eq!(
-        told,
+        reported,
         [
             ("registered", "INFO"),
             ("signed_in", "INFO"),
@@ -112,7 +112,7 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
         ];
         let expected = has_session.contains(&event["event"].as_str().unwrap());
         assert_eq!(
-            event["session"].as_str().is_some_and(|it| it.starts_with("session_")),
+            event["session"].as_str().is_some_and(|id| id.starts_with("session_")),
             expected,
             "{event}"
         );

@@ -1,4 +1,4 @@
-//! Access tokens that somebody made, kept or bent (RFC 8725).
+//! Forged, expired and modified access tokens (RFC 8725).
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -7,37 +7,36 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, JWT_SECRET, PASSWORD, TestApp, TestResponse};
 
-const WHO: &str = "{ viewer { id } }";
+const VIEWER: &str = "{ viewer { id } }";
 
-async fn show(app: &TestApp, token: &str) -> TestResponse {
-    app.anon().with_header("authorization", &format!("Bearer {token}")).ask(WHO).await
+async fn ask_with(app: &TestApp, token: &str) -> TestResponse {
+    app.anon().with_header("authorization", &format!("Bearer {token}")).ask(VIEWER).await
 }
 
 #[track_caller]
-fn is_refused(answer: &TestResponse, reason: &str, what: &str) {
-    let extensions = &answer.error()["extensions"];
-    assert_eq!(*extensions, json!({ "code": "UNAUTHENTICATED", "reason": reason }), "{what}");
+fn assert_rejected(response: &TestResponse, reason: &str, case: &str) {
+    let extensions = &response.error()["extensions"];
+    assert_eq!(*extensions, json!({ "code": "UNAUTHENTICATED", "reason": reason }), "{case}");
 }
 
-/// A token with these changes to its header and claims, signed with a secret of this server or of
-/// somebody else.
+/// A token with a changed header and changed claims, signed with the server's or another secret.
 fn forged(
     genuine: &str,
     secret: &str,
-    header: impl FnOnce(&mut Header),
-    claims: impl FnOnce(&mut Value),
+    change_header: impl FnOnce(&mut Header),
+    change_claims: impl FnOnce(&mut Value),
 ) -> String {
-    let mut its_header = jsonwebtoken::decode_header(genuine).expect("a header");
-    let mut its_claims: Value =
+    let mut header = jsonwebtoken::decode_header(genuine).expect("a header");
+    let mut claims: Value =
         jsonwebtoken::dangerous::insecure_decode(genuine).expect("claims").claims;
-    header(&mut its_header);
-    claims(&mut its_claims);
+    change_header(&mut header);
+    change_claims(&mut claims);
     let key = EncodingKey::from_secret(secret.as_bytes());
-    jsonwebtoken::encode(&its_header, &its_claims, &key).expect("a token")
+    jsonwebtoken::encode(&header, &claims, &key).expect("a token")
 }
 
-/// The same token under a header of somebody's own making, with the signature that HS256 gives it.
-fn under(genuine: &str, header: &Value) -> String {
+/// The same claims with another header, signed with HS256 and the server's secret.
+fn resigned(genuine: &str, header: &Value) -> String {
     let claims = genuine.split('.').nth(1).expect("claims");
     let signed = format!("{}.{claims}", BASE64_URL_SAFE_NO_PAD.encode(header.to_string()));
     let key = EncodingKey::from_secret(JWT_SECRET.as_bytes());
@@ -46,50 +45,59 @@ fn under(genuine: &str, header: &Value) -> String {
 }
 
 #[tokio::test]
-async fn a_token_is_signed_by_us_for_us_with_one_algorithm() {
+async fn tokens_with_another_algorithm_key_or_type_are_rejected() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let genuine = alice.access_token.clone();
-    // The forger's tools are good: what is not changed is taken.
+    // An unchanged forgery is accepted, so each rejection below is caused by its change.
     let unchanged = forged(&genuine, JWT_SECRET, |_| {}, |_| {});
-    assert_eq!(show(&app, &unchanged).await.data()["id"], json!(alice.id));
+    assert_eq!(ask_with(&app, &unchanged).await.data()["id"], json!(alice.id));
     let kid = jsonwebtoken::decode_header(&genuine).expect("a header").kid;
     let same_header = json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid });
-    assert_eq!(show(&app, &under(&genuine, &same_header)).await.data()["id"], json!(alice.id));
+    assert_eq!(
+        ask_with(&app, &resigned(&genuine, &same_header)).await.data()["id"],
+        json!(alice.id)
+    );
 
-    let algorithm = |alg: Algorithm| forged(&genuine, JWT_SECRET, |it| it.alg = alg, |_| {});
+    let algorithm =
+        |alg: Algorithm| forged(&genuine, JWT_SECRET, |header| header.alg = alg, |_| {});
     let header = |change: fn(&mut Header)| forged(&genuine, JWT_SECRET, change, |_| {});
-    for (what, token) in [
+    for (case, token) in [
         ("HS384", algorithm(Algorithm::HS384)),
         ("HS512", algorithm(Algorithm::HS512)),
-        ("RS256", under(&genuine, &json!({ "alg": "RS256", "typ": "at+jwt", "kid": kid }))),
-        ("ES256", under(&genuine, &json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid }))),
-        ("hs256", under(&genuine, &json!({ "alg": "hs256", "typ": "at+jwt", "kid": kid }))),
-        ("none", under(&genuine, &json!({ "alg": "none", "typ": "at+jwt", "kid": kid }))),
-        ("no algorithm", under(&genuine, &json!({ "typ": "at+jwt", "kid": kid }))),
-        ("no type", under(&genuine, &json!({ "alg": "HS256", "kid": kid }))),
-        ("no key", header(|it| it.kid = None)),
-        ("another key", header(|it| it.kid = Some("0000000000000000".into()))),
-        ("an empty key", header(|it| it.kid = Some(String::new()))),
-        ("a file for a key", header(|it| it.kid = Some("../../dev/null".into()))),
-        ("another type", header(|it| it.typ = Some("JWT".into()))),
-        ("somebody else's secret", forged(&genuine, &JWT_SECRET.replace('s', "z"), |_| {}, |_| {})),
-        ("no secret", forged(&genuine, "", |_| {}, |_| {})),
+        ("RS256", resigned(&genuine, &json!({ "alg": "RS256", "typ": "at+jwt", "kid": kid }))),
+        ("ES256", resigned(&genuine, &json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid }))),
+        ("hs256", resigned(&genuine, &json!({ "alg": "hs256", "typ": "at+jwt", "kid": kid }))),
+        ("none", resigned(&genuine, &json!({ "alg": "none", "typ": "at+jwt", "kid": kid }))),
+        ("no algorithm", resigned(&genuine, &json!({ "typ": "at+jwt", "kid": kid }))),
+        ("no type", resigned(&genuine, &json!({ "alg": "HS256", "kid": kid }))),
+        ("no key id", header(|header| header.kid = None)),
+        ("another key id", header(|header| header.kid = Some("0000000000000000".into()))),
+        ("an empty key id", header(|header| header.kid = Some(String::new()))),
+        ("a path as the key id", header(|header| header.kid = Some("../../dev/null".into()))),
+        ("another type", header(|header| header.typ = Some("JWT".into()))),
+        ("another secret", forged(&genuine, &JWT_SECRET.replace('s', "z"), |_| {}, |_| {})),
+        ("an empty secret", forged(&genuine, "", |_| {}, |_| {})),
         (
-            "the key's name for a secret",
+            "the key id as the secret",
             forged(&genuine, kid.as_deref().unwrap_or(""), |_| {}, |_| {}),
         ),
     ] {
-        is_refused(&show(&app, &token).await, "TOKEN_INVALID", what);
+        assert_rejected(&ask_with(&app, &token).await, "TOKEN_INVALID", case);
     }
-    // RFC 7515, sections 4.1.2 to 4.1.6: a key that the token brings along is nobody's.
+    // RFC 7515, sections 4.1.2 to 4.1.6: keys embedded in a token, or referenced by it, are not trusted.
     let jwk = json!({ "kty": "oct", "k": BASE64_URL_SAFE_NO_PAD.encode("mine") });
-    let brought = json!({ "alg": "HS256", "typ": "at+jwt", "jwk": jwk, "jku": "http://192.0.2.1" });
-    is_refused(&show(&app, &under(&genuine, &brought)).await, "TOKEN_INVALID", "a key of its own");
+    let embedded =
+        json!({ "alg": "HS256", "typ": "at+jwt", "jwk": jwk, "jku": "http://192.0.2.1" });
+    assert_rejected(
+        &ask_with(&app, &resigned(&genuine, &embedded)).await,
+        "TOKEN_INVALID",
+        "an embedded key",
+    );
 }
 
 #[tokio::test]
-async fn every_claim_is_there_and_means_what_it_says() {
+async fn every_claim_is_required_and_validated() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let genuine = alice.access_token.clone();
@@ -101,12 +109,12 @@ async fn every_claim_is_there_and_means_what_it_says() {
         forged(&genuine, JWT_SECRET, |_| {}, |claims| claims[claim] = value)
     };
     for claim in ["iss", "aud", "sub", "sid", "iat", "nbf", "exp", "jti"] {
-        is_refused(&show(&app, &without(claim)).await, "TOKEN_INVALID", claim);
+        assert_rejected(&ask_with(&app, &without(claim)).await, "TOKEN_INVALID", claim);
     }
     let now = 1_774_602_900;
     for (claim, value) in [
-        ("iss", json!("somebody")),
-        ("aud", json!("somebody")),
+        ("iss", json!("other")),
+        ("aud", json!("other")),
         ("sub", json!("user_zzz")),
         ("sub", json!("")),
         ("sub", json!(genuine)),
@@ -116,25 +124,29 @@ async fn every_claim_is_there_and_means_what_it_says() {
         ("exp", json!(null)),
         ("exp", json!(-1)),
     ] {
-        is_refused(
-            &show(&app, &with(claim, value.clone())).await,
+        assert_rejected(
+            &ask_with(&app, &with(claim, value.clone())).await,
             "TOKEN_INVALID",
             &format!("{claim} {value}"),
         );
     }
-    is_refused(&show(&app, &with("exp", json!(now))).await, "TOKEN_EXPIRED", "exp");
-    is_refused(&show(&app, &with("exp", json!(0))).await, "TOKEN_EXPIRED", "exp");
-    is_refused(
-        &show(&app, &with("sub", json!(bob.id))).await,
+    assert_rejected(&ask_with(&app, &with("exp", json!(now))).await, "TOKEN_EXPIRED", "exp");
+    assert_rejected(&ask_with(&app, &with("exp", json!(0))).await, "TOKEN_EXPIRED", "exp");
+    assert_rejected(
+        &ask_with(&app, &with("sub", json!(bob.id))).await,
         "SESSION_ENDED",
-        "another's session",
+        "a session of another user",
     );
-    let nobodys = "session_01kmqz7a8nfz2r7v6m8k2q4e3s";
-    is_refused(&show(&app, &with("sid", json!(nobodys))).await, "SESSION_ENDED", "no session");
+    let unknown = "session_01kmqz7a8nfz2r7v6m8k2q4e3s";
+    assert_rejected(
+        &ask_with(&app, &with("sid", json!(unknown))).await,
+        "SESSION_ENDED",
+        "an unknown session",
+    );
 }
 
 #[tokio::test]
-async fn a_token_that_was_touched_is_no_token() {
+async fn malformed_tokens_are_rejected() {
     let app = TestApp::start().await;
     let genuine = app.alice().await.access_token;
     let parts: Vec<_> = genuine.split('.').collect();
@@ -151,71 +163,78 @@ async fn a_token_that_was_touched_is_no_token() {
         "A".repeat(100_000),
         "..".to_owned(),
     ] {
-        is_refused(&show(&app, &token).await, "TOKEN_INVALID", &token[..token.len().min(80)]);
+        assert_rejected(
+            &ask_with(&app, &token).await,
+            "TOKEN_INVALID",
+            &token[..token.len().min(80)],
+        );
     }
 }
 
 #[tokio::test]
-async fn each_kind_of_token_is_good_for_its_own_thing() {
+async fn tokens_are_accepted_only_for_their_purpose() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    is_refused(&show(&app, &alice.refresh_token).await, "TOKEN_INVALID", "refresh as access");
-    let answer = app.anon().refresh(&alice.access_token).await;
-    assert_eq!(answer.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
-    // Neither a cookie nor an address carries authority to read.
+    assert_rejected(
+        &ask_with(&app, &alice.refresh_token).await,
+        "TOKEN_INVALID",
+        "a refresh token as access token",
+    );
+    let response = app.anon().refresh(&alice.access_token).await;
+    assert_eq!(response.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    // Access tokens are not read from cookies or from the URL.
     let cookie = format!(
         "refresh={0}; __Host-refresh={0}; token={1}",
         alice.refresh_token, alice.access_token
     );
-    assert_eq!(app.anon().with_header("cookie", &cookie).ask(WHO).await.data(), json!(null));
-    let address =
-        format!("/graphql?query=%7Bviewer%7Bid%7D%7D&access_token={}", alice.access_token);
-    assert_eq!(app.anon().get(&address).await.data(), json!(null));
+    assert_eq!(app.anon().with_header("cookie", &cookie).ask(VIEWER).await.data(), json!(null));
+    let url = format!("/graphql?query=%7Bviewer%7Bid%7D%7D&access_token={}", alice.access_token);
+    assert_eq!(app.anon().get(&url).await.data(), json!(null));
 }
 
 #[tokio::test]
-async fn a_token_dies_with_its_session_and_its_account() {
+async fn tokens_are_rejected_after_logout_and_account_deletion() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let (phone, laptop) = (alice.sign_in_again("alice").await, alice.sign_in_again("alice").await);
     phone.ask("mutation { logout { revokedSessions userErrors { code } } }").await.payload();
-    is_refused(&phone.ask(WHO).await, "SESSION_ENDED", "after logout");
-    let refused = app.anon().refresh(&phone.refresh_token).await;
-    assert_eq!(refused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
-    assert_eq!(laptop.ask(WHO).await.data()["id"], json!(alice.id));
+    assert_rejected(&phone.ask(VIEWER).await, "SESSION_ENDED", "after logout");
+    let rejected = app.anon().refresh(&phone.refresh_token).await;
+    assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    assert_eq!(laptop.ask(VIEWER).await.data()["id"], json!(alice.id));
 
     let delete = "mutation($password: String!) {
         deleteAccount(input: { password: $password }) { deletedUserId userErrors { code } } }";
     alice.run(delete, json!({ "password": PASSWORD })).await.payload();
     for device in [&alice, &laptop] {
-        is_refused(&device.ask(WHO).await, "SESSION_ENDED", "of a deleted account");
-        let refused = app.anon().refresh(&device.refresh_token).await;
-        assert_eq!(refused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+        assert_rejected(&device.ask(VIEWER).await, "SESSION_ENDED", "after deleting the account");
+        let rejected = app.anon().refresh(&device.refresh_token).await;
+        assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     }
 }
 
 #[tokio::test]
-async fn a_thief_and_an_owner_with_one_token_are_both_signed_out() {
+async fn refresh_token_theft_ends_the_session_of_owner_and_thief() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let elsewhere = alice.sign_in_again("alice").await;
-    // Within the grace both get tokens: it may be two tabs.
-    let tab = |answer: TestResponse| alice.clone().signed_in(&answer);
+    let other = alice.sign_in_again("alice").await;
+    // Within the grace period each use returns tokens, because two browser tabs may share one.
+    let tab = |response: TestResponse| alice.clone().signed_in(&response);
     let tabs: Vec<Actor> = futures_util::future::join_all(
         (0..5).map(|_| async { tab(alice.refresh(&alice.refresh_token).await) }),
     )
     .await;
     for tab in &tabs {
-        assert_eq!(tab.ask(WHO).await.data()["id"], json!(alice.id));
+        assert_eq!(tab.ask(VIEWER).await.data()["id"], json!(alice.id));
     }
-    // After it somebody has what is not theirs.
+    // After the grace period a second use means theft.
     app.advance_secs(10);
     let stolen = app.anon().refresh(&alice.refresh_token).await;
     assert_eq!(stolen.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     for tab in &tabs {
-        is_refused(&tab.ask(WHO).await, "SESSION_ENDED", "of the session");
-        let refused = app.anon().refresh(&tab.refresh_token).await;
-        assert_eq!(refused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+        assert_rejected(&tab.ask(VIEWER).await, "SESSION_ENDED", "after the theft");
+        let rejected = app.anon().refresh(&tab.refresh_token).await;
+        assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     }
-    assert_eq!(elsewhere.ask(WHO).await.data()["id"], json!(alice.id));
+    assert_eq!(other.ask(VIEWER).await.data()["id"], json!(alice.id));
 }

@@ -34,7 +34,7 @@ async fn delete(actor: &Actor, password: &str) -> TestResponse {
 }
 
 #[tokio::test]
-async fn a_new_email_needs_the_password() {
+async fn changing_the_email_requires_the_password() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let without = update(&alice, json!({ "email": "new@example.org" })).await;
@@ -49,16 +49,16 @@ async fn a_new_email_needs_the_password() {
 }
 
 #[tokio::test]
-async fn names_of_others_are_taken_and_ones_own_are_not() {
+async fn names_and_emails_of_other_users_are_rejected() {
     let app = TestApp::start().await;
     let (alice, _bob) = (app.alice().await, app.bob().await);
     let both =
         json!({ "username": "BOB", "email": "Bob@example.org", "currentPassword": PASSWORD });
     let taken = update(&alice, both).await;
     assert_eq!(taken.user_errors(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
-    let faults = update(&alice, json!({ "username": "x", "email": "bob@example.org" })).await;
+    let invalid = update(&alice, json!({ "username": "x", "email": "bob@example.org" })).await;
     assert_eq!(
-        faults.user_errors(),
+        invalid.user_errors(),
         ["TOO_SHORT input.username", "REQUIRED input.currentPassword", "EMAIL_TAKEN input.email"]
     );
     assert_eq!(
@@ -70,10 +70,10 @@ async fn names_of_others_are_taken_and_ones_own_are_not() {
 }
 
 #[tokio::test]
-async fn what_was_renamed_is_seen_by_the_rest_of_the_request() {
+async fn a_rename_is_visible_to_later_fields_of_the_request() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let answer = alice
+    let response = alice
         .ask(
             r#"mutation {
                 before: createBook(input: { title: "Dune", author: "Frank Herbert" }) { book { owner { username } } }
@@ -83,12 +83,12 @@ async fn what_was_renamed_is_seen_by_the_rest_of_the_request() {
         )
         .await
         .json();
-    assert_eq!(answer["data"]["before"]["book"]["owner"]["username"], "alice");
-    assert_eq!(answer["data"]["after"]["book"]["owner"]["username"], "Alicia");
+    assert_eq!(response["data"]["before"]["book"]["owner"]["username"], "alice");
+    assert_eq!(response["data"]["after"]["book"]["owner"]["username"], "Alicia");
 }
 
 #[tokio::test]
-async fn a_new_password_ends_all_sessions_and_opens_one() {
+async fn changing_the_password_ends_all_sessions_and_starts_a_new_one() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let other = alice.sign_in_again("alice").await;
@@ -111,7 +111,7 @@ async fn a_new_password_ends_all_sessions_and_opens_one() {
 }
 
 #[tokio::test]
-async fn a_deleted_account_leaves_nothing_behind() {
+async fn deleting_an_account_deletes_all_its_data() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
@@ -131,33 +131,33 @@ async fn a_deleted_account_leaves_nothing_behind() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_sign_in_with_the_old_password_outlives_its_change() {
+async fn changing_the_password_ends_concurrent_logins_with_the_old_one() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    // Somebody who knows the old password signs in over and over, also in the moment of the change.
+    // Clients that know the old password keep signing in while it is changed.
     let changed = Arc::new(AtomicBool::new(false));
-    let thieves = (0..6).map(|_| {
+    let attackers = (0..6).map(|_| {
         let (anon, changed) = (app.anon(), Arc::clone(&changed));
         tokio::spawn(async move {
-            let mut answers = Vec::new();
+            let mut responses = Vec::new();
             while !changed.load(Ordering::SeqCst) {
-                answers.push(anon.login("alice@example.org", PASSWORD).await);
+                responses.push(anon.login("alice@example.org", PASSWORD).await);
             }
-            answers
+            responses
         })
     });
-    let thieves: Vec<_> = thieves.collect();
+    let attackers: Vec<_> = attackers.collect();
     change_password(&alice, PASSWORD, NEW_PASSWORD).await.payload();
     changed.store(true, Ordering::SeqCst);
-    for thief in thieves {
-        for answer in thief.await.expect("answers") {
-            match answer.user_errors() {
-                refusals if refusals.is_empty() => {
-                    let late = app.anon().signed_in(&answer);
+    for attacker in attackers {
+        for response in attacker.await.expect("responses") {
+            match response.user_errors() {
+                errors if errors.is_empty() => {
+                    let late = app.anon().signed_in(&response);
                     assert_eq!(late.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
                     assert_eq!(late.refresh(&late.refresh_token).await.user_errors().len(), 1);
                 }
-                refusals => assert_eq!(refusals, ["INVALID_CREDENTIALS -"]),
+                errors => assert_eq!(errors, ["INVALID_CREDENTIALS -"]),
             }
         }
     }

@@ -3,13 +3,13 @@ use serde_json::json;
 use crate::support::{TestApp, TestResponse};
 
 #[track_caller]
-fn assert_unauthenticated(answer: &TestResponse, reason: &str) {
-    let error = answer.error();
+fn assert_unauthenticated(response: &TestResponse, reason: &str) {
+    let error = response.error();
     assert_eq!(error["extensions"], json!({ "code": "UNAUTHENTICATED", "reason": reason }));
 }
 
 #[tokio::test]
-async fn a_field_that_needs_a_viewer_says_so() {
+async fn fields_that_require_a_viewer_return_unauthenticated() {
     let app = TestApp::start().await;
     let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for query in [
@@ -18,10 +18,12 @@ async fn a_field_that_needs_a_viewer_says_so() {
         "mutation { createBook(input: { title: \"Dune\", author: \"Frank Herbert\" }) { book { id } } }",
         "mutation { logout { revokedSessions } }",
     ] {
-        let answer = modern.ask(query).await;
-        assert_unauthenticated(&answer, "TOKEN_MISSING");
-        assert_eq!(answer.status, 401, "{query}");
-        assert!(answer.header("www-authenticate").is_some_and(|it| it.starts_with("Bearer")));
+        let response = modern.ask(query).await;
+        assert_unauthenticated(&response, "TOKEN_MISSING");
+        assert_eq!(response.status, 401, "{query}");
+        assert!(
+            response.header("www-authenticate").is_some_and(|scheme| scheme.starts_with("Bearer"))
+        );
         assert_eq!(app.anon().ask(query).await.status, 200, "plain JSON: {query}");
     }
     assert_eq!(app.db_count("books").await, 0);
@@ -31,18 +33,18 @@ async fn a_field_that_needs_a_viewer_says_so() {
 }
 
 #[tokio::test]
-async fn nobody_is_null_but_a_bad_token_is_an_error() {
+async fn viewer_is_null_without_a_token_and_an_error_with_an_invalid_one() {
     let app = TestApp::start().await;
     assert_eq!(app.anon().ask("{ viewer { id } }").await.data(), json!(null));
     for bad in ["Bearer garbage", "Bearer a.b.c", "Bearer ", "Basic YWxpY2U6cGFzc3dvcmQ=", "Bearer"]
     {
-        let answer = app.anon().with_header("authorization", bad).ask("{ viewer { id } }").await;
-        assert_unauthenticated(&answer, "TOKEN_INVALID");
+        let response = app.anon().with_header("authorization", bad).ask("{ viewer { id } }").await;
+        assert_unauthenticated(&response, "TOKEN_INVALID");
     }
 }
 
 #[tokio::test]
-async fn a_token_expires() {
+async fn an_access_token_expires() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     app.advance_secs(899);
@@ -52,22 +54,22 @@ async fn a_token_expires() {
 }
 
 #[tokio::test]
-async fn a_refresh_token_is_no_access_token() {
+async fn refresh_tokens_and_access_tokens_are_not_interchangeable() {
     let app = TestApp::start().await;
     let mut alice = app.alice().await;
     let access_token = alice.access_token.clone();
     alice.access_token = alice.refresh_token.clone();
     assert_unauthenticated(&alice.ask("{ viewer { id } }").await, "TOKEN_INVALID");
-    let answer = app.anon().refresh(&access_token).await;
-    assert_eq!(answer.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    let response = app.anon().refresh(&access_token).await;
+    assert_eq!(response.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
 }
 
 #[tokio::test]
-async fn an_ended_session_is_refused_at_once_here_and_soon_elsewhere() {
+async fn an_ended_session_is_rejected_here_at_once_and_elsewhere_in_5_seconds() {
     let app = TestApp::start().await;
-    let copy = app.second_instance().await;
+    let second = app.second_instance().await;
     let alice = app.alice().await;
-    let elsewhere = alice.clone().on_instance(&copy.router);
+    let elsewhere = alice.clone().on_instance(&second.router);
     assert_eq!(elsewhere.ask("{ viewer { id } }").await.data()["id"], json!(alice.id));
 
     alice.ask("mutation { logout { revokedSessions userErrors { code } } }").await.payload();
@@ -77,7 +79,7 @@ async fn an_ended_session_is_refused_at_once_here_and_soon_elsewhere() {
 }
 
 #[tokio::test]
-async fn a_warm_identity_costs_no_statement() {
+async fn a_cached_session_needs_no_statement() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     alice.ask("{ __typename }").await.data();

@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp};
 
 #[tokio::test]
-async fn unknown_email_and_wrong_password_give_one_answer() {
+async fn unknown_email_and_wrong_password_return_the_same_error() {
     let app = TestApp::start().await;
     app.alice().await;
     let wrong = app.anon().login("alice@example.org", "wrong horse battery staple").await;
@@ -19,16 +19,16 @@ async fn unknown_email_and_wrong_password_give_one_answer() {
 }
 
 #[tokio::test]
-async fn the_email_may_be_typed_in_any_case() {
+async fn login_ignores_the_case_of_the_email() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let answer = app.anon().login("ALICE@example.ORG", PASSWORD).await;
-    assert_eq!(answer.payload()["user"]["id"], json!(alice.id));
+    let response = app.anon().login("ALICE@example.ORG", PASSWORD).await;
+    assert_eq!(response.payload()["user"]["id"], json!(alice.id));
     assert_eq!(app.db_count("sessions").await, 2);
 }
 
 #[tokio::test]
-async fn a_stale_token_does_not_stand_in_the_way() {
+async fn an_invalid_access_token_does_not_prevent_login() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     app.advance_secs(901);
@@ -41,36 +41,36 @@ async fn a_stale_token_does_not_stand_in_the_way() {
 }
 
 #[tokio::test]
-async fn a_hash_of_another_cost_is_renewed_at_sign_in() {
+async fn a_hash_of_another_cost_is_replaced_at_login() {
     let app = TestApp::start().await;
     app.alice().await;
-    let copy = app.copy_with(|config| config.bcrypt_cost = 11).await;
+    let second = app.second_instance_with(|config| config.bcrypt_cost = 11).await;
     let hash = async || -> String {
         app.database.rows("SELECT password_hash FROM users").await[0].try_get_by_index(0).unwrap()
     };
     assert_eq!(
-        copy.anon().login("alice@example.org", "wrong password").await.user_errors().len(),
+        second.anon().login("alice@example.org", "wrong password").await.user_errors().len(),
         1
     );
     assert!(hash().await.starts_with("$2b$10$"));
-    copy.anon().login("alice@example.org", PASSWORD).await.payload();
+    second.anon().login("alice@example.org", PASSWORD).await.payload();
     assert!(hash().await.starts_with("$2b$11$"));
-    let renewed = hash().await;
-    copy.anon().login("alice@example.org", PASSWORD).await.payload();
-    assert_eq!(hash().await, renewed);
+    let replaced = hash().await;
+    second.anon().login("alice@example.org", PASSWORD).await.payload();
+    assert_eq!(hash().await, replaced);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn devices_that_sign_in_while_the_hash_is_renewed_all_get_in() {
+async fn concurrent_logins_succeed_while_the_hash_is_replaced() {
     let app = TestApp::start().await;
     app.alice().await;
-    let copy = app.copy_with(|config| config.bcrypt_cost = 11).await;
+    let second = app.second_instance_with(|config| config.bcrypt_cost = 11).await;
     let logins = (0..6).map(|_| {
-        let anon = copy.anon();
+        let anon = second.anon();
         tokio::spawn(async move { anon.login("alice@example.org", PASSWORD).await })
     });
     for login in logins.collect::<Vec<_>>() {
-        login.await.expect("an answer").payload();
+        login.await.expect("a response").payload();
     }
     assert_eq!(app.db_count("sessions").await, 7);
 }

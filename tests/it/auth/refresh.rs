@@ -6,7 +6,7 @@ use crate::support::{Actor, PASSWORD, TestApp, TestResponse};
 const INVALID: [&str; 1] = ["REFRESH_TOKEN_INVALID input.refreshToken"];
 
 #[tokio::test]
-async fn what_is_no_token_is_refused() {
+async fn invalid_refresh_tokens_are_rejected() {
     let app = TestApp::start().await;
     app.alice().await;
     for nonsense in ["", "garbage", "\0", &"A".repeat(43), &"A".repeat(10_000)] {
@@ -17,7 +17,7 @@ async fn what_is_no_token_is_refused() {
 }
 
 #[tokio::test]
-async fn a_token_is_exchanged_for_another() {
+async fn refresh_tokens_are_rotated() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     app.advance_secs(3_600);
@@ -36,7 +36,7 @@ async fn a_token_is_exchanged_for_another() {
 }
 
 #[tokio::test]
-async fn two_tabs_may_show_one_token_within_ten_seconds() {
+async fn a_refresh_token_can_be_reused_within_ten_seconds() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let first = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
@@ -49,7 +49,7 @@ async fn two_tabs_may_show_one_token_within_ten_seconds() {
 }
 
 #[tokio::test]
-async fn a_token_that_is_shown_again_later_ends_the_session() {
+async fn refresh_token_reuse_after_ten_seconds_ends_the_session() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let thief = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
@@ -64,7 +64,7 @@ async fn a_token_that_is_shown_again_later_ends_the_session() {
 }
 
 #[tokio::test]
-async fn reuse_is_recognised_however_old_the_token_is() {
+async fn refresh_token_reuse_is_detected_for_old_tokens() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let mut last = alice.clone();
@@ -78,7 +78,7 @@ async fn reuse_is_recognised_however_old_the_token_is() {
 }
 
 #[tokio::test]
-async fn a_token_expires() {
+async fn a_refresh_token_expires() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     app.advance_secs(30 * 86_400);
@@ -86,7 +86,7 @@ async fn a_token_expires() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ten_refreshes_at_once_all_work() {
+async fn concurrent_refreshes_all_succeed() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let refreshes = (0..10).map(|_| {
@@ -94,15 +94,15 @@ async fn ten_refreshes_at_once_all_work() {
         tokio::spawn(async move { alice.refresh(&alice.refresh_token).await })
     });
     for refresh in refreshes.collect::<Vec<_>>() {
-        let refreshed = alice.clone().signed_in(&refresh.await.expect("an answer"));
+        let refreshed = alice.clone().signed_in(&refresh.await.expect("a response"));
         assert_eq!(refreshed.ask("{ viewer { id } }").await.data()["id"], json!(alice.id));
     }
     assert_eq!(app.db_count("sessions").await, 1);
 }
 
-/// What a browser would keep: `name=value` of the cookie that was set.
-fn cookie(answer: &TestResponse) -> String {
-    let set = answer.headers[SET_COOKIE].to_str().unwrap();
+/// `name=value` of the cookie that the response sets.
+fn cookie(response: &TestResponse) -> String {
+    let set = response.headers[SET_COOKIE].to_str().unwrap();
     set.split(';').next().unwrap().to_owned()
 }
 
@@ -113,40 +113,40 @@ fn browser(app: &TestApp) -> Actor {
 const BY_COOKIE: &str = "mutation { refreshToken { accessToken refreshToken user { id } userErrors { code message field } } }";
 
 #[tokio::test]
-async fn in_a_browser_the_token_stays_out_of_reach_of_scripts() {
+async fn cookie_mode_keeps_the_refresh_token_from_scripts() {
     let app = TestApp::start().await;
-    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
-    assert_eq!(answer.payload()["refreshToken"], json!(null));
-    let set = answer.headers[SET_COOKIE].to_str().unwrap();
+    let response = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    assert_eq!(response.payload()["refreshToken"], json!(null));
+    let set = response.headers[SET_COOKIE].to_str().unwrap();
     assert!(set.starts_with("__Host-refresh="), "{set}");
     for attribute in ["HttpOnly", "Secure", "SameSite=Lax", "Path=/"] {
-        assert!(set.split("; ").any(|it| it == attribute), "{attribute} in {set}");
+        assert!(set.split("; ").any(|part| part == attribute), "{attribute} in {set}");
     }
 
     let refreshed =
-        browser(&app).with_header(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
+        browser(&app).with_header(COOKIE.as_str(), &cookie(&response)).ask(BY_COOKIE).await;
     assert_eq!(refreshed.payload()["refreshToken"], json!(null));
-    assert_ne!(cookie(&refreshed), cookie(&answer));
+    assert_ne!(cookie(&refreshed), cookie(&response));
     let login = browser(&app).login("ada@example.org", PASSWORD).await;
     assert!(cookie(&login).starts_with("__Host-refresh="));
 }
 
 #[tokio::test]
-async fn a_token_from_a_cookie_never_leaves_it() {
+async fn a_refresh_token_from_a_cookie_is_returned_only_in_a_cookie() {
     let app = TestApp::start().await;
-    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let response = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
     let without_mode = app.anon().with_header("host", "books.example.org");
     let refreshed =
-        without_mode.with_header(COOKIE.as_str(), &cookie(&answer)).ask(BY_COOKIE).await;
+        without_mode.with_header(COOKIE.as_str(), &cookie(&response)).ask(BY_COOKIE).await;
     assert_eq!(refreshed.payload()["refreshToken"], json!(null));
     assert!(cookie(&refreshed).len() > "__Host-refresh=".len());
 }
 
 #[tokio::test]
-async fn a_cookie_goes_when_its_session_goes() {
+async fn the_refresh_cookie_is_cleared_with_its_session() {
     let app = TestApp::start().await;
-    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
-    let ada = browser(&app).with_header(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
+    let response = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let ada = browser(&app).with_header(COOKIE.as_str(), &cookie(&response)).signed_in(&response);
     let logout = ada.ask("mutation { logout { revokedSessions userErrors { code } } }").await;
     assert_eq!(logout.payload()["revokedSessions"], 1);
     assert_eq!(cookie(&logout), "__Host-refresh=");
@@ -157,11 +157,11 @@ async fn a_cookie_goes_when_its_session_goes() {
 }
 
 #[tokio::test]
-async fn a_changed_password_puts_its_token_where_the_old_one_was() {
+async fn changing_the_password_keeps_the_refresh_token_in_the_cookie() {
     let app = TestApp::start().await;
-    let answer = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let response = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
     let without_mode = app.anon().with_header("host", "books.example.org");
-    let ada = without_mode.with_header(COOKIE.as_str(), &cookie(&answer)).signed_in(&answer);
+    let ada = without_mode.with_header(COOKIE.as_str(), &cookie(&response)).signed_in(&response);
     let change = format!(
         r#"mutation {{
             changePassword(input: {{ currentPassword: "{PASSWORD}", newPassword: "another horse, another staple" }}) {{
@@ -177,7 +177,7 @@ async fn a_changed_password_puts_its_token_where_the_old_one_was() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn refreshing_and_signing_out_at_once_wait_for_each_other_and_no_longer() {
+async fn concurrent_refresh_and_logout_do_not_deadlock() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for _ in 0..10 {
@@ -191,8 +191,8 @@ async fn refreshing_and_signing_out_at_once_wait_for_each_other_and_no_longer() 
             "mutation { logout(everywhere: true) { revokedSessions userErrors { code } } }";
         session.ask(logout).await.payload();
         for refresh in refreshes {
-            let refusals = refresh.await.expect("an answer");
-            assert!(refusals.is_empty() || refusals == INVALID, "{refusals:?}");
+            let errors = refresh.await.expect("a response");
+            assert!(errors.is_empty() || errors == INVALID, "{errors:?}");
         }
         assert_eq!(app.db_count("sessions").await, 0);
     }

@@ -3,22 +3,22 @@ use serde_json::json;
 use crate::support::{PASSWORD, TestApp};
 
 #[tokio::test]
-async fn all_faults_of_a_form_come_together() {
+async fn all_validation_errors_are_returned_together() {
     let app = TestApp::start().await;
-    let answer = app.anon().register("a", "nowhere", "short").await;
+    let response = app.anon().register("a", "nowhere", "short").await;
     assert_eq!(
-        answer.user_errors(),
+        response.user_errors(),
         ["TOO_SHORT input.username", "INVALID_FORMAT input.email", "TOO_SHORT input.password"]
     );
-    assert_eq!(answer.data()["accessToken"], json!(null));
+    assert_eq!(response.data()["accessToken"], json!(null));
     assert_eq!(app.db_count("users").await, 0);
 }
 
 #[tokio::test]
-async fn each_fault_has_its_code() {
+async fn each_validation_error_has_its_code() {
     let app = TestApp::start().await;
     let longest_email = format!("{}@{}.org", "a".repeat(60), "b".repeat(55));
-    let faults = [
+    let cases = [
         ("", "a@example.org", PASSWORD, "REQUIRED input.username"),
         ("ada lovelace", "a@example.org", PASSWORD, "INVALID_FORMAT input.username"),
         ("ada\0", "a@example.org", PASSWORD, "INVALID_FORMAT input.username"),
@@ -33,9 +33,9 @@ async fn each_fault_has_its_code() {
         ("ada", "a@example.org", &"kV9#tq2 ".repeat(9), "TOO_LONG input.password"),
         ("ada", "a@example.org", &"ж".repeat(36), "TOO_LONG input.password"),
     ];
-    for (username, email, password, fault) in faults {
-        let answer = app.anon().register(username, email, password).await;
-        assert_eq!(answer.user_errors(), [fault], "{username} {email} {password}");
+    for (username, email, password, error) in cases {
+        let response = app.anon().register(username, email, password).await;
+        assert_eq!(response.user_errors(), [error], "{username} {email} {password}");
     }
     assert_eq!(app.db_count("users").await, 0);
     let password_of_71_bytes = &"kV9#tq2 ".repeat(9)[..71];
@@ -44,7 +44,7 @@ async fn each_fault_has_its_code() {
 }
 
 #[tokio::test]
-async fn a_name_is_taken_in_any_case_and_both_are_said_at_once() {
+async fn taken_usernames_and_emails_are_reported_together_in_any_case() {
     let app = TestApp::start().await;
     app.anon().register("Łukasz", "Lukasz@Example.org", PASSWORD).await.payload();
     let again = app.anon().register("łUKASZ", "lukasz@example.ORG", PASSWORD).await;
@@ -60,7 +60,7 @@ async fn a_name_is_taken_in_any_case_and_both_are_said_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn twenty_registrations_at_once_make_one_account() {
+async fn concurrent_registrations_create_one_account() {
     let app = TestApp::start().await;
     let registrations = (0..20).map(|number| {
         let anon = app.anon();
@@ -70,9 +70,9 @@ async fn twenty_registrations_at_once_make_one_account() {
     });
     let mut registered = 0;
     for registration in registrations.collect::<Vec<_>>() {
-        match registration.await.expect("an answer").user_errors() {
-            refusals if refusals.is_empty() => registered += 1,
-            refusals => assert_eq!(refusals, ["EMAIL_TAKEN input.email"]),
+        match registration.await.expect("a response").user_errors() {
+            errors if errors.is_empty() => registered += 1,
+            errors => assert_eq!(errors, ["EMAIL_TAKEN input.email"]),
         }
     }
     assert_eq!(registered, 1);
@@ -81,37 +81,37 @@ async fn twenty_registrations_at_once_make_one_account() {
 }
 
 #[tokio::test]
-async fn whoever_registers_is_signed_in() {
+async fn registration_signs_the_user_in() {
     let app = TestApp::start().await;
-    let answer = app.anon().register(" Ada ", "Ada@Example.org", PASSWORD).await;
-    let payload = answer.payload();
+    let response = app.anon().register(" Ada ", "Ada@Example.org", PASSWORD).await;
+    let payload = response.payload();
     assert_eq!(payload["user"]["username"], "Ada");
     assert_eq!(payload["user"]["email"], "Ada@Example.org");
     assert_eq!(payload["user"]["createdAt"], "2026-03-27T09:15:00.000Z");
     assert_eq!(payload["accessTokenExpiresAt"], "2026-03-27T09:30:00.000Z");
     assert_eq!(payload["refreshTokenExpiresAt"], "2026-04-26T09:15:00.000Z");
-    let ada = app.anon().signed_in(&answer);
+    let ada = app.anon().signed_in(&response);
     assert!(ada.id.starts_with("user_"), "{}", ada.id);
     assert_eq!(ada.ask("{ viewer { username } }").await.data()["username"], "Ada");
 }
 
 #[tokio::test]
-async fn neither_password_nor_token_is_kept() {
+async fn passwords_and_refresh_tokens_are_stored_as_hashes() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let rows = app.database.rows("SELECT password_hash FROM users").await;
     let hash: String = rows[0].try_get_by_index(0).unwrap();
     assert!(hash.starts_with("$2b$10$"), "{hash}");
     let rows = app.database.rows("SELECT token_hash FROM refresh_tokens").await;
-    let kept: Vec<u8> = rows[0].try_get_by_index(0).unwrap();
-    assert_eq!(kept.len(), 32);
-    assert_ne!(kept, alice.refresh_token.as_bytes());
+    let stored: Vec<u8> = rows[0].try_get_by_index(0).unwrap();
+    assert_eq!(stored.len(), 32);
+    assert_ne!(stored, alice.refresh_token.as_bytes());
 }
 
 #[tokio::test]
-async fn the_new_account_can_be_used_in_the_same_answer() {
+async fn the_register_payload_can_select_data_of_the_new_account() {
     let app = TestApp::start().await;
-    let answer = app
+    let response = app
         .anon()
         .ask(
             r#"mutation {
@@ -122,7 +122,7 @@ async fn the_new_account_can_be_used_in_the_same_answer() {
             }"#,
         )
         .await;
-    let user = &answer.payload()["user"];
+    let user = &response.payload()["user"];
     assert_eq!(user["books"], json!({ "totalCount": 0, "nodes": [] }));
     assert_eq!(user["sessions"].as_array().unwrap().len(), 1);
 }

@@ -3,8 +3,8 @@ use serde_json::{Value, json};
 use crate::support::{Actor, TestApp};
 
 async fn sessions(actor: &Actor) -> Vec<Value> {
-    let answer = actor.ask("{ viewer { sessions { id userAgent current } } }").await;
-    answer.data()["sessions"].as_array().unwrap().clone()
+    let response = actor.ask("{ viewer { sessions { id userAgent current } } }").await;
+    response.data()["sessions"].as_array().unwrap().clone()
 }
 
 async fn revoke(actor: &Actor, id: &Value) -> crate::support::TestResponse {
@@ -15,7 +15,7 @@ async fn revoke(actor: &Actor, id: &Value) -> crate::support::TestResponse {
 }
 
 #[tokio::test]
-async fn another_users_session_reads_as_missing() {
+async fn another_users_session_is_not_found() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let hers = sessions(&alice).await[0]["id"].clone();
@@ -53,7 +53,9 @@ async fn one_session_can_be_revoked_from_another() {
     let app = TestApp::start().await;
     let phone = app.alice().await;
     let desk = phone.sign_in_again("alice").await;
-    let id = sessions(&phone).await.iter().find(|it| it["current"] == true).unwrap()["id"].clone();
+    let id =
+        sessions(&phone).await.iter().find(|session| session["current"] == true).unwrap()["id"]
+            .clone();
     assert_eq!(revoke(&desk, &id).await.payload()["revokedSessionId"], id);
     assert_eq!(phone.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
     assert_eq!(revoke(&desk, &id).await.user_errors(), ["NOT_FOUND id"]);

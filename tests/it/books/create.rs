@@ -13,15 +13,15 @@ fn pragmatic() -> Value {
 }
 
 #[tokio::test]
-async fn without_a_token_nothing_is_created() {
+async fn creating_a_book_requires_a_token() {
     let app = TestApp::start().await;
-    let answer = app.anon().create(pragmatic()).await;
-    assert_eq!(answer.code(), "UNAUTHENTICATED");
+    let response = app.anon().create(pragmatic()).await;
+    assert_eq!(response.code(), "UNAUTHENTICATED");
     assert_eq!(app.db_count("books").await, 0);
 }
 
 #[tokio::test]
-async fn all_faults_of_a_form_come_together() {
+async fn all_validation_errors_are_returned_together() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let input = json!({
@@ -41,10 +41,10 @@ async fn all_faults_of_a_form_come_together() {
 }
 
 #[tokio::test]
-async fn each_fault_has_its_code() {
+async fn each_validation_error_has_its_code() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let faults = [
+    let cases = [
         ("title", json!("x".repeat(201)), "TOO_LONG input.title"),
         ("title", json!("NUL\0"), "INVALID_FORMAT input.title"),
         ("author", json!(""), "REQUIRED input.author"),
@@ -55,10 +55,10 @@ async fn each_fault_has_its_code() {
         ("rating", json!(-1), "OUT_OF_RANGE input.rating"),
         ("notes", json!("ß".repeat(20_001)), "TOO_LONG input.notes"),
     ];
-    for (field, value, fault) in faults {
+    for (field, value, error) in cases {
         let mut input = pragmatic();
         input[field] = value;
-        assert_eq!(alice.create(input).await.user_errors(), [fault]);
+        assert_eq!(alice.create(input).await.user_errors(), [error]);
     }
     assert_eq!(app.db_count("books").await, 0);
     let longest = json!({ "title": "ß".repeat(200), "author": "x", "notes": "ß".repeat(20_000) });
@@ -66,7 +66,7 @@ async fn each_fault_has_its_code() {
 }
 
 #[tokio::test]
-async fn a_rating_that_is_no_integer_is_the_programs_fault() {
+async fn a_rating_that_is_not_an_integer_is_a_request_error() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for rating in [json!(4.5), json!("5"), json!(true), json!([5, 4])] {
@@ -77,7 +77,7 @@ async fn a_rating_that_is_no_integer_is_the_programs_fault() {
 }
 
 #[tokio::test]
-async fn the_pragmatic_programmer_is_rated_five() {
+async fn a_created_book_has_the_submitted_values() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let payload = alice.create(pragmatic()).await.payload();
@@ -97,32 +97,32 @@ async fn the_pragmatic_programmer_is_rated_five() {
 }
 
 #[tokio::test]
-async fn an_isbn_10_becomes_an_isbn_13_and_blank_is_none() {
+async fn isbns_are_stored_as_isbn_13_and_blank_ones_as_null() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    for (typed, kept) in [
+    for (isbn, stored) in [
         (json!("080442957X"), json!("9780804429573")),
         (json!("0-13-595705-2"), json!("9780135957059")),
         (json!(""), json!(null)),
         (json!("  "), json!(null)),
         (json!(null), json!(null)),
     ] {
-        let book = alice.create(json!({ "title": "T", "author": "A", "isbn": typed })).await;
-        assert_eq!(book.payload()["book"]["isbn"], kept);
+        let book = alice.create(json!({ "title": "T", "author": "A", "isbn": isbn })).await;
+        assert_eq!(book.payload()["book"]["isbn"], stored);
     }
 }
 
 #[tokio::test]
-async fn one_isbn_is_one_book_of_an_owner_but_two_people_may_own_it() {
+async fn isbns_are_unique_per_owner() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let id = alice.add_book(pragmatic()).await;
-    let mut again = pragmatic();
-    again["isbn"] = json!("0135957052");
-    let answer = alice.create(again).await;
-    assert_eq!(answer.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
-    assert_eq!(answer.data()["userErrors"][0]["book"]["id"], json!(id));
-    assert_eq!(answer.data()["book"], json!(null));
+    let mut duplicate = pragmatic();
+    duplicate["isbn"] = json!("0135957052");
+    let response = alice.create(duplicate).await;
+    assert_eq!(response.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(response.data()["userErrors"][0]["book"]["id"], json!(id));
+    assert_eq!(response.data()["book"], json!(null));
     bob.add_book(pragmatic()).await;
     assert_eq!(app.db_count("books").await, 2);
 }
@@ -134,7 +134,7 @@ const CREATE_ONCE: &str = "mutation($input: CreateBookInput!, $key: String) {
 }";
 
 #[tokio::test]
-async fn a_repeated_attempt_makes_no_second_book() {
+async fn a_repeated_idempotency_key_creates_no_second_book() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let attempt = json!({ "input": pragmatic(), "key": "attempt-1" });
@@ -156,7 +156,7 @@ async fn a_repeated_attempt_makes_no_second_book() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn attempts_at_once_make_one_book() {
+async fn concurrent_attempts_with_one_key_create_one_book() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let attempts = (0..10).map(|_| {
@@ -166,7 +166,7 @@ async fn attempts_at_once_make_one_book() {
     });
     let mut ids = Vec::new();
     for attempt in attempts.collect::<Vec<_>>() {
-        ids.push(attempt.await.expect("an answer")["book"]["id"].clone());
+        ids.push(attempt.await.expect("a response")["book"]["id"].clone());
     }
     ids.dedup();
     assert_eq!(ids.len(), 1);
@@ -174,7 +174,7 @@ async fn attempts_at_once_make_one_book() {
 }
 
 #[tokio::test]
-async fn an_idempotency_key_has_a_length() {
+async fn idempotency_keys_are_validated() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for key in ["", &"k".repeat(65), "a\0b"] {
@@ -185,17 +185,17 @@ async fn an_idempotency_key_has_a_length() {
 }
 
 #[tokio::test]
-async fn an_isbn_that_is_there_is_said_with_all_other_faults() {
+async fn a_duplicate_isbn_is_reported_with_other_validation_errors() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = alice.add_book(pragmatic()).await;
-    let mut faulty = pragmatic();
-    faulty["rating"] = json!(9);
-    let answer = alice.create(faulty.clone()).await;
-    assert_eq!(answer.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
-    assert_eq!(answer.data()["userErrors"][1]["book"]["id"], json!(id));
+    let mut invalid = pragmatic();
+    invalid["rating"] = json!(9);
+    let response = alice.create(invalid.clone()).await;
+    assert_eq!(response.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(response.data()["userErrors"][1]["book"]["id"], json!(id));
     let other = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
-    let answer = alice.update(&other, faulty.clone()).await;
-    assert_eq!(answer.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
-    assert_eq!(alice.update(&id, faulty).await.user_errors(), ["OUT_OF_RANGE input.rating"]);
+    let response = alice.update(&other, invalid.clone()).await;
+    assert_eq!(response.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(alice.update(&id, invalid).await.user_errors(), ["OUT_OF_RANGE input.rating"]);
 }

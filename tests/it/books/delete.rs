@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn another_users_book_stays() {
+async fn deleting_another_users_book_is_not_found() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
@@ -15,7 +15,7 @@ async fn another_users_book_stays() {
 }
 
 #[tokio::test]
-async fn a_book_goes_once() {
+async fn a_book_is_deleted_once() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let input = json!({ "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719" });

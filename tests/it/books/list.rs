@@ -2,7 +2,7 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, TestApp};
 
-async fn shelf(actor: &Actor, app: &TestApp, number: usize) {
+async fn add_books(actor: &Actor, app: &TestApp, number: usize) {
     for index in 1..=number {
         actor.add_book(json!({ "title": format!("Book {index:02}"), "author": "A" })).await;
         app.advance_secs(1);
@@ -16,7 +16,7 @@ async fn titles(actor: &Actor, arguments: &str) -> Vec<String> {
 }
 
 #[tokio::test]
-async fn arguments_out_of_range_are_refused() {
+async fn invalid_arguments_are_rejected() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for arguments in [
@@ -33,12 +33,12 @@ async fn arguments_out_of_range_are_refused() {
         "before: \"////\"",
         "filter: { isbn: \"978\" }",
     ] {
-        let answer = alice.ask(&format!("{{ books({arguments}) {{ totalCount }} }}")).await;
-        assert_eq!(answer.code(), "BAD_USER_INPUT", "{arguments}");
+        let response = alice.ask(&format!("{{ books({arguments}) {{ totalCount }} }}")).await;
+        assert_eq!(response.code(), "BAD_USER_INPUT", "{arguments}");
     }
     for arguments in ["page: 0", "page: -1", "perPage: 0", "perPage: 101"] {
-        let answer = alice.ask(&format!("{{ booksPage({arguments}) {{ total }} }}")).await;
-        assert_eq!(answer.code(), "BAD_USER_INPUT", "{arguments}");
+        let response = alice.ask(&format!("{{ booksPage({arguments}) {{ total }} }}")).await;
+        assert_eq!(response.code(), "BAD_USER_INPUT", "{arguments}");
     }
     alice.ask("{ books(first: 100) { totalCount } }").await.data();
     alice.ask("{ books(last: 1) { totalCount } }").await.data();
@@ -46,12 +46,12 @@ async fn arguments_out_of_range_are_refused() {
 }
 
 #[tokio::test]
-async fn a_cursor_of_one_order_is_refused_by_another() {
+async fn a_cursor_is_rejected_for_another_order() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    shelf(&alice, &app, 2).await;
+    add_books(&alice, &app, 2).await;
     let orders = ["CREATED_AT", "UPDATED_AT", "TITLE", "AUTHOR", "RATING"]
-        .map(|field| ["ASC", "DESC"].map(|way| format!("{{ field: {field}, direction: {way} }}")));
+        .map(|field| ["ASC", "DESC"].map(|to| format!("{{ field: {field}, direction: {to} }}")));
     let orders = orders.concat();
     for order in &orders {
         let list = format!("{{ books(first: 1, orderBy: {order}) {{ edges {{ cursor }} }} }}");
@@ -59,21 +59,21 @@ async fn a_cursor_of_one_order_is_refused_by_another() {
         for other in &orders {
             let after =
                 format!("{{ books(after: {cursor}, orderBy: {other}) {{ nodes {{ id }} }} }}");
-            let answer = alice.ask(&after).await;
+            let response = alice.ask(&after).await;
             if order == other {
-                assert_eq!(answer.data()["nodes"].as_array().unwrap().len(), 1);
+                assert_eq!(response.data()["nodes"].as_array().unwrap().len(), 1);
             } else {
-                assert_eq!(answer.code(), "BAD_USER_INPUT", "{order} for {other}");
+                assert_eq!(response.code(), "BAD_USER_INPUT", "{order} for {other}");
             }
         }
     }
 }
 
 #[tokio::test]
-async fn twenty_five_books_at_ten_a_page_are_three_pages() {
+async fn books_page_returns_items_and_page_counts() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    shelf(&alice, &app, 25).await;
+    add_books(&alice, &app, 25).await;
     let page = async |number: i32| {
         let page = format!(
             "{{ booksPage(page: {number}, perPage: 10) {{ total pages page perPage items {{ title }} }} }}"
@@ -98,10 +98,10 @@ async fn twenty_five_books_at_ten_a_page_are_three_pages() {
 }
 
 #[tokio::test]
-async fn a_connection_is_walked_both_ways_and_tells_the_truth() {
+async fn a_connection_pages_both_ways_with_exact_page_info() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    shelf(&alice, &app, 5).await;
+    add_books(&alice, &app, 5).await;
     let walk = "query($first: Int, $after: String, $last: Int, $before: String) {
         books(first: $first, after: $after, last: $last, before: $before) {
             totalCount nodes { title }
@@ -112,7 +112,7 @@ async fn a_connection_is_walked_both_ways_and_tells_the_truth() {
         let list = alice.run(walk, variables).await.data();
         assert_eq!(list["totalCount"], 5);
         let titles: Vec<_> =
-            list["nodes"].as_array().unwrap().iter().map(|it| it["title"].clone()).collect();
+            list["nodes"].as_array().unwrap().iter().map(|node| node["title"].clone()).collect();
         let info = list["pageInfo"].clone();
         let facts = (info["hasPreviousPage"] == true, info["hasNextPage"] == true);
         (json!(titles), facts, info["startCursor"].clone(), info["endCursor"].clone())
@@ -137,10 +137,10 @@ async fn a_connection_is_walked_both_ways_and_tells_the_truth() {
 }
 
 #[tokio::test]
-async fn a_cursor_survives_its_book() {
+async fn a_cursor_stays_valid_after_its_book_is_deleted() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    shelf(&alice, &app, 3).await;
+    add_books(&alice, &app, 3).await;
     let list = alice.ask("{ books(first: 2) { edges { cursor node { id } } } }").await.data();
     let second = &list["edges"][1];
     alice.delete(second["node"]["id"].as_str().unwrap()).await.payload();
@@ -149,7 +149,7 @@ async fn a_cursor_survives_its_book() {
 }
 
 #[tokio::test]
-async fn every_order_orders() {
+async fn every_order_sorts_the_books() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for (title, author, rating) in [

@@ -1,4 +1,4 @@
-//! Whatever the books, whatever the order: a walk sees each of them once.
+//! Property test: paging returns each book once, for any books in any order.
 
 use proptest::prelude::*;
 use proptest::test_runner::{Config, TestRunner};
@@ -6,13 +6,13 @@ use serde_json::{Value, json};
 
 use crate::support::{Actor, TestApp};
 
-/// Few different values, so that keys are equal, or null.
+/// A book with few distinct values, so that sort keys are often equal or null.
 #[derive(Clone, Debug)]
 struct Sample {
     title: &'static str,
     author: &'static str,
     rating: Option<i32>,
-    /// Whether time passes before the next book comes.
+    /// Whether time passes before the next book is added.
     later: bool,
 }
 
@@ -26,7 +26,7 @@ fn library() -> impl Strategy<Value = Vec<Sample>> {
 }
 
 #[test]
-fn every_walk_in_every_order_sees_every_book_once() {
+fn paging_in_every_order_returns_every_book_once() {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().unwrap();
     let app = runtime.block_on(TestApp::start());
     let mut runner =
@@ -54,7 +54,7 @@ async fn fill(app: &TestApp, actor: &Actor, samples: &[Sample]) {
             app.advance_secs(1);
         }
     }
-    // Some are changed, so that the time of the last change has an order of its own.
+    // Some books are updated, so that `updatedAt` has a different order.
     for id in ids.iter().step_by(3) {
         actor.update(id, json!({ "notes": "changed" })).await.payload();
     }
@@ -75,7 +75,7 @@ async fn walk_all(actor: &Actor, number: usize, size: usize) {
     }
 }
 
-/// The ids of a list in its order, gathered from its start or from its finish.
+/// The ids of a list in its order, paged from the front or from the back.
 async fn walk(actor: &Actor, order: &Value, size: usize, forwards: bool) -> Vec<String> {
     let query =
         "query($first: Int, $after: String, $last: Int, $before: String, $order: BookOrder) {

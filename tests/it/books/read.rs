@@ -3,7 +3,7 @@ use serde_json::json;
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn a_wrong_id_anothers_id_and_no_id_read_as_missing() {
+async fn unknown_invalid_and_foreign_ids_return_null() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
@@ -18,7 +18,7 @@ async fn a_wrong_id_anothers_id_and_no_id_read_as_missing() {
 }
 
 #[tokio::test]
-async fn two_users_see_their_own_books_only() {
+async fn users_see_only_their_own_books() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let dune = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
@@ -45,7 +45,7 @@ async fn two_users_see_their_own_books_only() {
 }
 
 #[tokio::test]
-async fn nodes_come_in_the_order_of_their_ids() {
+async fn nodes_are_returned_in_the_order_of_the_ids() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let dune = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
@@ -74,11 +74,11 @@ async fn nodes_come_in_the_order_of_their_ids() {
 }
 
 #[tokio::test]
-async fn fields_come_in_the_order_of_their_selection() {
+async fn fields_are_returned_in_selection_order() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for _ in 0..20 {
-        let answer = alice.ask("{ books { totalCount nodes { id } } viewer { email id } __typename a: viewer { id } }").await;
+        let response = alice.ask("{ books { totalCount nodes { id } } viewer { email id } __typename a: viewer { id } }").await;
         let positions = [
             "\"books\"",
             "\"totalCount\"",
@@ -88,7 +88,7 @@ async fn fields_come_in_the_order_of_their_selection() {
             "\"__typename\"",
             "\"a\"",
         ]
-        .map(|name| answer.text.find(name).unwrap_or_else(|| panic!("{name}: {answer:?}")));
-        assert!(positions.is_sorted(), "{answer:?}");
+        .map(|name| response.text.find(name).unwrap_or_else(|| panic!("{name}: {response:?}")));
+        assert!(positions.is_sorted(), "{response:?}");
     }
 }

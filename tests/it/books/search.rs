@@ -33,7 +33,7 @@ async fn library(app: &TestApp) -> Actor {
 }
 
 #[tokio::test]
-async fn every_word_occurs_somewhere_in_any_case() {
+async fn search_matches_every_word_in_any_field_and_case() {
     let app = TestApp::start().await;
     let alice = library(&app).await;
     for (search, titles) in [
@@ -57,7 +57,7 @@ async fn every_word_occurs_somewhere_in_any_case() {
 }
 
 #[tokio::test]
-async fn wildcards_are_plain_characters() {
+async fn sql_wildcards_are_literal_in_searches() {
     let app = TestApp::start().await;
     let alice = library(&app).await;
     for (search, titles) in [
@@ -74,7 +74,7 @@ async fn wildcards_are_plain_characters() {
 }
 
 #[tokio::test]
-async fn all_conditions_must_hold() {
+async fn all_filter_conditions_must_match() {
     let app = TestApp::start().await;
     let alice = library(&app).await;
     for (filter, titles) in [
@@ -105,8 +105,8 @@ async fn search_length_is_limited() {
     let alice = app.alice().await;
     for search in ["x".repeat(201), "x ".repeat(21), "\0".to_owned()] {
         let query = "query($search: String!) { books(filter: { search: $search }) { totalCount } }";
-        let answer = alice.run(query, json!({ "search": search })).await;
-        assert_eq!(answer.code(), "BAD_USER_INPUT");
+        let response = alice.run(query, json!({ "search": search })).await;
+        assert_eq!(response.code(), "BAD_USER_INPUT");
     }
     assert_eq!(
         found(&alice, &format!("search: {}", json!("x ".repeat(20)))).await,

@@ -1,10 +1,10 @@
-//! Lists are written as JSON in one loop. The response is the same as where async-graphql resolves each field.
+//! Lists are written as JSON in one loop. The response must be equal to that of async-graphql.
 
 use serde_json::{Value, json};
 
 use crate::support::{Actor, TestApp};
 
-async fn shelf(app: &TestApp) -> Actor {
+async fn add_books(app: &TestApp) -> Actor {
     let alice = app.alice().await;
     for book in [
         json!({ "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 5 }),
@@ -23,15 +23,15 @@ const FRAGMENTS: &str = "
     query Another { books { nodes { ...OfBook ...OfNode } } }";
 
 #[tokio::test]
-async fn a_list_is_the_same_whether_its_fields_are_selected_once_or_twice() {
+async fn a_list_is_the_same_with_fields_selected_once_or_twice() {
     let app = TestApp::start().await;
-    let alice = shelf(&app).await;
+    let alice = add_books(&app).await;
     let all = "id title author isbn rating notes version createdAt updatedAt __typename";
     for elements in [
         format!("nodes {{ {all} }}"),
         format!("nodes {{ {all} owner {{ id username email createdAt __typename }} }}"),
         format!("edges {{ cursor node {{ {all} }} }}"),
-        "edges { __typename at: cursor it: node { b: title a: author } }".to_owned(),
+        "edges { __typename at: cursor n: node { b: title a: author } }".to_owned(),
         "edges { ... on BookEdge { node { owner { username books(first: 1) { totalCount } } } } }"
             .to_owned(),
         "nodes { ...OfBook ...OfNode }".to_owned(),
@@ -45,11 +45,11 @@ async fn a_list_is_the_same_whether_its_fields_are_selected_once_or_twice() {
     ] {
         for list in ["books", "books(last: 2, orderBy: { field: TITLE })", "books(first: 1)"] {
             let ask = async |elements: &str| {
-                let list = format!("query It {{ {list} {{ {elements} }} }} {FRAGMENTS}");
-                let query = json!({ "query": list, "operationName": "It" });
-                let answer = alice.post("application/json", query.to_string()).await;
-                answer.data();
-                answer.text
+                let list = format!("query List {{ {list} {{ {elements} }} }} {FRAGMENTS}");
+                let query = json!({ "query": list, "operationName": "List" });
+                let response = alice.post("application/json", query.to_string()).await;
+                response.data();
+                response.text
             };
             let once = ask(&elements).await;
             assert_eq!(once, ask(&format!("{elements} {elements}")).await, "{elements}");
@@ -60,9 +60,10 @@ async fn a_list_is_the_same_whether_its_fields_are_selected_once_or_twice() {
 #[tokio::test]
 async fn a_book_is_the_same_in_a_list_and_by_its_id() {
     let app = TestApp::start().await;
-    let alice = shelf(&app).await;
+    let alice = add_books(&app).await;
     let list = alice.ask("{ books { nodes { id } } }").await.data();
-    let ids: Vec<_> = list["nodes"].as_array().unwrap().iter().map(|it| it["id"].clone()).collect();
+    let ids: Vec<_> =
+        list["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
     assert_eq!(ids.len(), 3);
     for fields in [
         "id title author isbn rating notes version createdAt updatedAt __typename",
@@ -72,12 +73,12 @@ async fn a_book_is_the_same_in_a_list_and_by_its_id() {
         "id @skip(if: true)",
     ] {
         let in_list = alice.ask(&format!("{{ books {{ nodes {{ {fields} }} }} }}")).await.text;
-        // `nodes` returns an interface, whose fields async-graphql resolves one by one.
+        // `nodes` returns an interface, whose fields async-graphql resolves individually.
         let by_id =
             format!("query($ids: [ID!]!) {{ nodes(ids: $ids) {{ ... on Book {{ {fields} }} }} }}");
         let by_id = alice.run(&by_id, json!({ "ids": ids })).await.text;
         let in_list =
-            in_list.strip_prefix(r#"{"data":{"books":"#).and_then(|it| it.strip_suffix("}"));
+            in_list.strip_prefix(r#"{"data":{"books":"#).and_then(|text| text.strip_suffix("}"));
         let by_id = by_id.strip_prefix(r#"{"data":"#);
         assert_eq!(in_list, by_id, "{fields}");
         assert!(in_list.is_some(), "{fields}");
@@ -85,9 +86,9 @@ async fn a_book_is_the_same_in_a_list_and_by_its_id() {
 }
 
 #[tokio::test]
-async fn a_field_reads_alike_alone_and_among_all() {
+async fn a_field_has_the_same_value_alone_and_with_all_others() {
     let app = TestApp::start().await;
-    let alice = shelf(&app).await;
+    let alice = add_books(&app).await;
     let fields = "id title author isbn rating notes version createdAt updatedAt";
     for order in ["CREATED_AT", "UPDATED_AT", "TITLE", "AUTHOR", "RATING"] {
         for filter in ["", ", filter: { search: \"t\" }"] {
@@ -99,12 +100,12 @@ async fn a_field_reads_alike_alone_and_among_all() {
             let whole = whole["edges"].as_array().expect("books");
             assert!(whole.len() > 1, "{whole:?}");
             let cursors: Vec<_> =
-                whole.iter().map(|it| json!({ "cursor": it["cursor"] })).collect();
+                whole.iter().map(|edge| json!({ "cursor": edge["cursor"] })).collect();
             assert_eq!(ask("cursor").await["edges"], json!(cursors), "{order}");
             for field in fields.split(' ') {
                 let alone = ask(&format!("node {{ {field} }}")).await;
-                let its = |it: &Value| json!({ "node": { field: it["node"][field] } });
-                let expected: Vec<_> = whole.iter().map(its).collect();
+                let only = |edge: &Value| json!({ "node": { field: edge["node"][field] } });
+                let expected: Vec<_> = whole.iter().map(only).collect();
                 assert_eq!(alone["edges"], json!(expected), "{order} {field}");
             }
         }
@@ -112,9 +113,9 @@ async fn a_field_reads_alike_alone_and_among_all() {
 }
 
 #[tokio::test]
-async fn a_field_that_stands_there_twice_answers_with_all_that_is_asked() {
+async fn selections_of_a_repeated_field_are_merged() {
     let app = TestApp::start().await;
-    let alice = shelf(&app).await;
+    let alice = add_books(&app).await;
     let list = alice.ask("{ books(last: 1) { nodes { title } nodes { rating } } }").await.data();
     assert_eq!(list, json!({ "nodes": [{ "title": "Dune", "rating": 5 }] }));
     let list = alice
@@ -125,9 +126,9 @@ async fn a_field_that_stands_there_twice_answers_with_all_that_is_asked() {
 }
 
 #[tokio::test]
-async fn an_error_within_a_list_is_told_where_it_is() {
+async fn an_error_within_a_list_has_its_path() {
     let app = TestApp::start().await;
-    let alice = shelf(&app).await;
+    let alice = add_books(&app).await;
     let list = "{ books { nodes { owner { books(first: 0) { totalCount } } } } }";
     let error = alice.ask(list).await.json()["errors"][0].clone();
     assert_eq!(error["path"], json!(["books", "nodes", 0, "owner", "books"]), "{error}");
@@ -135,11 +136,11 @@ async fn an_error_within_a_list_is_told_where_it_is() {
 }
 
 #[tokio::test]
-async fn a_list_that_is_empty_is_an_empty_list() {
+async fn an_empty_list_is_an_empty_array() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for elements in ["nodes { id }", "edges { cursor }"] {
-        let answer = alice.ask(&format!("{{ books {{ {elements} }} }}")).await;
-        assert!(answer.text.contains("[]"), "{}", answer.text);
+        let response = alice.ask(&format!("{{ books {{ {elements} }} }}")).await;
+        assert!(response.text.contains("[]"), "{}", response.text);
     }
 }

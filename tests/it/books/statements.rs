@@ -1,4 +1,4 @@
-//! How many statements a request takes, and that indexes serve them.
+//! The number of SQL statements per request, and the indexes that serve them.
 
 use serde_json::json;
 
@@ -53,15 +53,15 @@ async fn only_selected_data_is_queried() {
         ("{ books(filter: { search: \"T\" }) { nodes { owner { email } } } }".to_owned(), 1),
         ("{ viewer { id username } }".to_owned(), 1),
     ] {
-        let answer = alice.ask(&query).await;
-        assert_eq!(answer.json().get("errors"), None, "{answer:?}");
+        let response = alice.ask(&query).await;
+        assert_eq!(response.json().get("errors"), None, "{response:?}");
         let taken = app.take_statements();
         assert_eq!(taken.len(), statements, "{query}: {taken:#?}");
     }
 }
 
 #[tokio::test]
-async fn writing_takes_one_statement() {
+async fn each_write_takes_one_statement() {
     let app = TestApp::start().await;
     let alice = warm(&app, 1).await;
     let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
@@ -73,7 +73,7 @@ async fn writing_takes_one_statement() {
 }
 
 #[tokio::test]
-async fn an_index_serves_every_order() {
+async fn every_order_is_served_by_an_index() {
     let app = TestApp::start().await;
     let alice = warm(&app, 3).await;
     for field in ["CREATED_AT", "UPDATED_AT", "TITLE", "AUTHOR", "RATING"] {
@@ -94,22 +94,22 @@ async fn an_index_serves_every_order() {
     }
 }
 
-/// Asks the database how it would answer.
+/// Asserts by the query plan that an index serves the order of a statement.
 async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
     let uuid = "00000000-0000-7000-8000-000000000000";
     let key = match statement {
-        it if it.contains("\"title_folded\", ") || it.contains("\"author_folded\", ") => "'x'",
+        sql if sql.contains("\"title_folded\", ") || sql.contains("\"author_folded\", ") => "'x'",
         _ => "1",
     };
     if app.database.is_postgres() {
-        // As the server's own connections plan, whatever the parameters.
+        // The planner settings of the server's connections; the plan is independent of parameters.
         let settings = [
             "SET plan_cache_mode = force_generic_plan",
             "SET enable_seqscan = off",
             "SET enable_bitmapscan = off",
-            &format!("PREPARE it AS {statement}"),
+            &format!("PREPARE page AS {statement}"),
         ];
-        let explain = format!("EXPLAIN EXECUTE it ('{uuid}', {key}, '{uuid}', 3)");
+        let explain = format!("EXPLAIN EXECUTE page ('{uuid}', {key}, '{uuid}', 3)");
         let plan = app.database.plan(&settings, &explain).await;
         assert!(plan.contains("Index Scan"), "{statement}\n{plan}");
         assert!(!plan.contains("Sort") && !plan.contains("Filter"), "{statement}\n{plan}");

@@ -5,35 +5,35 @@ use serde_json::json;
 
 use crate::support::{Actor, PASSWORD, TestApp};
 
-/// What one of several clients does at the same time as the others.
+/// An action of one of several concurrent clients.
 #[derive(Clone, Debug)]
 enum Action {
     Add,
-    /// A book with this number of a few, which the library may have already.
-    AddNumbered(usize),
-    /// The same creation once more, if it was made before.
+    /// Adds a book with one of a few ISBNs, which the library may already have.
+    AddWithIsbn(usize),
+    /// Adds a book with one of a few idempotency keys, which repeats an earlier creation.
     Repeat(u8),
-    /// Removes one of the books that the client has added, or one that is gone already.
+    /// Deletes one of the books that the client has added; it may already be deleted.
     Remove(prop::sample::Index),
 }
 
 const ISBNS: [&str; 3] = ["9780441172719", "9780135957059", "9780140449136"];
 
-fn deed() -> impl Strategy<Value = Action> {
+fn action() -> impl Strategy<Value = Action> {
     prop_oneof![
         3 => Just(Action::Add),
-        2 => (0..ISBNS.len()).prop_map(Action::AddNumbered),
+        2 => (0..ISBNS.len()).prop_map(Action::AddWithIsbn),
         2 => (0..3u8).prop_map(Action::Repeat),
         3 => any::<prop::sample::Index>().prop_map(Action::Remove),
     ]
 }
 
-async fn act(actor: &Actor, deeds: &[Action]) {
+async fn perform(actor: &Actor, actions: &[Action]) {
     let mut added: Vec<String> = Vec::new();
-    for deed in deeds {
-        let answer = match deed {
+    for action in actions {
+        let response = match action {
             Action::Add => actor.create(json!({ "title": "T", "author": "A" })).await,
-            Action::AddNumbered(number) => {
+            Action::AddWithIsbn(number) => {
                 actor.create(json!({ "title": "T", "author": "A", "isbn": ISBNS[*number] })).await
             }
             Action::Repeat(key) => {
@@ -51,11 +51,11 @@ async fn act(actor: &Actor, deeds: &[Action]) {
                 continue;
             }
         };
-        added.extend(answer.data()["book"]["id"].as_str().map(str::to_owned));
+        added.extend(response.data()["book"]["id"].as_str().map(str::to_owned));
     }
 }
 
-/// The size that a library tells, in each way in which it does.
+/// The total number of books, from each field that reports it.
 async fn reported_totals(actor: &Actor) -> [i64; 4] {
     let sizes = [
         "{ books(first: 1) { nodes { id } totalCount } }",
@@ -63,36 +63,36 @@ async fn reported_totals(actor: &Actor) -> [i64; 4] {
         "{ booksPage(perPage: 1) { total } }",
         "{ booksPage(perPage: 1) { total: pages } }",
     ];
-    let mut told = [0; 4];
-    for (size, query) in told.iter_mut().zip(sizes) {
+    let mut totals = [0; 4];
+    for (size, query) in totals.iter_mut().zip(sizes) {
         let list = actor.ask(query).await.data();
         let number = if list["total"].is_null() { &list["totalCount"] } else { &list["total"] };
         *size = number.as_i64().expect("a number");
     }
-    told
+    totals
 }
 
 #[test]
-fn a_kept_total_is_the_number_of_books_whatever_happens_at_once() {
+fn stored_counts_match_the_books_after_concurrent_changes() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let app = runtime.block_on(TestApp::start());
     let number = std::cell::Cell::new(0);
-    let deeds = prop::collection::vec(prop::collection::vec(deed(), 1..8), 1..5);
+    let actions = prop::collection::vec(prop::collection::vec(action(), 1..8), 1..5);
     TestRunner::new(Config { cases: 12, failure_persistence: None, ..Config::default() })
-        .run(&deeds, |deeds| {
+        .run(&actions, |actions| {
             number.set(number.get() + 1);
             runtime.block_on(async {
-                let actor = app.anon().registered(&format!("person-{}", number.get())).await;
-                join_all(deeds.iter().map(|deeds| act(&actor, deeds))).await;
+                let actor = app.anon().registered(&format!("user-{}", number.get())).await;
+                join_all(actions.iter().map(|actions| perform(&actor, actions))).await;
                 let counted = app
                     .db_count(
                         "books WHERE owner_id = (SELECT id FROM users ORDER BY id DESC LIMIT 1)",
                     )
                     .await;
                 prop_assert_eq!(reported_totals(&actor).await, [counted; 4]);
-                let kept = "book_counts c JOIN users u ON u.id = c.owner_id WHERE c.count \
+                let wrong = "book_counts c JOIN users u ON u.id = c.owner_id WHERE c.count \
                             <> (SELECT count(*) FROM books b WHERE b.owner_id = c.owner_id)";
-                prop_assert_eq!(app.db_count(kept).await, 0);
+                prop_assert_eq!(app.db_count(wrong).await, 0);
                 Ok(())
             })
         })
@@ -100,7 +100,7 @@ fn a_kept_total_is_the_number_of_books_whatever_happens_at_once() {
 }
 
 #[tokio::test]
-async fn a_library_goes_with_its_account() {
+async fn book_counts_are_deleted_with_the_account() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     for actor in [&alice, &alice, &bob] {
@@ -117,7 +117,7 @@ async fn a_library_goes_with_its_account() {
 }
 
 #[tokio::test]
-async fn an_empty_library_has_none() {
+async fn total_counts_are_exact_for_empty_libraries_and_pages() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     assert_eq!(reported_totals(&alice).await, [0; 4]);
@@ -125,7 +125,7 @@ async fn an_empty_library_has_none() {
     assert_eq!(reported_totals(&alice).await, [1; 4]);
     alice.delete(&id).await.payload();
     assert_eq!(reported_totals(&alice).await, [0; 4]);
-    // A part of the list that has no book to tell the total of the rest.
+    // An empty page has no row that could carry the total.
     alice.add_book(json!({ "title": "T", "author": "A" })).await;
     let list = alice.ask("{ books { edges { cursor } } }").await.data();
     let after = &list["edges"][0]["cursor"];

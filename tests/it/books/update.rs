@@ -10,7 +10,7 @@ async fn dune(alice: &Actor) -> String {
 }
 
 #[tokio::test]
-async fn another_users_book_reads_as_missing() {
+async fn updating_another_users_book_is_not_found() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let id = dune(&alice).await;
@@ -22,16 +22,16 @@ async fn another_users_book_reads_as_missing() {
             json!({ "title": "Dune" }),
             json!({}),
         ] {
-            let answer = bob.update(wrong, input).await;
-            assert_eq!(answer.user_errors(), ["NOT_FOUND id"]);
-            assert_eq!(answer.data()["userErrors"][0]["book"], json!(null));
+            let response = bob.update(wrong, input).await;
+            assert_eq!(response.user_errors(), ["NOT_FOUND id"]);
+            assert_eq!(response.data()["userErrors"][0]["book"], json!(null));
         }
     }
     assert_eq!(alice.book(&id).await["title"], "Dune");
 }
 
 #[tokio::test]
-async fn faults_come_together_and_nothing_is_written() {
+async fn all_validation_errors_are_returned_and_nothing_is_written() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
@@ -51,20 +51,20 @@ async fn faults_come_together_and_nothing_is_written() {
 }
 
 #[tokio::test]
-async fn an_isbn_of_another_book_is_refused() {
+async fn a_duplicate_isbn_is_rejected() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let dune = dune(&alice).await;
     let emma = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-    let answer = alice.update(&emma, json!({ "isbn": "0441172717", "title": "Emma 2" })).await;
-    assert_eq!(answer.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
-    assert_eq!(answer.data()["userErrors"][0]["book"]["id"], json!(dune));
+    let response = alice.update(&emma, json!({ "isbn": "0441172717", "title": "Emma 2" })).await;
+    assert_eq!(response.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
+    assert_eq!(response.data()["userErrors"][0]["book"]["id"], json!(dune));
     assert_eq!(alice.book(&emma).await["title"], "Emma");
     alice.update(&dune, json!({ "isbn": "978-0-441-17271-9", "rating": 5 })).await.payload();
 }
 
 #[tokio::test]
-async fn absent_keeps_and_null_clears() {
+async fn absent_fields_are_kept_and_null_clears() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
@@ -86,7 +86,7 @@ async fn absent_keeps_and_null_clears() {
 }
 
 #[tokio::test]
-async fn an_omitted_variable_inside_an_inline_input_keeps_and_an_explicit_null_clears() {
+async fn omitted_variables_in_an_inline_input_keep_and_explicit_nulls_clear() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
@@ -108,7 +108,7 @@ async fn an_omitted_variable_inside_an_inline_input_keeps_and_an_explicit_null_c
 }
 
 #[tokio::test]
-async fn an_update_that_changes_nothing_leaves_version_and_time_alone() {
+async fn an_update_without_changes_keeps_version_and_updated_at() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
@@ -127,21 +127,21 @@ async fn an_update_that_changes_nothing_leaves_version_and_time_alone() {
 }
 
 #[tokio::test]
-async fn a_change_against_an_older_version_is_refused_with_the_newer_one() {
+async fn an_outdated_expected_version_is_rejected_with_the_current_book() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
     alice.update(&id, json!({ "rating": 5, "expectedVersion": 1 })).await.payload();
     for stale in [json!({ "rating": 1, "expectedVersion": 1 }), json!({ "expectedVersion": 1 })] {
-        let answer = alice.update(&id, stale).await;
-        assert_eq!(answer.user_errors(), ["VERSION_CONFLICT input.expectedVersion"]);
-        assert_eq!(answer.data()["userErrors"][0]["book"], json!({ "id": id, "version": 2 }));
+        let response = alice.update(&id, stale).await;
+        assert_eq!(response.user_errors(), ["VERSION_CONFLICT input.expectedVersion"]);
+        assert_eq!(response.data()["userErrors"][0]["book"], json!({ "id": id, "version": 2 }));
     }
     assert_eq!(alice.book(&id).await["rating"], 5);
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_updates_at_once_against_one_version_one_is_made() {
+async fn of_concurrent_updates_of_one_version_one_succeeds() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;
@@ -150,13 +150,13 @@ async fn of_updates_at_once_against_one_version_one_is_made() {
         let input = json!({ "notes": format!("{number}"), "expectedVersion": 1 });
         tokio::spawn(async move { alice.update(&id, input).await.user_errors() })
     });
-    let mut made = 0;
+    let mut updated = 0;
     for update in updates.collect::<Vec<_>>() {
-        match update.await.expect("an answer") {
-            refusals if refusals.is_empty() => made += 1,
-            refusals => assert_eq!(refusals, ["VERSION_CONFLICT input.expectedVersion"]),
+        match update.await.expect("a response") {
+            errors if errors.is_empty() => updated += 1,
+            errors => assert_eq!(errors, ["VERSION_CONFLICT input.expectedVersion"]),
         }
     }
-    assert_eq!(made, 1);
+    assert_eq!(updated, 1);
     assert_eq!(alice.book(&id).await["version"], 2);
 }

@@ -1,4 +1,4 @@
-//! What a page of another origin may send.
+//! CSRF protection: requests that a page of another origin could send.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -9,7 +9,7 @@ use crate::support::TestApp;
 const QUERY: &str = r#"{"query":"{ __typename }"}"#;
 
 #[tokio::test]
-async fn what_a_foreign_page_could_send_is_blocked_and_told_how_to_pass() {
+async fn simple_cross_origin_requests_are_blocked() {
     let app = TestApp::start().await;
     for simple in [
         "text/plain",
@@ -19,9 +19,9 @@ async fn what_a_foreign_page_could_send_is_blocked_and_told_how_to_pass() {
         "",
         "nonsense",
     ] {
-        let answer = app.anon().post(simple, QUERY).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (400, "CSRF_BLOCKED".into()));
-        let message = answer.error()["message"].as_str().unwrap().to_owned();
+        let response = app.anon().post(simple, QUERY).await;
+        assert_eq!((response.status.as_u16(), response.code()), (400, "CSRF_BLOCKED".into()));
+        let message = response.error()["message"].as_str().unwrap().to_owned();
         assert!(message.contains("Apollo-Require-Preflight"), "{message}");
         let empty =
             app.anon().with_header("apollo-require-preflight", "").post(simple, QUERY).await;
@@ -32,18 +32,21 @@ async fn what_a_foreign_page_could_send_is_blocked_and_told_how_to_pass() {
 }
 
 #[tokio::test]
-async fn a_preflight_header_leads_on_to_the_media_type() {
+async fn a_preflight_header_passes_the_csrf_check() {
     let app = TestApp::start().await;
     for header in ["Apollo-Require-Preflight", "X-Apollo-Operation-Name"] {
-        let answer = app.anon().with_header(header, "true").post("text/plain", QUERY).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
+        let response = app.anon().with_header(header, "true").post("text/plain", QUERY).await;
+        assert_eq!(
+            (response.status.as_u16(), response.code()),
+            (415, "UNSUPPORTED_MEDIA_TYPE".into())
+        );
     }
     assert_eq!(app.anon().post("application/json", QUERY).await.data(), "Query");
     assert_eq!(app.anon().get("/graphql?query={__typename}").await.data(), "Query");
 }
 
 #[tokio::test]
-async fn a_websocket_is_for_pages_of_this_origin_and_of_the_listed_ones() {
+async fn websockets_require_the_same_origin_or_a_listed_one() {
     let origin = "https://books.example.org";
     let app = TestApp::with_config(|config| config.cors_origins = vec![origin.to_owned()]).await;
     let connect = async |origin: &str| {
@@ -57,7 +60,7 @@ async fn a_websocket_is_for_pages_of_this_origin_and_of_the_listed_ones() {
     for foreign in ["https://evil.example.org", "http://localhost:8001", "null", ""] {
         assert_eq!(connect(foreign).await, "CSRF_BLOCKED", "{foreign}");
     }
-    // They get further: this is no handshake after all.
+    // The origin is accepted; the request then fails because it is not a complete handshake.
     for own in [origin, "http://localhost:8000", "https://LOCALHOST:8000"] {
         assert_eq!(connect(own).await, "BAD_REQUEST", "{own}");
     }

@@ -1,4 +1,4 @@
-//! Documents: validated as the specification asks, known by their hash, or trusted by their id.
+//! Documents: validation, persisted queries by hash, and trusted documents by id.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -20,10 +20,10 @@ fn persisted(hash: &str) -> Value {
 }
 
 #[tokio::test]
-async fn documents_that_async_graphql_alone_gets_wrong_are_judged_as_the_specification_asks() {
+async fn documents_are_validated_as_the_specification_requires() {
     let app = TestApp::start().await;
     for (document, variables) in [
-        // A nullable variable where null is not allowed.
+        // A nullable variable in a non-null position.
         ("query($id: ID) { node(id: $id) { id } }", json!({})),
         ("query($id: ID!) { books(after: $id) { totalCount } }", json!({ "id": "x" })),
         ("{ books(first: 3000000000) { totalCount } }", json!({})),
@@ -53,13 +53,13 @@ async fn documents_that_async_graphql_alone_gets_wrong_are_judged_as_the_specifi
         ("{ ...F } fragment F on Query { __typename }", json!({})),
     ] {
         let request = json!({ "query": document, "variables": variables });
-        let answer = send(&app.anon(), request).await.json();
-        assert_eq!(answer["data"]["__typename"], "Query", "{document}: {answer}");
+        let response = send(&app.anon(), request).await.json();
+        assert_eq!(response["data"]["__typename"], "Query", "{document}: {response}");
     }
 }
 
 #[tokio::test]
-async fn values_of_variables_are_checked_before_anything_runs() {
+async fn variable_values_are_validated_before_execution() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let large = "{ node(id: 99999999999999999999999) { id } }";
@@ -71,18 +71,18 @@ async fn values_of_variables_are_checked_before_anything_runs() {
         json!({ "first": "hunter2" }),
         json!({ "first": 1.5 }),
     ] {
-        let answer = send(&alice, json!({ "query": list, "variables": wrong })).await;
-        assert_eq!(answer.code(), "BAD_USER_INPUT", "{wrong}");
-        assert_eq!(answer.json().get("data"), None, "{wrong}");
-        assert!(!answer.text.contains("hunter2"), "{answer:?}");
+        let response = send(&alice, json!({ "query": list, "variables": wrong })).await;
+        assert_eq!(response.code(), "BAD_USER_INPUT", "{wrong}");
+        assert_eq!(response.json().get("data"), None, "{wrong}");
+        assert!(!response.text.contains("hunter2"), "{response:?}");
     }
-    // JSON has one kind of number.
-    let answer = send(&alice, json!({ "query": list, "variables": { "first": 1.0 } })).await;
-    assert_eq!(answer.data(), json!({ "totalCount": 0 }));
+    // JSON does not distinguish 1.0 from 1.
+    let response = send(&alice, json!({ "query": list, "variables": { "first": 1.0 } })).await;
+    assert_eq!(response.data(), json!({ "totalCount": 0 }));
 }
 
 #[tokio::test]
-async fn errors_say_where() {
+async fn errors_have_locations() {
     let app = TestApp::start().await;
     let error = app.anon().ask("{\n  viewer { id }\n  é: nothing\n}").await.error();
     assert_eq!(error["extensions"]["code"], "GRAPHQL_PARSE_FAILED");
@@ -96,7 +96,7 @@ async fn errors_say_where() {
 }
 
 #[tokio::test]
-async fn a_document_is_known_by_its_hash_once_it_was_valid() {
+async fn a_valid_document_can_be_requested_by_its_hash() {
     let app = TestApp::start().await;
     let (query, modern) = (
         "query A { __typename }",
@@ -119,16 +119,16 @@ async fn a_document_is_known_by_its_hash_once_it_was_valid() {
     }
     let by_get = format!("/graphql?extensions={}", percent(&extensions.to_string()));
     assert_eq!(modern.get(&by_get).await.data(), "Query");
-    // Another copy has not heard of it.
-    let elsewhere = app.second_instance().await;
-    assert_eq!(elsewhere.anon().get(&by_get).await.code(), "PERSISTED_QUERY_NOT_FOUND");
+    // Another instance has not cached it.
+    let second = app.second_instance().await;
+    assert_eq!(second.anon().get(&by_get).await.code(), "PERSISTED_QUERY_NOT_FOUND");
     let with_text = format!("{by_get}&query={}", percent(query));
-    assert_eq!(elsewhere.anon().get(&with_text).await.data(), "Query");
-    assert_eq!(elsewhere.anon().get(&by_get).await.data(), "Query");
+    assert_eq!(second.anon().get(&with_text).await.data(), "Query");
+    assert_eq!(second.anon().get(&by_get).await.data(), "Query");
 }
 
 #[tokio::test]
-async fn a_hash_of_something_else_is_refused_and_teaches_nothing() {
+async fn a_mismatched_hash_is_rejected_and_not_cached() {
     let app = TestApp::start().await;
     let (harmless, other) = ("{ __typename }", "{ viewer { id } }");
     let mismatch =
@@ -136,19 +136,19 @@ async fn a_hash_of_something_else_is_refused_and_teaches_nothing() {
             .await;
     assert_eq!((mismatch.status.as_u16(), mismatch.code()), (200, "BAD_REQUEST".into()));
     let invalid = "{ nothing }";
-    let refused =
+    let rejected =
         send(&app.anon(), json!({ "query": invalid, "extensions": persisted(&sha256(invalid)) }))
             .await;
-    assert_eq!(refused.code(), "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(rejected.code(), "GRAPHQL_VALIDATION_FAILED");
     for unknown in [sha256(harmless), sha256(other), sha256(invalid), "x".repeat(64), String::new()]
     {
-        let answer = send(&app.anon(), json!({ "extensions": persisted(&unknown) })).await;
-        assert_eq!(answer.code(), "PERSISTED_QUERY_NOT_FOUND", "{unknown}");
+        let response = send(&app.anon(), json!({ "extensions": persisted(&unknown) })).await;
+        assert_eq!(response.code(), "PERSISTED_QUERY_NOT_FOUND", "{unknown}");
     }
 }
 
 #[tokio::test]
-async fn a_mutation_is_not_run_by_get_whatever_it_is_called() {
+async fn a_persisted_mutation_is_rejected_over_get() {
     let app = TestApp::start().await;
     let query = "mutation { logout { revokedSessions } }";
     let alice = app.alice().await;
@@ -156,58 +156,58 @@ async fn a_mutation_is_not_run_by_get_whatever_it_is_called() {
         format!("/graphql?extensions={}", percent(&persisted(&sha256(query)).to_string()));
     let with_text = format!("{by_hash}&query={}", percent(query));
     for path in [with_text, by_hash] {
-        let answer = alice.get(&path).await;
-        assert_eq!((answer.status.as_u16(), answer.header("allow")), (405, Some("POST")));
-        assert_eq!(answer.code(), "METHOD_NOT_ALLOWED");
+        let response = alice.get(&path).await;
+        assert_eq!((response.status.as_u16(), response.header("allow")), (405, Some("POST")));
+        assert_eq!(response.code(), "METHOD_NOT_ALLOWED");
     }
     assert_eq!(app.db_count("sessions").await, 1);
 }
 
-/// An operation that differs from others by its number.
+/// An operation that is unique per number.
 fn numbered(number: u32) -> String {
     let fields: String = (0..20).map(|field| format!("a{field}: __typename ")).collect();
     format!("query Q{number} {{ {fields} }}")
 }
 
-async fn is_known(actor: &Actor, document: &str) -> bool {
-    let answer = send(actor, json!({ "extensions": persisted(&sha256(document)) })).await;
-    answer.json().get("data").is_some()
+async fn is_cached(actor: &Actor, document: &str) -> bool {
+    let response = send(actor, json!({ "extensions": persisted(&sha256(document)) })).await;
+    response.json().get("data").is_some()
 }
 
 #[tokio::test]
-async fn known_documents_take_a_bounded_amount_of_memory() {
+async fn document_cache_memory_is_bounded() {
     let app = TestApp::with_config(|config| config.limits.document_cache_bytes = 40_000).await;
     let anon = app.anon();
     for number in 0..50 {
         assert_eq!(anon.ask(&numbered(number)).await.json().get("errors"), None);
     }
-    let mut known = Vec::new();
+    let mut cached = Vec::new();
     for number in (0..50).rev() {
-        if is_known(&anon, &numbered(number)).await {
-            known.push(number);
+        if is_cached(&anon, &numbered(number)).await {
+            cached.push(number);
         }
     }
-    assert!((1..=8).contains(&known.len()), "{known:?}");
-    assert_eq!(known[0], 49, "the latest is kept");
+    assert!((1..=8).contains(&cached.len()), "{cached:?}");
+    assert_eq!(cached[0], 49, "the newest document is cached");
 }
 
 #[tokio::test]
-async fn the_least_recently_used_documents_are_forgotten_first() {
+async fn the_least_recently_used_documents_are_evicted_first() {
     let app = TestApp::with_config(|config| config.limits.document_cache_bytes = 1_000_000).await;
     let anon = app.anon();
     for number in 0..200 {
         anon.ask(&numbered(number)).await;
     }
-    assert!(!is_known(&anon, &numbered(0)).await, "the cache is full");
+    assert!(!is_cached(&anon, &numbered(0)).await, "the cache is full");
     anon.ask("query New { __typename }").await;
     for number in 200..220 {
         anon.ask(&numbered(number)).await;
     }
-    assert!(is_known(&anon, "query New { __typename }").await);
+    assert!(is_cached(&anon, "query New { __typename }").await);
 }
 
 #[tokio::test]
-async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
+async fn only_trusted_documents_are_executed() {
     let folder = tempfile::tempdir().expect("a folder");
     let list = folder.path().join("documents.json");
     let (a, b) = ("query A { __typename }\n", "query B { viewer { id } }");
@@ -238,8 +238,11 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
         json!({ "extensions": persisted(&sha256(query)) }),
     ] {
         let modern = app.anon().with_header("accept", "application/graphql-response+json");
-        let answer = send(&modern, request).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (400, "DOCUMENT_NOT_TRUSTED".into()));
+        let response = send(&modern, request).await;
+        assert_eq!(
+            (response.status.as_u16(), response.code()),
+            (400, "DOCUMENT_NOT_TRUSTED".into())
+        );
     }
     let smuggled = json!({ "documentId": "e1bd7f3c", "query": query });
     assert_eq!(send(&app.anon(), smuggled).await.code(), "BAD_REQUEST");
@@ -248,7 +251,7 @@ async fn with_a_list_of_trusted_documents_nothing_else_is_run() {
 }
 
 #[tokio::test]
-async fn nothing_is_run_whose_answer_nobody_takes() {
+async fn a_mutation_without_an_acceptable_media_type_is_not_executed() {
     let app = TestApp::start().await;
     let alice = app.alice().await.with_header("accept", "multipart/mixed");
     let create = alice.create(json!({ "title": "Emma", "author": "Jane Austen" })).await;
@@ -257,7 +260,7 @@ async fn nothing_is_run_whose_answer_nobody_takes() {
 }
 
 #[tokio::test]
-async fn a_mutation_that_stands_there_twice_is_made_once() {
+async fn a_repeated_mutation_field_is_executed_once() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let input = r#"input: { title: "Emma", author: "Jane Austen" }"#;
@@ -277,20 +280,20 @@ async fn a_mutation_that_stands_there_twice_is_made_once() {
 }
 
 #[tokio::test]
-async fn a_document_has_so_many_tokens_and_parts() {
+async fn token_and_operation_limits_are_exact() {
     let app = TestApp::start().await;
     let fields = |number: usize| format!("{{ {} }}", "__typename ".repeat(number));
     assert_eq!(app.anon().ask(&fields(1_998)).await.data(), "Query");
     assert_eq!(app.anon().ask(&fields(1_999)).await.code(), "TOO_MANY_TOKENS");
     let operations = |number: usize| {
-        (0..number).map(|it| format!("query A{it} {{ __typename }} ")).collect::<String>()
+        (0..number).map(|index| format!("query A{index} {{ __typename }} ")).collect::<String>()
     };
     assert_eq!(app.anon().ask(&operations(20)).await.code(), "OPERATION_RESOLUTION_FAILURE");
     assert_eq!(app.anon().ask(&operations(21)).await.code(), "QUERY_TOO_COMPLEX");
 }
 
 #[tokio::test]
-async fn a_strict_status_is_there_for_plain_json_too() {
+async fn strict_status_applies_to_plain_json() {
     let app = TestApp::with_config(|config| config.strict_status = true).await;
     for (query, status) in [
         ("{", 400),
@@ -303,22 +306,22 @@ async fn a_strict_status_is_there_for_plain_json_too() {
 }
 
 #[tokio::test]
-async fn a_server_that_takes_nothing_but_events_is_answered_in_one() {
+async fn a_query_response_can_be_an_event_stream() {
     let app = TestApp::start().await;
     let events = app.anon().with_header("accept", "text/event-stream");
-    let answer = events.ask("{ __typename }").await;
-    assert_eq!(answer.header("content-type"), Some("text/event-stream; charset=utf-8"));
+    let response = events.ask("{ __typename }").await;
+    assert_eq!(response.header("content-type"), Some("text/event-stream; charset=utf-8"));
     let expected =
         "event: next\ndata: {\"data\":{\"__typename\":\"Query\"}}\n\nevent: complete\ndata:\n\n";
-    assert_eq!(answer.text, expected);
-    let answer = events.ask("{ nothing }").await;
-    assert_eq!(answer.status, 200);
-    assert!(answer.text.contains("GRAPHQL_VALIDATION_FAILED"), "{answer:?}");
-    let answer = events.ask("{ books { totalCount } }").await;
-    assert!(answer.text.starts_with("event: next\ndata: {\"errors\""), "{answer:?}");
+    assert_eq!(response.text, expected);
+    let response = events.ask("{ nothing }").await;
+    assert_eq!(response.status, 200);
+    assert!(response.text.contains("GRAPHQL_VALIDATION_FAILED"), "{response:?}");
+    let response = events.ask("{ books { totalCount } }").await;
+    assert!(response.text.starts_with("event: next\ndata: {\"errors\""), "{response:?}");
     let request = Request::post("/graphql").header("content-type", "application/json");
-    let half = events.send(request, Body::from("{")).await;
-    assert_eq!((half.status.as_u16(), half.code()), (400, "BAD_REQUEST".into()));
+    let incomplete = events.send(request, Body::from("{")).await;
+    assert_eq!((incomplete.status.as_u16(), incomplete.code()), (400, "BAD_REQUEST".into()));
 }
 
 fn percent(text: &str) -> String {

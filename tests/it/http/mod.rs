@@ -1,6 +1,6 @@
-mod answers;
 mod csrf;
 mod documents;
 mod execution;
 mod requests;
+mod responses;
 mod uploads;

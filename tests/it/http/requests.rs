@@ -1,4 +1,4 @@
-//! What a request may look like.
+//! Requests: media types, bodies, methods, parameters and limits.
 
 use std::time::Duration;
 
@@ -11,12 +11,15 @@ use tokio::net::TcpStream;
 use crate::support::TestApp;
 
 #[tokio::test]
-async fn only_json_is_taken() {
+async fn only_json_bodies_are_accepted() {
     let app = TestApp::start().await;
     let query = r#"{"query":"{ __typename }"}"#;
     for media_type in ["application/graphql", "application/xml", "text/html"] {
-        let answer = app.anon().post(media_type, query).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (415, "UNSUPPORTED_MEDIA_TYPE".into()));
+        let response = app.anon().post(media_type, query).await;
+        assert_eq!(
+            (response.status.as_u16(), response.code()),
+            (415, "UNSUPPORTED_MEDIA_TYPE".into())
+        );
     }
     for charset in ["application/json; charset=utf-16", "application/json;charset=latin1"] {
         assert_eq!(app.anon().post(charset, query).await.code(), "UNSUPPORTED_MEDIA_TYPE");
@@ -27,7 +30,7 @@ async fn only_json_is_taken() {
 }
 
 #[tokio::test]
-async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
+async fn an_invalid_body_returns_a_graphql_error() {
     let app = TestApp::start().await;
     for (body, code) in [
         ("", "BAD_REQUEST"),
@@ -52,13 +55,13 @@ async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
         (r#"[{"query":"{ __typename }"}]"#, "BATCH_NOT_ALLOWED"),
         (r#"["{ __typename }",null]"#, "BATCH_NOT_ALLOWED"),
     ] {
-        let answer = app.anon().post("application/json", body).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
-        assert_eq!(answer.json().get("data"), None, "{body}");
+        let response = app.anon().post("application/json", body).await;
+        assert_eq!((response.status.as_u16(), response.code()), (400, code.to_owned()), "{body}");
+        assert_eq!(response.json().get("data"), None, "{body}");
         let modern = app.anon().with_header("accept", "application/graphql-response+json");
-        let answer = modern.post("application/json", body).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{body}");
-        let media_type = answer.header("content-type").unwrap();
+        let response = modern.post("application/json", body).await;
+        assert_eq!((response.status.as_u16(), response.code()), (400, code.to_owned()), "{body}");
+        let media_type = response.header("content-type").unwrap();
         assert!(media_type.starts_with("application/graphql-response+json"), "{media_type}");
     }
     let invalid = app.anon().post("application/json", vec![b'"', 0xff, b'"']).await;
@@ -68,7 +71,7 @@ async fn what_is_no_request_is_answered_in_the_form_of_graphql() {
 }
 
 #[tokio::test]
-async fn documents_and_operations_that_are_wrong_have_their_codes() {
+async fn invalid_documents_and_operations_have_error_codes() {
     let app = TestApp::start().await;
     let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for (request, code) in [
@@ -95,9 +98,13 @@ async fn documents_and_operations_that_are_wrong_have_their_codes() {
             "BAD_USER_INPUT",
         ),
     ] {
-        let answer = modern.post("application/json", request.to_string()).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (400, code.to_owned()), "{request}");
-        assert_eq!(answer.json().get("data"), None, "{request}");
+        let response = modern.post("application/json", request.to_string()).await;
+        assert_eq!(
+            (response.status.as_u16(), response.code()),
+            (400, code.to_owned()),
+            "{request}"
+        );
+        assert_eq!(response.json().get("data"), None, "{request}");
         let plain = app.anon().post("application/json", request.to_string()).await;
         assert_eq!((plain.status.as_u16(), plain.code()), (200, code.to_owned()), "{request}");
     }
@@ -109,12 +116,12 @@ async fn documents_and_operations_that_are_wrong_have_their_codes() {
 }
 
 #[tokio::test]
-async fn a_document_is_not_sent_back() {
+async fn error_messages_do_not_echo_the_document() {
     let app = TestApp::start().await;
     let secret = "hunter2 ".repeat(500);
     for query in [format!("{{ {secret} ("), format!("{{ a(b: \"{secret}\") }}")] {
-        let answer = app.anon().ask(&query).await;
-        assert!(answer.text.len() < 1_000, "{answer:?}");
+        let response = app.anon().ask(&query).await;
+        assert!(response.text.len() < 1_000, "{response:?}");
     }
     for query in [
         r#"{ books(filter: { createdAfter: ["hunter2"] }) { totalCount } }"#,
@@ -123,17 +130,17 @@ async fn a_document_is_not_sent_back() {
         r#"{ books(first: "hunter2") { totalCount } }"#,
         r#"{ books(orderBy: { field: "hunter2" }) { totalCount } }"#,
     ] {
-        let answer = app.anon().ask(query).await;
-        assert!(!answer.text.contains("hunter2"), "{answer:?}");
-        assert_ne!(answer.json().get("errors"), None, "{answer:?}");
+        let response = app.anon().ask(query).await;
+        assert!(!response.text.contains("hunter2"), "{response:?}");
+        assert_ne!(response.json().get("errors"), None, "{response:?}");
     }
     let many = format!("{{ {} }}", (0..1_000).map(|n| format!("f{n} ")).collect::<String>());
-    let answer = app.anon().ask(&many).await;
-    assert!(answer.json()["errors"].as_array().unwrap().len() <= 20);
+    let response = app.anon().ask(&many).await;
+    assert!(response.json()["errors"].as_array().unwrap().len() <= 20);
 }
 
 #[tokio::test]
-async fn fragments_that_double_are_refused_before_they_are_walked() {
+async fn doubling_fragments_are_rejected_without_expansion() {
     let app = TestApp::start().await;
     let mut query = "{ ...F0 }".to_owned();
     for level in 0..25 {
@@ -142,26 +149,26 @@ async fn fragments_that_double_are_refused_before_they_are_walked() {
     }
     query += "fragment F25 on Query{__typename}";
     assert!(query.len() < 1_200);
-    let answer = tokio::time::timeout(Duration::from_secs(5), app.anon().ask(&query)).await;
-    assert_eq!(answer.expect("an answer at once").code(), "QUERY_TOO_COMPLEX");
+    let response = tokio::time::timeout(Duration::from_secs(5), app.anon().ask(&query)).await;
+    assert_eq!(response.expect("an immediate response").code(), "QUERY_TOO_COMPLEX");
 }
 
 #[tokio::test]
 async fn a_body_over_the_limit_is_rejected() {
     let app = TestApp::start().await;
     let padding = " ".repeat((1 << 20) - 26);
-    let longest = format!(r#"{{"query":"{{ __typename }}"}}{padding}"#);
-    assert_eq!(longest.len(), 1 << 20);
-    assert_eq!(app.anon().post("application/json", longest.clone()).await.data(), "Query");
-    let answer = app.anon().post("application/json", longest + " ").await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    let body = format!(r#"{{"query":"{{ __typename }}"}}{padding}"#);
+    assert_eq!(body.len(), 1 << 20);
+    assert_eq!(app.anon().post("application/json", body.clone()).await.data(), "Query");
+    let response = app.anon().post("application/json", body + " ").await;
+    assert_eq!((response.status.as_u16(), response.code()), (413, "PAYLOAD_TOO_LARGE".into()));
     let document = json!({ "query": format!("{{ __typename }} #{}", "x".repeat(32 << 10)) });
-    let answer = app.anon().post("application/json", document.to_string()).await;
-    assert_eq!(answer.code(), "PAYLOAD_TOO_LARGE");
+    let response = app.anon().post("application/json", document.to_string()).await;
+    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
 }
 
 #[tokio::test]
-async fn a_body_that_does_not_come_is_not_waited_for() {
+async fn a_body_that_never_arrives_times_out() {
     let app =
         TestApp::with_config(|config| config.limits.body_timeout = Duration::from_millis(10)).await;
     let (_sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
@@ -172,17 +179,17 @@ async fn a_body_that_does_not_come_is_not_waited_for() {
 }
 
 #[tokio::test]
-async fn other_methods_are_told_what_is_allowed() {
+async fn other_methods_are_rejected_with_an_allow_header() {
     let app = TestApp::start().await;
     for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
         let request = Request::builder().method(method).uri("/graphql?query={__typename}");
-        let answer = app.anon().send(request, Body::empty()).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (405, "METHOD_NOT_ALLOWED".into()));
-        assert_eq!(answer.header("allow"), Some("GET, HEAD, POST"));
+        let response = app.anon().send(request, Body::empty()).await;
+        assert_eq!((response.status.as_u16(), response.code()), (405, "METHOD_NOT_ALLOWED".into()));
+        assert_eq!(response.header("allow"), Some("GET, HEAD, POST"));
     }
 }
 
-/// The path of a GET with these parameters.
+/// The path of a GET request with these parameters.
 fn query(parameters: &[(&str, &str)]) -> String {
     let mut query = form_urlencoded::Serializer::new("/graphql?".to_owned());
     query.extend_pairs(parameters);
@@ -190,7 +197,7 @@ fn query(parameters: &[(&str, &str)]) -> String {
 }
 
 #[tokio::test]
-async fn queries_may_be_asked_by_get() {
+async fn queries_can_be_sent_over_get() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let document = "query A { viewer { username } } query B($id: ID!) { node(id: $id) { id } }";
@@ -208,15 +215,15 @@ async fn queries_may_be_asked_by_get() {
 }
 
 #[tokio::test]
-async fn nothing_is_changed_by_get() {
+async fn mutations_are_rejected_over_get() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let document = "mutation M { createBook(input: { title: \"Dune\", author: \"A\" }) { book { id } } } query Q { __typename }";
     for accept in ["application/json", "application/graphql-response+json"] {
         let get = alice.clone().with_header("accept", accept);
-        let answer = get.get(&query(&[("query", document), ("operationName", "M")])).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (405, "METHOD_NOT_ALLOWED".into()));
-        assert_eq!(answer.header("allow"), Some("POST"));
+        let response = get.get(&query(&[("query", document), ("operationName", "M")])).await;
+        assert_eq!((response.status.as_u16(), response.code()), (405, "METHOD_NOT_ALLOWED".into()));
+        assert_eq!(response.header("allow"), Some("POST"));
         let chosen = get.get(&query(&[("query", document), ("operationName", "Q")])).await;
         assert_eq!(chosen.data(), "Query");
     }
@@ -224,7 +231,7 @@ async fn nothing_is_changed_by_get() {
 }
 
 #[tokio::test]
-async fn a_get_that_is_no_request_is_answered_in_the_form_of_graphql() {
+async fn an_invalid_get_request_returns_a_graphql_error() {
     let app = TestApp::start().await;
     for parameters in [
         vec![],
@@ -234,9 +241,9 @@ async fn a_get_that_is_no_request_is_answered_in_the_form_of_graphql() {
         vec![("query", "{ __typename }"), ("variables", "[]")],
         vec![("query", "{ __typename }"), ("extensions", "7")],
     ] {
-        let answer = app.anon().get(&query(&parameters)).await;
+        let response = app.anon().get(&query(&parameters)).await;
         assert_eq!(
-            (answer.status.as_u16(), answer.code()),
+            (response.status.as_u16(), response.code()),
             (400, "BAD_REQUEST".into()),
             "{parameters:?}"
         );
@@ -244,7 +251,7 @@ async fn a_get_that_is_no_request_is_answered_in_the_form_of_graphql() {
 }
 
 #[tokio::test]
-async fn the_media_type_is_the_one_that_the_client_likes_best() {
+async fn the_accept_header_selects_the_media_type() {
     let app = TestApp::start().await;
     for (accept, media_type) in [
         ("*/*", "application/json; charset=utf-8"),
@@ -258,20 +265,20 @@ async fn the_media_type_is_the_one_that_the_client_likes_best() {
             "application/json; charset=utf-8",
         ),
     ] {
-        let answer = app.anon().with_header("accept", accept).ask("{ __typename }").await;
-        assert_eq!(answer.header("content-type"), Some(media_type), "{accept}");
-        assert_eq!(answer.header("vary"), Some("Accept"));
+        let response = app.anon().with_header("accept", accept).ask("{ __typename }").await;
+        assert_eq!(response.header("content-type"), Some(media_type), "{accept}");
+        assert_eq!(response.header("vary"), Some("Accept"));
     }
-    let answer = app.anon().with_header("accept", "text/html").ask("{ __typename }").await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (406, "NOT_ACCEPTABLE".into()));
+    let response = app.anon().with_header("accept", "text/html").ask("{ __typename }").await;
+    assert_eq!((response.status.as_u16(), response.code()), (406, "NOT_ACCEPTABLE".into()));
 }
 
 #[tokio::test]
-async fn the_connection_survives_what_is_refused() {
+async fn the_connection_stays_open_after_rejected_requests() {
     let app = TestApp::start().await;
     let server = app.listen();
     let nested = "[".repeat(100_000);
-    let refused = [
+    let rejected = [
         ("POST", "content-type: application/json", "", 400),
         ("POST", "content-type: application/json", "{\"query\":", 400),
         ("POST", "content-type: application/json", "[]", 400),
@@ -286,22 +293,22 @@ async fn the_connection_survives_what_is_refused() {
         ("GET", "accept: text/html", "", 406),
     ];
     let mut socket = TcpStream::connect(server.address).await.expect("a connection");
-    for (method, header, body, status) in refused {
+    for (method, header, body, status) in rejected {
         let length = body.len();
         let request = format!(
             "{method} /graphql HTTP/1.1\r\nhost: x\r\n{header}\r\ncontent-length: {length}\r\n\r\n{body}"
         );
         socket.write_all(request.as_bytes()).await.expect("an open connection");
-        let head = head_of_answer(&mut socket).await;
+        let head = read_response_head(&mut socket).await;
         assert!(head.starts_with(&format!("HTTP/1.1 {status} ")), "{method} {header}: {head}");
     }
 }
 
-/// Reads an answer; gives its head, with which it has to say how long its body is.
-async fn head_of_answer(socket: &mut TcpStream) -> String {
+/// Reads a response with a `content-length` and an error code. Returns its head.
+async fn read_response_head(socket: &mut TcpStream) -> String {
     let mut head = Vec::new();
     while !head.ends_with(b"\r\n\r\n") {
-        head.push(socket.read_u8().await.expect("an answer"));
+        head.push(socket.read_u8().await.expect("a response"));
     }
     let head = String::from_utf8(head).expect("a head in ASCII");
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: "));

@@ -1,5 +1,5 @@
-//! Files, by the GraphQL multipart request specification. No field of the contract takes one yet, so
-//! these tests have a schema of their own.
+//! Uploads by the GraphQL multipart request specification. No field of the schema takes a file yet,
+//! so these tests define their own schema.
 
 use async_graphql::{Context, EmptySubscription, Object, Upload};
 use bookshelf::graphql::DynSchema;
@@ -20,7 +20,7 @@ struct Mutation;
 
 #[Object]
 impl Mutation {
-    #[expect(clippy::unused_async, reason = "async-graphql wants it so")]
+    #[expect(clippy::unused_async, reason = "async-graphql requires async resolvers")]
     async fn upload(
         &self,
         ctx: &Context<'_>,
@@ -45,7 +45,7 @@ fn operations(files: &Value) -> Value {
     json!({ "query": MUTATION, "variables": { "files": files } })
 }
 
-/// Parts of a form: name, headers after it, content.
+/// A form with these parts: name, the headers that follow it, and content.
 fn form(parts: &[(&str, &str, String)]) -> String {
     let part = |(name, more, content): &(&str, &str, String)| {
         format!("--x\r\nContent-Disposition: form-data; name=\"{name}\"{more}\r\n\r\n{content}\r\n")
@@ -63,38 +63,38 @@ async fn send(app: &TestApp, body: String) -> TestResponse {
 }
 
 #[tokio::test]
-async fn files_come_to_their_places() {
+async fn files_are_assigned_to_their_variables() {
     let app = app().await;
     let map =
         json!({ "0": ["variables.files.0"], "1": ["variables.files.1", "variables.files.2"] });
     let parts = [
         ("operations", "", operations(&json!([null, null, null])).to_string()),
         ("map", "", map.to_string()),
-        file("unasked", "x"),
+        file("unmapped", "x"),
         file("1", "one"),
         file("0", "zero"),
     ];
-    let answer = send(&app, form(&parts)).await;
+    let response = send(&app, form(&parts)).await;
     let expected = ["a.txt text/plain zero", "a.txt text/plain one", "a.txt text/plain one"];
-    assert_eq!(answer.data(), json!(expected));
+    assert_eq!(response.data(), json!(expected));
 }
 
 #[tokio::test]
-async fn a_foreign_page_cannot_send_a_form() {
+async fn a_form_without_a_preflight_header_is_blocked() {
     let app = app().await;
     let body =
         form(&[("operations", "", operations(&json!([])).to_string()), ("map", "", "{}".into())]);
-    let answer = app.anon().post("multipart/form-data; boundary=x", body.clone()).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (400, "CSRF_BLOCKED".into()));
+    let response = app.anon().post("multipart/form-data; boundary=x", body.clone()).await;
+    assert_eq!((response.status.as_u16(), response.code()), (400, "CSRF_BLOCKED".into()));
     assert_eq!(send(&app, body).await.data(), json!([]));
 }
 
 #[tokio::test]
-async fn what_is_no_multipart_request_is_told_so() {
+async fn invalid_multipart_requests_are_rejected() {
     let app = app().await;
     let operation = ("operations", "", operations(&json!([null])).to_string());
     let map = ("map", "", json!({ "0": ["variables.files.0"] }).to_string());
-    let elsewhere = |place: &str| ("map", "", json!({ "0": [place] }).to_string());
+    let map_to = |path: &str| ("map", "", json!({ "0": [path] }).to_string());
     for (parts, code) in [
         (vec![], "BAD_REQUEST"),
         (vec![operation.clone()], "BAD_REQUEST"),
@@ -104,25 +104,25 @@ async fn what_is_no_multipart_request_is_told_so() {
         (vec![("operations", "", "[]".into()), map.clone()], "BATCH_NOT_ALLOWED"),
         (vec![operation.clone(), ("map", "", "[]".into()), file("0", "")], "BAD_REQUEST"),
         (vec![operation.clone(), ("map", "", r#"{"0":"x"}"#.into()), file("0", "")], "BAD_REQUEST"),
-        (vec![operation.clone(), elsewhere("query"), file("0", "")], "BAD_REQUEST"),
-        (vec![operation.clone(), elsewhere("variables.files"), file("0", "")], "BAD_REQUEST"),
-        (vec![operation.clone(), elsewhere("variables.files.1"), file("0", "")], "BAD_REQUEST"),
-        (vec![operation.clone(), elsewhere("variables.nothing"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), map_to("query"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), map_to("variables.files"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), map_to("variables.files.1"), file("0", "")], "BAD_REQUEST"),
+        (vec![operation.clone(), map_to("variables.nothing"), file("0", "")], "BAD_REQUEST"),
     ] {
-        let answer = send(&app, form(&parts)).await;
-        assert_eq!(answer.code(), code, "{parts:?}");
+        let response = send(&app, form(&parts)).await;
+        assert_eq!(response.code(), code, "{parts:?}");
     }
     for broken in ["", "--x", "--x\r\n\r\n", "--y\r\n"] {
         assert_eq!(send(&app, broken.to_owned()).await.code(), "BAD_REQUEST", "{broken}");
     }
-    let whole = form(&[operation, map, file("0", "a long text")]);
-    assert_eq!(send(&app, whole[..whole.len() - 20].to_owned()).await.code(), "BAD_REQUEST");
+    let complete = form(&[operation, map, file("0", "a long text")]);
+    assert_eq!(send(&app, complete[..complete.len() - 20].to_owned()).await.code(), "BAD_REQUEST");
     let client = app.anon().with_header("apollo-require-preflight", "true");
-    assert_eq!(client.post("multipart/form-data", whole).await.code(), "BAD_REQUEST");
+    assert_eq!(client.post("multipart/form-data", complete).await.code(), "BAD_REQUEST");
 }
 
 #[tokio::test]
-async fn files_have_limits() {
+async fn upload_size_and_number_are_limited() {
     let app = app().await;
     let map = json!({ "0": ["variables.files.0"] });
     let parts = [
@@ -130,25 +130,25 @@ async fn files_have_limits() {
         ("map", "", map.to_string()),
         file("0", &"x".repeat(21 << 20)),
     ];
-    let answer = send(&app, form(&parts)).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    let response = send(&app, form(&parts)).await;
+    assert_eq!((response.status.as_u16(), response.code()), (413, "PAYLOAD_TOO_LARGE".into()));
     let map: Value = (0..6)
         .map(|number| (number.to_string(), json!([])))
         .collect::<serde_json::Map<_, _>>()
         .into();
     let parts =
         [("operations", "", operations(&json!([])).to_string()), ("map", "", map.to_string())];
-    let answer = send(&app, form(&parts)).await;
-    assert_eq!((answer.status.as_u16(), answer.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    let response = send(&app, form(&parts)).await;
+    assert_eq!((response.status.as_u16(), response.code()), (413, "PAYLOAD_TOO_LARGE".into()));
 }
 
 #[tokio::test]
-async fn a_file_cannot_be_forged() {
+async fn forged_upload_tokens_are_rejected() {
     let app = app().await;
     for forged in ["#__graphql_file__:0", "#__graphql_file__:nonsense"] {
         let request = operations(&json!([forged]));
-        let answer = app.anon().post("application/json", request.to_string()).await;
-        assert_eq!(answer.code(), "BAD_USER_INPUT");
+        let response = app.anon().post("application/json", request.to_string()).await;
+        assert_eq!(response.code(), "BAD_USER_INPUT");
         let literal = format!("mutation {{ upload(files: [{forged:?}]) }}");
         assert_eq!(app.anon().ask(&literal).await.code(), "GRAPHQL_VALIDATION_FAILED");
     }

@@ -1,13 +1,13 @@
-//! What an operation costs, known before it runs.
+//! The cost of an operation, which is estimated before execution.
 
 use serde_json::{Value, json};
 
 use crate::support::{Actor, TestApp};
 
 async fn cost(actor: &Actor, query: &str, variables: Value) -> Value {
-    let answer = actor.clone().with_header("graphql-cost", "report").run(query, variables).await;
-    assert_eq!(answer.json()["extensions"]["cost"]["limit"], 5_000, "{answer:?}");
-    answer.json()["extensions"]["cost"]["requested"].clone()
+    let response = actor.clone().with_header("graphql-cost", "report").run(query, variables).await;
+    assert_eq!(response.json()["extensions"]["cost"]["limit"], 5_000, "{response:?}");
+    response.json()["extensions"]["cost"]["requested"].clone()
 }
 
 #[tokio::test]
@@ -38,7 +38,7 @@ async fn a_field_costs_1_and_a_list_its_page_size_times_its_children() {
 }
 
 #[tokio::test]
-async fn the_actual_variables_count() {
+async fn cost_depends_on_the_variable_values() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let books = "query($n: Int = 30) { books(first: $n) { nodes { id } } }";
@@ -65,7 +65,7 @@ async fn the_actual_variables_count() {
 }
 
 #[tokio::test]
-async fn at_most_5000_is_served() {
+async fn an_operation_over_the_cost_limit_is_rejected() {
     let app = TestApp::start().await;
     let alice = app.alice().await.with_header("accept", "application/graphql-response+json");
     let query = |more: usize| {
@@ -74,16 +74,16 @@ async fn at_most_5000_is_served() {
     };
     assert_eq!(cost(&alice, &query(98), json!({ "n": 100 })).await, 5_000);
     app.take_statements();
-    let refused = alice.run(&query(99), json!({ "n": 100 })).await;
-    assert_eq!((refused.code().as_str(), refused.status.as_u16()), ("QUERY_TOO_COMPLEX", 400));
-    assert!(refused.error()["message"].as_str().unwrap().contains("5001"), "{refused:?}");
+    let rejected = alice.run(&query(99), json!({ "n": 100 })).await;
+    assert_eq!((rejected.code().as_str(), rejected.status.as_u16()), ("QUERY_TOO_COMPLEX", 400));
+    assert!(rejected.error()["message"].as_str().unwrap().contains("5001"), "{rejected:?}");
     assert_eq!(app.take_statements(), [""; 0], "nothing ran");
     assert_eq!(cost(&alice, &query(99), json!({ "n": 99 })).await, 4_952);
-    // Each list within another multiplies.
+    // The sizes of nested lists multiply.
     let product =
         "{ books(first: 100) { nodes { owner { books(first: 100) { nodes { id } } } } } }";
     assert_eq!(alice.ask(product).await.code(), "QUERY_TOO_COMPLEX");
-    // A page size that is not allowed is for the resolver to name.
+    // An invalid page size is reported by the resolver.
     let huge = "query($n: Int!) { books(first: $n) { nodes { id } } }";
     for size in [0, -1, 101, i32::MAX, i32::MIN] {
         assert_eq!(alice.run(huge, json!({ "n": size })).await.code(), "BAD_USER_INPUT", "{size}");

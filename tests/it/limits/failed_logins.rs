@@ -1,4 +1,4 @@
-//! Wrong passwords for one account, from wherever they come.
+//! Failed logins of one account, from any address.
 
 use futures_util::future::join_all;
 use serde_json::json;
@@ -9,24 +9,24 @@ async fn limited() -> TestApp {
     TestApp::with_config(|config| config.rate_limits = true).await
 }
 
-/// Somebody with an address of their own for each attempt.
-fn somewhere(app: &TestApp, number: u8) -> Actor {
+/// An anonymous client with a different IP address per number.
+fn from_ip(app: &TestApp, number: u8) -> Actor {
     app.anon().with_ip(&format!("192.0.2.{number}"))
 }
 
 async fn try_password(app: &TestApp, number: u8, password: &str) -> TestResponse {
-    somewhere(app, number).login("alice@example.org", password).await
+    from_ip(app, number).login("alice@example.org", password).await
 }
 
 #[track_caller]
-fn is_held_off(answer: &TestResponse, seconds: u64) {
-    assert_eq!(answer.code(), "RATE_LIMITED", "{answer:?}");
-    assert_eq!(answer.error()["extensions"]["retryAfter"], seconds);
-    assert_eq!(answer.header("retry-after"), Some(seconds.to_string().as_str()));
+fn assert_throttled(response: &TestResponse, seconds: u64) {
+    assert_eq!(response.code(), "RATE_LIMITED", "{response:?}");
+    assert_eq!(response.error()["extensions"]["retryAfter"], seconds);
+    assert_eq!(response.header("retry-after"), Some(seconds.to_string().as_str()));
 }
 
 #[tokio::test]
-async fn ten_wrong_passwords_and_then_one_a_minute() {
+async fn an_account_allows_ten_failed_logins_then_one_per_minute() {
     let app = limited().await;
     app.alice().await;
     for number in 0..10 {
@@ -35,14 +35,14 @@ async fn ten_wrong_passwords_and_then_one_a_minute() {
             ["INVALID_CREDENTIALS -"]
         );
     }
-    is_held_off(&try_password(&app, 11, "wrong").await, 60);
-    // The right one is not looked at either, or guessing would go on.
-    is_held_off(&try_password(&app, 12, PASSWORD).await, 60);
+    assert_throttled(&try_password(&app, 11, "wrong").await, 60);
+    // The correct password is not verified either, so guessing gains nothing.
+    assert_throttled(&try_password(&app, 12, PASSWORD).await, 60);
     app.advance_secs(59);
-    is_held_off(&try_password(&app, 13, PASSWORD).await, 1);
+    assert_throttled(&try_password(&app, 13, PASSWORD).await, 1);
     app.advance_secs(1);
     assert_eq!(try_password(&app, 14, "wrong").await.user_errors(), ["INVALID_CREDENTIALS -"]);
-    is_held_off(&try_password(&app, 15, PASSWORD).await, 60);
+    assert_throttled(&try_password(&app, 15, PASSWORD).await, 60);
     app.advance_secs(60);
     try_password(&app, 16, PASSWORD).await.payload();
     try_password(&app, 17, PASSWORD).await.payload();
@@ -62,11 +62,11 @@ async fn failed_login_budget_refills() {
             ["INVALID_CREDENTIALS -"]
         );
     }
-    is_held_off(&try_password(&app, 11, "wrong").await, 60);
+    assert_throttled(&try_password(&app, 11, "wrong").await, 60);
 }
 
 #[tokio::test]
-async fn right_ones_do_not_count() {
+async fn successful_logins_are_not_counted() {
     let app = limited().await;
     app.alice().await;
     for number in 0..15 {
@@ -81,45 +81,46 @@ async fn right_ones_do_not_count() {
 }
 
 #[tokio::test]
-async fn an_account_that_is_not_there_is_held_off_the_same() {
+async fn unknown_accounts_are_throttled_like_existing_ones() {
     let app = limited().await;
     for number in 0..10 {
-        let answer = somewhere(&app, number).login("Nobody@Example.org", "wrong").await;
-        assert_eq!(answer.user_errors(), ["INVALID_CREDENTIALS -"]);
+        let response = from_ip(&app, number).login("Nobody@Example.org", "wrong").await;
+        assert_eq!(response.user_errors(), ["INVALID_CREDENTIALS -"]);
     }
-    is_held_off(&somewhere(&app, 11).login("nobody@example.ORG", "wrong").await, 60);
-    let somebody_else = somewhere(&app, 12).login("somebody@example.org", "wrong").await;
-    assert_eq!(somebody_else.user_errors(), ["INVALID_CREDENTIALS -"]);
+    assert_throttled(&from_ip(&app, 11).login("nobody@example.ORG", "wrong").await, 60);
+    let other = from_ip(&app, 12).login("other@example.org", "wrong").await;
+    assert_eq!(other.user_errors(), ["INVALID_CREDENTIALS -"]);
 }
 
 #[tokio::test]
-async fn all_copies_of_the_server_count_together() {
+async fn failed_logins_are_counted_across_instances() {
     let app = limited().await;
     app.alice().await;
-    let copy = app.copy_with(|config| config.rate_limits = true).await;
+    let second = app.second_instance_with(|config| config.rate_limits = true).await;
     for number in 0..10 {
-        let app = if number % 2 == 0 { &app } else { &copy };
+        let app = if number % 2 == 0 { &app } else { &second };
         assert_eq!(
             try_password(app, number, "wrong").await.user_errors(),
             ["INVALID_CREDENTIALS -"]
         );
     }
-    is_held_off(&try_password(&app, 11, "wrong").await, 60);
-    is_held_off(&try_password(&copy, 12, "wrong").await, 60);
+    assert_throttled(&try_password(&app, 11, "wrong").await, 60);
+    assert_throttled(&try_password(&second, 12, "wrong").await, 60);
 }
 
 #[tokio::test]
-async fn many_at_once_are_no_more_than_one_after_the_other() {
+async fn concurrent_failed_logins_do_not_exceed_the_limit() {
     let app = limited().await;
     app.alice().await;
     let attempts = (0..30).map(|number| try_password(&app, number, "wrong"));
-    let answers = join_all(attempts).await;
-    let looked_at = answers.iter().filter(|answer| answer.json().get("errors").is_none()).count();
-    assert_eq!(looked_at, 10);
+    let responses = join_all(attempts).await;
+    let verified =
+        responses.iter().filter(|response| response.json().get("errors").is_none()).count();
+    assert_eq!(verified, 10);
 }
 
 #[tokio::test]
-async fn whoever_has_taken_a_session_guesses_no_faster() {
+async fn password_checks_within_a_session_share_the_failed_login_budget() {
     let app = limited().await;
     let alice = app.alice().await;
     let change = |current: &str| {
@@ -144,27 +145,27 @@ async fn whoever_has_taken_a_session_guesses_no_faster() {
             { userErrors { code message field } } }";
         assert_eq!(alice.ask(query).await.user_errors(), ["INVALID_CREDENTIALS input.password"]);
     }
-    is_held_off(&change(PASSWORD).await, 60);
-    is_held_off(&try_password(&app, 9, PASSWORD).await, 60);
+    assert_throttled(&change(PASSWORD).await, 60);
+    assert_throttled(&try_password(&app, 9, PASSWORD).await, 60);
 }
 
 #[tokio::test]
-async fn no_address_is_kept_and_what_is_forgotten_goes_away() {
+async fn failed_logins_store_a_hash_and_are_purged() {
     let app = limited().await;
     try_password(&app, 1, "wrong").await.user_errors();
     assert_eq!(app.db_count("failed_logins").await, 1);
     let bytes = "SELECT count(*) FROM failed_logins WHERE length(account_hash) = 32";
     assert_eq!(app.database.number(bytes).await, 1);
-    // A server removes it when it starts.
-    let forgotten = "UPDATE failed_logins SET resets_at = 1774602900000";
-    app.database.execute(forgotten).await;
-    let copy = app.second_instance().await;
-    let _listening = copy.listen();
+    // An instance purges expired rows at startup.
+    let expire = "UPDATE failed_logins SET resets_at = 1774602900000";
+    app.database.execute(expire).await;
+    let second = app.second_instance().await;
+    let _listening = second.listen();
     for _ in 0..500 {
         if app.db_count("failed_logins").await == 0 {
             return;
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("it is still there");
+    panic!("the expired row was not purged");
 }

@@ -1,5 +1,5 @@
-//! What happens inside stays there, and too much of it is told at once. With a schema of these tests'
-//! own, whose resolvers misbehave.
+//! Panics and too many concurrent operations. These tests define a schema whose resolvers panic or
+//! block.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -13,23 +13,23 @@ use tokio::sync::Semaphore;
 use crate::support::TestApp;
 
 #[derive(Clone)]
-struct Misbehaving {
+struct Faulty {
     begun: Arc<Semaphore>,
     may_end: Arc<Semaphore>,
 }
 
 #[Object]
-impl Misbehaving {
+impl Faulty {
     async fn well(&self) -> bool {
         true
     }
 
     async fn panic(&self) -> bool {
-        assert!(self.may_end.is_closed(), "a secret that is in no answer");
+        assert!(self.may_end.is_closed(), "a secret that is in no response");
         true
     }
 
-    /// Until it may end.
+    /// Blocks until the test permits it to end.
     async fn wait(&self) -> bool {
         self.begun.add_permits(1);
         self.may_end.acquire().await.is_ok()
@@ -37,38 +37,41 @@ impl Misbehaving {
 }
 
 #[derive(MergedObject)]
-struct Query(Misbehaving);
+struct Query(Faulty);
 
 #[derive(MergedObject)]
-struct Mutation(Misbehaving);
+struct Mutation(Faulty);
 
-async fn app(configure: impl FnOnce(&mut Config)) -> (TestApp, Misbehaving) {
-    let none = || Arc::new(Semaphore::new(0));
-    let its = Misbehaving { begun: none(), may_end: none() };
-    let schema = DynSchema::new(Query(its.clone()), Mutation(its.clone()), EmptySubscription);
-    (TestApp::serving(Some(schema), configure).await, its)
+async fn app(configure: impl FnOnce(&mut Config)) -> (TestApp, Faulty) {
+    let empty = || Arc::new(Semaphore::new(0));
+    let faulty = Faulty { begun: empty(), may_end: empty() };
+    let schema = DynSchema::new(Query(faulty.clone()), Mutation(faulty.clone()), EmptySubscription);
+    (TestApp::serving(Some(schema), configure).await, faulty)
 }
 
 #[tokio::test]
-async fn a_panic_is_one_answer_with_its_number_and_the_server_goes_on() {
+async fn a_panic_returns_an_internal_error_with_the_request_id() {
     let (app, _) = app(|config| config.limits.concurrent_operations = 1).await;
     let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for document in ["{ panic }", "mutation { panic }", "{ well panic }"] {
-        let answer = modern.ask(document).await;
-        assert_eq!((answer.status.as_u16(), answer.code()), (500, "INTERNAL_SERVER_ERROR".into()));
-        let error = answer.error();
+        let response = modern.ask(document).await;
+        assert_eq!(
+            (response.status.as_u16(), response.code()),
+            (500, "INTERNAL_SERVER_ERROR".into())
+        );
+        let error = response.error();
         assert_eq!(error["message"], "Something went wrong on our side.");
-        assert_eq!(error["extensions"]["requestId"].as_str(), answer.header("x-request-id"));
-        assert!(!answer.text.contains("secret"), "{answer:?}");
-        // Its place is free again.
+        assert_eq!(error["extensions"]["requestId"].as_str(), response.header("x-request-id"));
+        assert!(!response.text.contains("secret"), "{response:?}");
+        // The permit is released.
         assert_eq!(modern.ask("{ well }").await.json(), json!({ "data": { "well": true } }));
     }
 }
 
 #[tokio::test]
-async fn too_many_operations_at_once_are_told_so_at_once() {
+async fn concurrent_operations_over_the_limit_are_rejected() {
     for kind in ["query", "mutation"] {
-        let (app, its) = app(|config| config.limits.concurrent_operations = 2).await;
+        let (app, faulty) = app(|config| config.limits.concurrent_operations = 2).await;
         let modern = app.anon().with_header("accept", "application/graphql-response+json");
         let waiting: Vec<_> = (0..2)
             .map(|_| {
@@ -76,23 +79,26 @@ async fn too_many_operations_at_once_are_told_so_at_once() {
                 tokio::spawn(async move { actor.ask(&format!("{kind} {{ wait }}")).await })
             })
             .collect();
-        its.begun.acquire_many(2).await.expect("both places taken").forget();
-        let refused = modern.ask("{ well }").await;
-        assert_eq!((refused.status.as_u16(), refused.code()), (503, "SERVICE_UNAVAILABLE".into()));
-        assert_eq!(refused.header("retry-after"), Some("1"));
-        // What costs nothing is served all the same.
+        faulty.begun.acquire_many(2).await.expect("both permits in use").forget();
+        let rejected = modern.ask("{ well }").await;
+        assert_eq!(
+            (rejected.status.as_u16(), rejected.code()),
+            (503, "SERVICE_UNAVAILABLE".into())
+        );
+        assert_eq!(rejected.header("retry-after"), Some("1"));
+        // Health endpoints need no permit.
         assert_eq!(app.anon().get("/health/live").await.status, 200);
-        its.may_end.add_permits(1_000);
+        faulty.may_end.add_permits(1_000);
         for waiting in waiting {
-            assert_eq!(waiting.await.expect("an answer").data(), json!(true));
+            assert_eq!(waiting.await.expect("a response").data(), json!(true));
         }
         assert_eq!(modern.ask("{ well }").await.data(), json!(true));
     }
 }
 
 #[tokio::test]
-async fn a_mutation_keeps_its_place_until_it_ends() {
-    let (app, its) = app(|config| {
+async fn a_timed_out_mutation_holds_its_permit_until_it_ends() {
+    let (app, faulty) = app(|config| {
         config.limits.concurrent_operations = 1;
         config.limits.operation_timeout = Duration::from_millis(10);
     })
@@ -100,7 +106,7 @@ async fn a_mutation_keeps_its_place_until_it_ends() {
     let modern = app.anon().with_header("accept", "application/graphql-response+json");
     assert_eq!(modern.ask("mutation { wait }").await.code(), "TIMEOUT");
     assert_eq!(modern.ask("{ well }").await.code(), "SERVICE_UNAVAILABLE");
-    its.may_end.add_permits(1);
+    faulty.may_end.add_permits(1);
     while modern.ask("{ well }").await.status != 200 {
         tokio::task::yield_now().await;
     }

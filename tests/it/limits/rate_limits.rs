@@ -1,4 +1,4 @@
-//! What one caller may do in a minute.
+//! Limits per client and minute.
 
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
@@ -9,22 +9,22 @@ async fn limited() -> TestApp {
     TestApp::with_config(|config| config.rate_limits = true).await
 }
 
-/// Signs in with a wrong password, as somebody else each time.
+/// Signs in with a wrong password, to a different account per number.
 async fn guess(actor: &Actor, number: usize) -> TestResponse {
     actor.login(&format!("nobody{number}@example.org"), "wrong password").await
 }
 
-/// Tells for how many seconds to wait.
+/// Asserts that a response is rate limited. Returns the seconds to wait.
 #[track_caller]
-fn wait(answer: &TestResponse) -> u64 {
-    assert_eq!(answer.code(), "RATE_LIMITED", "{answer:?}");
-    let wait = answer.error()["extensions"]["retryAfter"].as_u64().expect("seconds");
-    assert_eq!(answer.header("retry-after"), Some(wait.to_string().as_str()));
-    wait
+fn retry_after(response: &TestResponse) -> u64 {
+    assert_eq!(response.code(), "RATE_LIMITED", "{response:?}");
+    let seconds = response.error()["extensions"]["retryAfter"].as_u64().expect("seconds");
+    assert_eq!(response.header("retry-after"), Some(seconds.to_string().as_str()));
+    seconds
 }
 
 #[tokio::test]
-async fn an_address_signs_in_20_times_a_minute() {
+async fn sign_ins_are_limited_to_20_per_minute_and_address() {
     let app = limited().await;
     let (here, there) = (app.anon().with_ip("192.0.2.1"), app.anon().with_ip("192.0.2.2"));
     let token = app.alice().await.refresh_token;
@@ -38,35 +38,35 @@ async fn an_address_signs_in_20_times_a_minute() {
         Some("\"sign-in\";q=20;w=60, \"cost\";q=100000;w=60")
     );
     assert!(last.header("ratelimit").unwrap().starts_with("\"sign-in\";r=0;t=60, \"cost\";r=99"));
-    let refused = guess(&here, 19).await;
-    assert_eq!(wait(&refused), 3);
-    assert_eq!(refused.header("ratelimit"), Some("\"sign-in\";r=0;t=3"));
+    let rejected = guess(&here, 19).await;
+    assert_eq!(retry_after(&rejected), 3);
+    assert_eq!(rejected.header("ratelimit"), Some("\"sign-in\";r=0;t=3"));
     assert_eq!(guess(&there, 20).await.user_errors(), ["INVALID_CREDENTIALS -"]);
 
     app.advance_secs(2);
-    assert_eq!(wait(&guess(&here, 21).await), 1);
+    assert_eq!(retry_after(&guess(&here, 21).await), 1);
     app.advance_secs(1);
     assert_eq!(guess(&here, 22).await.user_errors(), ["INVALID_CREDENTIALS -"]);
-    assert_eq!(wait(&here.refresh(&token).await), 3);
-    // Nothing else waits.
+    assert_eq!(retry_after(&here.refresh(&token).await), 3);
+    // Other operations are not limited.
     assert_eq!(here.ask("{ __typename }").await.data(), "Query");
 }
 
 #[tokio::test]
-async fn a_refusal_has_its_status_and_nothing_happens() {
+async fn a_rate_limited_registration_returns_429_and_creates_no_user() {
     let app = limited().await;
     for number in 0..10 {
         app.anon().registered(&format!("reader{number}")).await;
     }
     let anon = app.anon().with_header("accept", "application/graphql-response+json");
-    let refused = anon.register("late", "late@example.org", "correct horse battery staple").await;
-    assert_eq!(refused.status, 429);
-    assert_eq!(wait(&refused), 6);
+    let rejected = anon.register("late", "late@example.org", "correct horse battery staple").await;
+    assert_eq!(rejected.status, 429);
+    assert_eq!(retry_after(&rejected), 6);
     assert_eq!(app.db_count("users").await, 10);
 }
 
 #[tokio::test]
-async fn aliases_count_as_often_as_they_try() {
+async fn each_aliased_login_counts_as_an_attempt() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.auth_mutations = 5;
@@ -78,19 +78,20 @@ async fn aliases_count_as_often_as_they_try() {
                 {{ userErrors {{ code }} }} "
         )
     };
-    let logins = |number: usize| (0..number).map(|it| login(it, it)).collect::<String>();
+    let logins =
+        |number: usize| (0..number).map(|number| login(number, number)).collect::<String>();
     for _ in 0..3 {
-        let answer = app.anon().ask(&format!("mutation {{ {} }}", logins(5))).await.json();
+        let response = app.anon().ask(&format!("mutation {{ {} }}", logins(5))).await.json();
         assert_eq!(
-            answer["data"]["a4"]["userErrors"][0]["code"], "INVALID_CREDENTIALS",
-            "{answer}"
+            response["data"]["a4"]["userErrors"][0]["code"], "INVALID_CREDENTIALS",
+            "{response}"
         );
     }
-    // 5 are left, and would be gone.
+    // Five attempts are left; four are used here.
     app.anon().ask(&format!("mutation {{ {} }}", logins(4))).await.json();
-    assert_eq!(wait(&app.anon().ask(&format!("mutation {{ {} }}", logins(2))).await), 3);
+    assert_eq!(retry_after(&app.anon().ask(&format!("mutation {{ {} }}", logins(2))).await), 3);
     let by_get = "/graphql?query=mutation%7Blogout%7BrevokedSessions%7D%7D";
-    assert_eq!(app.anon().get(by_get).await.status, 405, "no attempts come by GET");
+    assert_eq!(app.anon().get(by_get).await.status, 405, "mutations are rejected over GET");
 }
 
 #[tokio::test]
@@ -121,101 +122,105 @@ async fn rate_limits_apply_to_websockets() {
 }
 
 #[tokio::test]
-async fn only_a_trusted_proxy_says_who_is_calling() {
+async fn x_forwarded_for_is_read_from_trusted_proxies_only() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.sign_ins_per_minute = 1;
         config.trusted_proxies = vec!["10.0.0.0/8".parse().unwrap()];
     })
     .await;
-    let through =
-        |proxy: &str, told: &str| app.anon().with_ip(proxy).with_header("x-forwarded-for", told);
+    let through = |proxy: &str, forwarded: &str| {
+        app.anon().with_ip(proxy).with_header("x-forwarded-for", forwarded)
+    };
     guess(&through("192.0.2.1", "198.51.100.1"), 1).await.user_errors();
-    wait(&guess(&through("192.0.2.1", "198.51.100.2"), 2).await);
+    retry_after(&guess(&through("192.0.2.1", "198.51.100.2"), 2).await);
     guess(&through("10.0.0.1", "198.51.100.1"), 3).await.user_errors();
     guess(&through("10.0.0.1", "198.51.100.2"), 4).await.user_errors();
-    wait(&guess(&through("10.0.0.2", "203.0.113.1, 198.51.100.2"), 5).await);
-    // The neighbours in a /64 are one caller.
+    retry_after(&guess(&through("10.0.0.2", "203.0.113.1, 198.51.100.2"), 5).await);
+    // Addresses in the same /64 are one client.
     guess(&through("10.0.0.1", "2001:db8:0:1::1"), 6).await.user_errors();
-    wait(&guess(&through("10.0.0.1", "2001:db8:0:1::2"), 7).await);
+    retry_after(&guess(&through("10.0.0.1", "2001:db8:0:1::2"), 7).await);
     guess(&through("10.0.0.1", "2001:db8:0:2::1"), 8).await.user_errors();
 }
 
 #[tokio::test]
-async fn a_viewer_has_a_budget_and_so_has_an_address() {
+async fn cost_budgets_are_per_viewer_and_per_anonymous_address() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.cost_per_minute = 600;
     })
     .await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    // 302, 301 times 2 is more than there is.
+    // Costs 302; twice that exceeds the budget.
     let books = "{ books(first: 100) { nodes { id title author } } }";
     let first = alice.ask(books).await;
     assert_eq!(first.header("ratelimit-policy"), Some("\"cost\";q=600;w=60"));
     assert_eq!(first.header("ratelimit"), Some("\"cost\";r=298;t=31"));
     first.data();
-    // Wherever she calls from.
-    let refused = alice.clone().with_ip("192.0.2.9").ask(books).await;
-    assert_eq!(wait(&refused), 1);
-    assert_eq!(refused.status, 200, "plain JSON");
+    // The budget of a viewer does not depend on the address.
+    let rejected = alice.clone().with_ip("192.0.2.9").ask(books).await;
+    assert_eq!(retry_after(&rejected), 1);
+    assert_eq!(rejected.status, 200, "plain JSON");
     bob.ask(books).await.data();
     app.advance_secs(1);
     alice.ask(books).await.data();
-    // Nobody in particular has the budget of the address.
+    // Anonymous clients share the budget of their address.
     let anon = |address: &str| app.anon().with_ip(address);
     let fields = format!("{{ {} }}", "__typename ".repeat(290));
     anon("198.51.100.3").ask(&fields).await.data();
     for _ in 0..2 {
         anon("198.51.100.1").ask(&fields).await.data();
     }
-    wait(&anon("198.51.100.1").ask(&fields).await);
+    retry_after(&anon("198.51.100.1").ask(&fields).await);
     anon("198.51.100.2").ask("{ __typename }").await.data();
 }
 
 #[tokio::test]
-async fn a_document_that_is_not_known_costs_its_tokens() {
+async fn an_uncached_document_costs_its_tokens() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.cost_per_minute = 100;
     })
     .await;
     let anon = app.anon().with_ip("192.0.2.1");
-    // 42 tokens and 40 fields, of which none is there.
+    // 42 tokens and 40 unknown fields.
     let wrong = |name: &str| format!("{{ {} }}", format!("{name} ").repeat(40));
     for name in ["a", "b"] {
-        let answer = anon.ask(&wrong(name)).await.json();
-        assert_eq!(answer["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+        let response = anon.ask(&wrong(name)).await.json();
+        assert_eq!(response["errors"][0]["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
     }
-    let refused = anon.ask(&wrong("c")).await;
-    assert!(wait(&refused) > 0);
-    assert_eq!(refused.header("ratelimit").map(|it| it.starts_with("\"cost\";r=0;")), Some(true));
-    // One that is known costs nothing to read.
+    let rejected = anon.ask(&wrong("c")).await;
+    assert!(retry_after(&rejected) > 0);
+    assert_eq!(
+        rejected.header("ratelimit").map(|header| header.starts_with("\"cost\";r=0;")),
+        Some(true)
+    );
+    // A cached document costs no tokens.
     app.anon().ask("{ __typename }").await.data();
     anon.ask("{ __typename }").await.data();
 }
 
 #[tokio::test]
-async fn events_wait_for_the_budget_and_none_is_lost() {
+async fn subscription_events_wait_for_the_cost_budget() {
     let app = TestApp::start().await;
     let limited = app
-        .copy_with(|config| {
+        .second_instance_with(|config| {
             config.rate_limits = true;
             config.limits.cost_per_minute = 60;
         })
         .await;
     let alice = app.alice().await.on_instance(&limited.router);
-    // 20 now, and 20 for each event.
+    // Subscribing costs 20, and so does each event.
     let fields = "id title author notes version rating isbn createdAt updatedAt ";
     let query = format!("subscription {{ bookChanged {{ book {{ {fields}{fields} }} }} }}");
-    let mut frames = alice.listen("text/event-stream", &query).await;
+    let mut frames = alice.subscribe("text/event-stream", &query).await;
     assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
     assert_eq!(frames.headers["ratelimit"], "\"cost\";r=40;t=20");
     let bare = "mutation { createBook(input: { title: \"Emma\", author: \"Jane Austen\" }) { __typename } }";
     for _ in 0..5 {
         alice.ask(bare).await.data();
     }
-    // What she had is 60 less 20, and 10 for the books: one event, and the next one waits.
+    // 60 less 20 for subscribing and 10 for five mutations: one event is sent, the next waits.
     frames.next().await;
     let waiting = tokio::spawn(async move {
         for _ in 0..4 {
@@ -232,7 +237,7 @@ async fn events_wait_for_the_budget_and_none_is_lost() {
             tokio::task::yield_now().await;
         }
         if waiting.is_finished() {
-            return waiting.await.expect("all five");
+            return waiting.await.expect("all events");
         }
         tokio::time::sleep(std::time::Duration::from_millis(1)).await;
     }
@@ -243,10 +248,10 @@ async fn events_wait_for_the_budget_and_none_is_lost() {
 async fn rate_limits_can_be_disabled() {
     let app = TestApp::start().await;
     for number in 0..25 {
-        let answer = guess(&app.anon(), number).await;
-        assert_eq!(answer.user_errors(), ["INVALID_CREDENTIALS -"]);
-        assert_eq!(answer.header("ratelimit"), None);
-        assert_eq!(answer.header("ratelimit-policy"), None);
+        let response = guess(&app.anon(), number).await;
+        assert_eq!(response.user_errors(), ["INVALID_CREDENTIALS -"]);
+        assert_eq!(response.header("ratelimit"), None);
+        assert_eq!(response.header("ratelimit-policy"), None);
     }
     for _ in 0..12 {
         assert_eq!(
@@ -258,7 +263,7 @@ async fn rate_limits_can_be_disabled() {
 }
 
 #[tokio::test]
-async fn an_address_has_so_many_websockets() {
+async fn websockets_per_client_are_limited() {
     let app = TestApp::with_config(|config| {
         config.limits.websockets_per_client = 2;
         config.trusted_proxies = vec!["127.0.0.0/8".parse().unwrap()];
@@ -273,13 +278,13 @@ async fn an_address_has_so_many_websockets() {
     let first = open("192.0.2.1").await.expect("a WebSocket");
     let _second = open("192.0.2.1").await.expect("a WebSocket");
     match open("192.0.2.1").await {
-        Err(Error::Http(answer)) => {
-            assert_eq!(answer.status(), 429);
-            assert_eq!(answer.headers()["retry-after"], "1");
+        Err(Error::Http(response)) => {
+            assert_eq!(response.status(), 429);
+            assert_eq!(response.headers()["retry-after"], "1");
         }
-        other => panic!("a third: {}", other.is_ok()),
+        other => panic!("a third WebSocket: {}", other.is_ok()),
     }
-    let _another = open("192.0.2.2").await.expect("somebody else's");
+    let _another = open("192.0.2.2").await.expect("a WebSocket of another client");
     drop(first);
     for _ in 0..500 {
         if open("192.0.2.1").await.is_ok() {
@@ -287,5 +292,5 @@ async fn an_address_has_so_many_websockets() {
         }
         tokio::time::sleep(std::time::Duration::from_millis(10)).await;
     }
-    panic!("its place is still taken");
+    panic!("the permit was not released");
 }

@@ -1,4 +1,4 @@
-//! What subscribers hear, whatever the transport.
+//! The events that subscribers receive, over any transport.
 
 use std::time::Duration;
 
@@ -11,8 +11,8 @@ use crate::support::{Actor, StreamReader, TestApp};
 const CHANGES: &str =
     "subscription { bookChanged { kind bookId book { title owner { username } } } }";
 
-async fn listen(actor: &Actor) -> StreamReader {
-    let mut frames = actor.listen("text/event-stream", CHANGES).await;
+async fn subscribe(actor: &Actor) -> StreamReader {
+    let mut frames = actor.subscribe("text/event-stream", CHANGES).await;
     assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
     frames
 }
@@ -23,29 +23,29 @@ fn change(kind: &str, id: &str, title: Option<&str>) -> Value {
     json!({ "data": { "bookChanged": { "kind": kind, "bookId": id, "book": book } } })
 }
 
-/// There was nothing more to hear: what comes next is what happens next.
-async fn nothing_more(actor: &Actor, frames: &mut StreamReader) {
-    let id = actor.add_book(json!({ "title": "Next", "author": "Nobody" })).await;
+/// Asserts that no event is pending: the next one is of a book that is added here.
+async fn assert_no_pending_event(actor: &Actor, frames: &mut StreamReader) {
+    let id = actor.add_book(json!({ "title": "Next", "author": "A" })).await;
     let next = &frames.next().await["data"]["bookChanged"];
     assert_eq!((&next["kind"], &next["bookId"]), (&json!("CREATED"), &json!(id)));
 }
 
 #[tokio::test]
-async fn nobody_in_particular_has_no_books_to_hear_of() {
+async fn anonymous_clients_cannot_subscribe() {
     let app = TestApp::start().await;
-    let mut frames = app.anon().listen("text/event-stream", CHANGES).await;
+    let mut frames = app.anon().subscribe("text/event-stream", CHANGES).await;
     assert_eq!(frames.status, 401);
-    let refusal: Value = serde_json::from_str(&frames.frame().await.unwrap()).unwrap();
-    assert_eq!(refusal["errors"][0]["extensions"]["reason"], "TOKEN_MISSING");
+    let body: Value = serde_json::from_str(&frames.frame().await.unwrap()).unwrap();
+    assert_eq!(body["errors"][0]["extensions"]["reason"], "TOKEN_MISSING");
 }
 
 #[tokio::test]
-async fn the_owner_hears_of_every_change_in_order_and_once() {
+async fn the_owner_receives_every_change_in_order_and_once() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     let (mut frames, mut second) =
-        (listen(&alice).await, listen(&alice.sign_in_again("alice").await).await);
-    let mut of_bob = listen(&bob).await;
+        (subscribe(&alice).await, subscribe(&alice.sign_in_again("alice").await).await);
+    let mut bob_frames = subscribe(&bob).await;
 
     let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     for frames in [&mut frames, &mut second] {
@@ -53,7 +53,7 @@ async fn the_owner_hears_of_every_change_in_order_and_once() {
     }
     alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
     assert_eq!(frames.next().await, change("UPDATED", &id, Some("Dune Messiah")));
-    // What changes nothing is no change, and what is refused neither.
+    // Updates without changes and rejected mutations publish no event.
     alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
     alice.update(&id, json!({ "title": "" })).await.user_errors();
     bob.delete(&id).await.user_errors();
@@ -61,28 +61,28 @@ async fn the_owner_hears_of_every_change_in_order_and_once() {
     assert_eq!(frames.next().await, change("DELETED", &id, None));
     alice.delete(&id).await.user_errors();
 
-    nothing_more(&alice, &mut frames).await;
-    nothing_more(&bob, &mut of_bob).await;
+    assert_no_pending_event(&alice, &mut frames).await;
+    assert_no_pending_event(&bob, &mut bob_frames).await;
 }
 
 #[tokio::test]
-async fn a_repeated_creation_is_no_second_change() {
+async fn a_replayed_creation_publishes_no_second_event() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let mut frames = listen(&alice).await;
+    let mut frames = subscribe(&alice).await;
     let create = "mutation { createBook(input: { title: \"Emma\", author: \"Jane Austen\" }, idempotencyKey: \"k\") {
         book { id } userErrors { code } } }";
     let id = alice.ask(create).await.payload()["book"]["id"].as_str().unwrap().to_owned();
     assert_eq!(alice.ask(create).await.payload()["book"]["id"], json!(id));
     assert_eq!(frames.next().await, change("CREATED", &id, Some("Emma")));
-    nothing_more(&alice, &mut frames).await;
+    assert_no_pending_event(&alice, &mut frames).await;
 }
 
 #[tokio::test]
-async fn a_change_is_read_afresh_for_every_event() {
+async fn every_event_reads_current_data() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let mut frames = listen(&alice).await;
+    let mut frames = subscribe(&alice).await;
     let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!(frames.next().await, change("CREATED", &id, Some("Emma")));
     alice
@@ -95,90 +95,91 @@ async fn a_change_is_read_afresh_for_every_event() {
 }
 
 #[tokio::test]
-async fn a_change_made_through_one_copy_is_heard_at_another() {
+async fn a_change_on_one_instance_is_received_on_another() {
     let app = TestApp::start().await;
     if !app.database.is_postgres() {
-        return; // An SQLite file has one server.
+        return; // SQLite supports a single instance.
     }
     let alice = app.alice().await;
-    let copy = app.second_instance().await;
-    let mut frames = listen(&alice.clone().on_instance(&copy.router)).await;
+    let second = app.second_instance().await;
+    let mut frames = subscribe(&alice.clone().on_instance(&second.router)).await;
     let id = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     assert_eq!(frames.next().await, change("CREATED", &id, Some("Dune")));
 
-    // All connections are cut, those of the servers included.
+    // Terminates all connections, including those of the instances.
     let cut = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
         WHERE datname = current_database() AND pid <> pg_backend_pid()";
     assert!(app.database.number(cut).await >= 4);
-    // Whoever gets a connection that was cut is told to try again.
-    let mut made = false;
+    // A request on a terminated connection fails and is retried.
+    let mut updated = false;
     for _ in 0..100 {
-        made = alice.update(&id, json!({ "rating": 5 })).await.json().get("errors").is_none();
-        if made {
+        updated = alice.update(&id, json!({ "rating": 5 })).await.json().get("errors").is_none();
+        if updated {
             break;
         }
     }
-    assert!(made);
+    assert!(updated);
     let event = timeout(Duration::from_secs(1), frames.next()).await.expect("within a second");
     assert_eq!(event, change("UPDATED", &id, Some("Dune")));
-    nothing_more(&alice, &mut frames).await;
+    assert_no_pending_event(&alice, &mut frames).await;
 }
 
 #[tokio::test]
-async fn what_one_copy_kept_to_itself_is_told_when_another_comes() {
+async fn a_single_instance_publishes_nothing_until_another_joins() {
     let app = TestApp::start().await;
     if !app.database.is_postgres() {
-        return; // An SQLite file has one server.
+        return; // SQLite supports a single instance.
     }
     let mut channel = PgListener::connect(app.database.url()).await.expect("a connection");
     channel.listen("bookshelf_events").await.expect("a channel");
     let alice = app.alice().await;
-    let mut frames = listen(&alice).await;
-    let alone = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
-    assert_eq!(frames.next().await["data"]["bookChanged"]["bookId"], json!(alone));
+    let mut frames = subscribe(&alice).await;
+    let first = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    assert_eq!(frames.next().await["data"]["bookChanged"]["bookId"], json!(first));
 
-    let copy = app.second_instance().await;
-    let mut there = listen(&alice.clone().on_instance(&copy.router)).await;
-    let together = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-    for frames in [&mut frames, &mut there] {
-        // A subscriber may hear of what was told again, too.
-        while frames.next().await["data"]["bookChanged"]["bookId"] != json!(together) {}
+    let second = app.second_instance().await;
+    let mut second_frames = subscribe(&alice.clone().on_instance(&second.router)).await;
+    let second_book = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    for frames in [&mut frames, &mut second_frames] {
+        // A subscriber may also receive replayed events.
+        while frames.next().await["data"]["bookChanged"]["bookId"] != json!(second_book) {}
     }
 
-    let mut told = Vec::new();
-    while told.iter().filter(|line: &&String| line.starts_with("created")).count() < 2 {
-        let heard = timeout(Duration::from_secs(5), channel.recv()).await.expect("in time");
-        told.extend(heard.expect("what is told").payload().lines().map(str::to_owned));
+    let mut published = Vec::new();
+    while published.iter().filter(|line: &&String| line.starts_with("created")).count() < 2 {
+        let notification = timeout(Duration::from_secs(5), channel.recv()).await.expect("in time");
+        published
+            .extend(notification.expect("a notification").payload().lines().map(str::to_owned));
     }
-    let first = told.iter().find(|line| *line != "beat").map(String::as_str);
-    assert_eq!(first, Some("hello"), "a server that is alone tells nothing: {told:?}");
+    let first = published.iter().find(|line| *line != "beat").map(String::as_str);
+    assert_eq!(first, Some("hello"), "a single instance publishes nothing: {published:?}");
 }
 
 #[tokio::test]
-async fn changes_through_two_copies_are_heard_in_their_order() {
+async fn changes_through_two_instances_are_received_in_order() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let copy = app.second_instance().await;
-    let there = if app.database.is_postgres() { &copy } else { &app };
-    let elsewhere = alice.clone().on_instance(&there.router);
-    let mut frames = listen(&alice).await;
+    let second = app.second_instance().await;
+    let other = if app.database.is_postgres() { &second } else { &app };
+    let elsewhere = alice.clone().on_instance(&other.router);
+    let mut frames = subscribe(&alice).await;
     for _ in 0..30 {
         let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
         elsewhere.update(&id, json!({ "rating": 5 })).await.payload();
         alice.delete(&id).await.payload();
         for kind in ["CREATED", "UPDATED", "DELETED"] {
             let event = frames.next().await;
-            let its = &event["data"]["bookChanged"];
-            assert_eq!((&its["kind"], &its["bookId"]), (&json!(kind), &json!(id)));
+            let change = &event["data"]["bookChanged"];
+            assert_eq!((&change["kind"], &change["bookId"]), (&json!(kind), &json!(id)));
         }
     }
 }
 
 #[tokio::test]
-async fn a_change_is_heard_of_though_its_maker_went_away() {
+async fn a_change_is_published_after_its_client_disconnects() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let mut frames = listen(&alice).await;
+    let mut frames = subscribe(&alice).await;
     {
         let create =
             std::pin::pin!(alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })));
@@ -188,14 +189,14 @@ async fn a_change_is_heard_of_though_its_maker_went_away() {
 }
 
 #[tokio::test]
-async fn who_does_not_read_is_cut_off() {
+async fn a_subscriber_that_does_not_read_is_disconnected() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let mut frames = listen(&alice).await;
+    let mut frames = subscribe(&alice).await;
     for number in 0..200 {
-        alice.add_book(json!({ "title": format!("Book {number}"), "author": "Somebody" })).await;
+        alice.add_book(json!({ "title": format!("Book {number}"), "author": "A" })).await;
     }
-    // On PostgreSQL the events take their way through the database first.
+    // On PostgreSQL the events pass through the database first.
     let mut last = frames.next().await;
     while last.get("errors").is_none() {
         last = frames.next().await;

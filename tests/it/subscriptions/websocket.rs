@@ -1,4 +1,4 @@
-//! Operations over WebSocket, by the protocol of graphql-ws.
+//! Operations over WebSocket with the graphql-transport-ws protocol.
 
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::protocol::CloseFrame;
@@ -14,7 +14,7 @@ fn init() -> Value {
 }
 
 #[tokio::test]
-async fn who_says_nothing_in_time_is_closed() {
+async fn a_connection_without_connection_init_is_closed() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
@@ -25,7 +25,7 @@ async fn who_says_nothing_in_time_is_closed() {
 }
 
 #[tokio::test]
-async fn what_is_no_message_closes() {
+async fn an_invalid_message_closes_the_connection() {
     let app = TestApp::start().await;
     let server = app.listen();
     for wrong in [
@@ -49,7 +49,7 @@ async fn what_is_no_message_closes() {
 }
 
 #[tokio::test]
-async fn nothing_begins_before_the_acknowledgement() {
+async fn subscribing_before_the_acknowledgement_is_unauthorized() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
@@ -60,7 +60,7 @@ async fn nothing_begins_before_the_acknowledgement() {
 }
 
 #[tokio::test]
-async fn a_connection_begins_once() {
+async fn a_second_connection_init_closes_the_connection() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
@@ -71,21 +71,21 @@ async fn a_connection_begins_once() {
 }
 
 #[tokio::test]
-async fn an_id_stands_for_one_operation_at_a_time() {
+async fn an_operation_id_cannot_be_reused_while_active() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    let mut socket = Socket::authenticated(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
     socket.send(json!({ "type": "complete", "id": "1" })).await;
     socket.subscribe("1", CHANGES).await;
-    let again = json!({ "type": "subscribe", "id": "1", "payload": { "query": CHANGES } });
-    socket.send(again).await;
+    let duplicate = json!({ "type": "subscribe", "id": "1", "payload": { "query": CHANGES } });
+    socket.send(duplicate).await;
     assert_eq!(socket.closed().await, (4409, "Subscriber for 1 already exists".into()));
 }
 
 #[tokio::test]
-async fn another_protocol_is_not_spoken() {
+async fn other_subprotocols_and_foreign_origins_are_rejected() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::connect(server.address, &[]).await.expect("a WebSocket");
@@ -94,12 +94,12 @@ async fn another_protocol_is_not_spoken() {
         ("sec-websocket-protocol", "graphql-transport-ws"),
         ("origin", "https://evil.example.org"),
     ];
-    let refused = Socket::connect(server.address, &foreign).await.err();
-    assert!(matches!(refused, Some(Error::Http(answer)) if answer.status() == 400));
+    let rejected = Socket::connect(server.address, &foreign).await.err();
+    assert!(matches!(rejected, Some(Error::Http(response)) if response.status() == 400));
 }
 
 #[tokio::test]
-async fn a_token_is_taken_from_wherever_clients_keep_it() {
+async fn the_token_is_read_from_every_common_payload_key() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
@@ -118,14 +118,17 @@ async fn a_token_is_taken_from_wherever_clients_keep_it() {
         assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
         let query = "{ viewer { username } }";
         socket.send(json!({ "type": "subscribe", "id": "q", "payload": { "query": query } })).await;
-        let answer = json!({ "data": { "viewer": { "username": "alice" } } });
-        assert_eq!(socket.receive().await, json!({ "type": "next", "id": "q", "payload": answer }));
+        let response = json!({ "data": { "viewer": { "username": "alice" } } });
+        assert_eq!(
+            socket.receive().await,
+            json!({ "type": "next", "id": "q", "payload": response })
+        );
         assert_eq!(socket.receive().await, json!({ "type": "complete", "id": "q" }));
     }
 }
 
 #[tokio::test]
-async fn a_bad_token_is_forbidden_so_that_clients_refresh_it() {
+async fn an_invalid_token_closes_with_4403_so_that_clients_refresh() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
@@ -139,17 +142,17 @@ async fn a_bad_token_is_forbidden_so_that_clients_refresh_it() {
 }
 
 #[tokio::test]
-async fn a_connection_ends_when_its_token_expires_or_its_session_ends() {
+async fn a_connection_closes_when_its_token_expires_or_its_session_ends() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    let again = alice.sign_in_again("alice").await;
-    let mut first = Socket::of(server.address, &alice.access_token).await;
-    let mut second = Socket::of(server.address, &again.access_token).await;
+    let device = alice.sign_in_again("alice").await;
+    let mut first = Socket::authenticated(server.address, &alice.access_token).await;
+    let mut second = Socket::authenticated(server.address, &device.access_token).await;
     for socket in [&mut first, &mut second] {
         socket.subscribe("1", CHANGES).await;
     }
-    again.ask("mutation { logout { revokedSessions } }").await.data();
+    device.ask("mutation { logout { revokedSessions } }").await.data();
     assert_eq!(second.closed().await, (4403, "Forbidden".into()));
     alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!(first.receive().await["payload"]["data"]["bookChanged"]["kind"], "CREATED");
@@ -158,11 +161,11 @@ async fn a_connection_ends_when_its_token_expires_or_its_session_ends() {
 }
 
 #[tokio::test]
-async fn a_refused_operation_is_an_error_and_the_others_go_on() {
+async fn a_rejected_operation_does_not_affect_others() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    let mut socket = Socket::authenticated(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
     for (query, code) in [
         ("{", "GRAPHQL_PARSE_FAILED"),
@@ -180,25 +183,25 @@ async fn a_refused_operation_is_an_error_and_the_others_go_on() {
 }
 
 #[tokio::test]
-async fn nobody_in_particular_may_ask_but_hears_of_no_books() {
+async fn anonymous_clients_can_connect_but_not_subscribe() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
     socket.send(init()).await;
     assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
     socket.send(json!({ "type": "subscribe", "id": "1", "payload": { "query": CHANGES } })).await;
-    let refusal = socket.receive().await;
-    let reason = &refusal["payload"]["errors"][0]["extensions"]["reason"];
-    assert_eq!((&refusal["type"], reason), (&json!("next"), &json!("TOKEN_MISSING")));
+    let next = socket.receive().await;
+    let reason = &next["payload"]["errors"][0]["extensions"]["reason"];
+    assert_eq!((&next["type"], reason), (&json!("next"), &json!("TOKEN_MISSING")));
     assert_eq!(socket.receive().await, json!({ "type": "complete", "id": "1" }));
 }
 
 #[tokio::test]
-async fn what_was_completed_is_heard_of_no_more() {
+async fn a_completed_subscription_receives_no_events() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    let mut socket = Socket::authenticated(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
     socket.subscribe("2", CHANGES).await;
     socket.send(json!({ "type": "complete", "id": "1" })).await;
@@ -216,7 +219,7 @@ async fn what_was_completed_is_heard_of_no_more() {
 }
 
 #[tokio::test]
-async fn a_quiet_connection_is_asked_whether_it_is_there() {
+async fn an_idle_connection_is_pinged() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;
@@ -226,18 +229,18 @@ async fn a_quiet_connection_is_asked_whether_it_is_there() {
         tokio::task::yield_now().await;
         app.advance_secs(12);
         assert!(matches!(socket.read().await, Message::Ping(_)));
-        // Reading it has answered it; a message of our own shows that the answer is there.
+        // Reading the ping sends the pong. The next round trip ensures that the server has it.
         socket.send(json!({ "type": "ping" })).await;
         assert_eq!(socket.receive().await, json!({ "type": "pong" }));
     }
 }
 
 #[tokio::test]
-async fn a_connection_has_so_many_operations_and_messages_so_many_bytes() {
+async fn operations_per_connection_and_message_size_are_limited() {
     let app = TestApp::with_config(|config| config.limits.websocket_operations = 2).await;
     let server = app.listen();
     let alice = app.alice().await;
-    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    let mut socket = Socket::authenticated(server.address, &alice.access_token).await;
     for id in ["1", "2"] {
         socket.subscribe(id, CHANGES).await;
     }
@@ -252,11 +255,11 @@ async fn a_connection_has_so_many_operations_and_messages_so_many_bytes() {
 }
 
 #[tokio::test]
-async fn connections_are_closed_when_the_server_stops() {
+async fn connections_are_closed_at_shutdown() {
     let app = TestApp::start().await;
     let mut server = app.listen();
     let alice = app.alice().await;
-    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    let mut socket = Socket::authenticated(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
     server.stop();
     assert_eq!(socket.closed().await, (1001, "Going away".into()));
@@ -264,13 +267,13 @@ async fn connections_are_closed_when_the_server_stops() {
 }
 
 #[tokio::test]
-async fn a_dead_connection_is_dropped_also_if_there_is_much_to_tell_it() {
+async fn an_unresponsive_connection_is_dropped_despite_pending_events() {
     let app = TestApp::start().await;
     let server = app.listen();
     let alice = app.alice().await;
-    let mut socket = Socket::of(server.address, &alice.access_token).await;
+    let mut socket = Socket::authenticated(server.address, &alice.access_token).await;
     socket.subscribe("1", CHANGES).await;
-    // It answers nothing while it does not read.
+    // The client does not read, so it sends no pongs.
     for _ in 0..8 {
         alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
         for _ in 0..100 {
@@ -278,11 +281,11 @@ async fn a_dead_connection_is_dropped_also_if_there_is_much_to_tell_it() {
         }
         app.advance_secs(11);
     }
-    assert!(socket.ends().await, "neither closed nor cut");
+    assert!(socket.ends().await, "the connection is still open");
 }
 
 #[tokio::test]
-async fn a_goodbye_is_answered() {
+async fn a_close_frame_is_acknowledged() {
     let app = TestApp::start().await;
     let server = app.listen();
     let mut socket = Socket::open(server.address).await;

@@ -10,7 +10,7 @@ use tower::ServiceExt;
 
 use super::{PASSWORD, StreamReader, TestResponse};
 
-/// A client, and what it has in its pockets.
+/// A client with its headers, address and tokens.
 #[derive(Clone)]
 pub struct Actor {
     router: Router,
@@ -33,27 +33,27 @@ impl Actor {
         }
     }
 
-    /// The same client with another header.
+    /// Adds a header to every request of this client.
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
-    /// The same client, on another machine.
+    /// Sends requests from this IP address.
     pub fn with_ip(mut self, address: &str) -> Self {
         self.address = Some((address.parse::<IpAddr>().expect("an address"), 4711).into());
         self
     }
 
-    /// The same client, calling another copy of the server.
+    /// Sends requests to another instance of the server.
     pub fn on_instance(mut self, router: &Router) -> Self {
         self.router = router.clone();
         self
     }
 
     pub async fn registered(self, name: &str) -> Self {
-        let answer = self.register(name, &format!("{name}@example.org"), PASSWORD).await;
-        self.signed_in(&answer)
+        let response = self.register(name, &format!("{name}@example.org"), PASSWORD).await;
+        self.signed_in(&response)
     }
 
     pub async fn register(&self, username: &str, email: &str, password: &str) -> TestResponse {
@@ -83,11 +83,11 @@ impl Actor {
         .await
     }
 
-    /// Signs in again, as another device.
+    /// Signs in again, which starts a second session.
     pub async fn sign_in_again(&self, name: &str) -> Self {
-        let answer = Self::new(self.router.clone());
-        let answer = answer.login(&format!("{name}@example.org"), PASSWORD).await;
-        self.clone().signed_in(&answer)
+        let device = Self::new(self.router.clone());
+        let response = device.login(&format!("{name}@example.org"), PASSWORD).await;
+        self.clone().signed_in(&response)
     }
 
     pub async fn refresh(&self, token: &str) -> TestResponse {
@@ -102,9 +102,9 @@ impl Actor {
         .await
     }
 
-    /// The same client with the tokens of an answer.
-    pub fn signed_in(mut self, answer: &TestResponse) -> Self {
-        let payload = answer.payload();
+    /// Takes the user id and the tokens from a response.
+    pub fn signed_in(mut self, response: &TestResponse) -> Self {
+        let payload = response.payload();
         self.id = payload["user"]["id"].as_str().unwrap_or_default().to_owned();
         self.access_token = payload["accessToken"].as_str().expect("an access token").to_owned();
         self.refresh_token = payload["refreshToken"].as_str().unwrap_or_default().to_owned();
@@ -125,7 +125,7 @@ impl Actor {
         .await
     }
 
-    /// Adds a book that nothing is wrong with, and tells its id.
+    /// Adds a valid book and returns its id.
     pub async fn add_book(&self, input: Value) -> String {
         self.create(input).await.payload()["book"]["id"].as_str().unwrap().to_owned()
     }
@@ -153,7 +153,7 @@ impl Actor {
         .await
     }
 
-    /// Null where there is none.
+    /// Queries a book; null if it is not found.
     pub async fn book(&self, id: &str) -> Value {
         let query =
             "query($id: ID!) { book(id: $id) { id title author isbn rating notes version } }";
@@ -179,11 +179,11 @@ impl Actor {
     }
 
     /// Subscribes over plain HTTP.
-    pub async fn listen(&self, accept: &str, query: &str) -> StreamReader {
+    pub async fn subscribe(&self, accept: &str, query: &str) -> StreamReader {
         let request = Request::post("/graphql")
             .header("content-type", "application/json")
             .header("accept", accept);
-        StreamReader::of(self.call(request, json!({ "query": query }).to_string().into()).await)
+        StreamReader::new(self.call(request, json!({ "query": query }).to_string().into()).await)
     }
 
     pub async fn send(&self, request: axum::http::request::Builder, body: Body) -> TestResponse {

@@ -12,20 +12,20 @@ use tokio::task::JoinHandle;
 
 use super::{Actor, TestDatabase};
 
-/// What access tokens are signed with.
+/// The secret that signs access tokens.
 pub const JWT_SECRET: &str = "a secret that is long enough for HS256";
 
-/// A server in this process, with a clock that stands still and a database of its own.
+/// A server in this process with a manual clock and its own database.
 pub struct TestApp {
     pub router: Router,
     pub clock: Clock,
     pub database: Arc<TestDatabase>,
     statements: Arc<Mutex<Vec<String>>>,
-    /// Until somebody wants it to listen.
+    /// `None` once the server listens.
     app: Mutex<Option<App>>,
 }
 
-/// A server that listens, until this is dropped or told to stop.
+/// A listening server. It serves until `stop` is called or the test ends.
 pub struct Listening {
     pub address: SocketAddr,
     stop: Option<oneshot::Sender<()>>,
@@ -33,14 +33,14 @@ pub struct Listening {
 }
 
 impl Listening {
-    /// Asks the server to stop, as SIGTERM does.
+    /// Starts a graceful shutdown, as SIGTERM does.
     pub fn stop(&mut self) {
-        self.stop.take().expect("a server that was not told yet").send(()).expect("a server");
+        self.stop.take().expect("a server that is not stopped yet").send(()).expect("a server");
     }
 
     /// Waits until the server has stopped.
     pub async fn stopped(self) {
-        self.served.await.expect("an end in peace");
+        self.served.await.expect("a clean shutdown");
     }
 }
 
@@ -49,30 +49,30 @@ impl TestApp {
         Self::with_config(|_| {}).await
     }
 
-    /// A server with another configuration.
+    /// A server with a changed configuration.
     pub async fn with_config(configure: impl FnOnce(&mut Config)) -> Self {
         Self::serving(None, configure).await
     }
 
-    /// A server with a schema of the test's own.
+    /// A server with a schema defined by the test.
     pub async fn with_schema(schema: DynSchema) -> Self {
         Self::serving(Some(schema), |_| {}).await
     }
 
-    /// A server with another configuration and perhaps with a schema of the test's own.
+    /// A server with a changed configuration and an optional schema defined by the test.
     pub async fn serving(schema: Option<DynSchema>, configure: impl FnOnce(&mut Config)) -> Self {
         let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
         let database = Arc::new(TestDatabase::create().await);
         Self::on(database, clock, schema, configure).await
     }
 
-    /// Another copy of the server, on the same database and by the same clock.
+    /// A second instance with the same database and clock.
     pub async fn second_instance(&self) -> Self {
-        self.copy_with(|_| {}).await
+        self.second_instance_with(|_| {}).await
     }
 
-    /// Another copy of the server with another configuration.
-    pub async fn copy_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
+    /// A second instance with a changed configuration.
+    pub async fn second_instance_with(&self, configure: impl FnOnce(&mut Config)) -> Self {
         Self::on(Arc::clone(&self.database), self.clock.clone(), None, configure).await
     }
 
@@ -99,31 +99,31 @@ impl TestApp {
             strict_status: false,
             log_format: LogFormat::Json,
             log_filter: "off".to_owned(),
-            // The machine may be busy with other tests.
+            // Other tests may slow the machine down.
             limits: Limits { operation_timeout: Duration::from_secs(60), ..Limits::default() },
         };
         configure(&mut config);
         let statements = Arc::new(Mutex::new(Vec::new()));
         let observed = Arc::clone(&statements);
-        let surroundings = Overrides {
+        let overrides = Overrides {
             clock: clock.clone(),
             observer: Some(Arc::new(move |sql: &str| {
                 observed.lock().unwrap().push(sql.to_owned());
             })),
             schema,
         };
-        let app = App::build(config, surroundings).await.expect("a server");
+        let app = App::build(config, overrides).await.expect("a server");
         let router = app.router();
         Self { router, clock, database, statements, app: Mutex::new(Some(app)) }
     }
 
-    /// Opens its port, for what needs a socket.
+    /// Listens on a port, for tests that need a socket.
     pub fn listen(&self) -> Listening {
         let app = self.app.lock().unwrap().take().expect("a server that does not listen yet");
         let address = app.address().expect("an address");
         let (stop, stopped) = oneshot::channel();
         let stopped = async {
-            // Dropped without a word it goes on until the test ends.
+            // If the sender is dropped without a message, the server runs until the test ends.
             if stopped.await.is_err() {
                 std::future::pending::<()>().await;
             }
@@ -132,7 +132,7 @@ impl TestApp {
         Listening { address, stop: Some(stop), served }
     }
 
-    /// Nobody in particular.
+    /// An anonymous client.
     pub fn anon(&self) -> Actor {
         Actor::new(self.router.clone())
     }
@@ -145,7 +145,7 @@ impl TestApp {
         self.anon().registered("bob").await
     }
 
-    /// The statements since the last time this was called.
+    /// Takes the SQL statements executed since the last call.
     pub fn take_statements(&self) -> Vec<String> {
         std::mem::take(&mut *self.statements.lock().unwrap())
     }

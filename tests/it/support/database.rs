@@ -6,7 +6,7 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 
-/// A database that goes away with its test.
+/// A database that is removed when it is dropped.
 pub struct TestDatabase {
     url: String,
     kind: Kind,
@@ -36,7 +36,7 @@ impl TestDatabase {
         let name = format!("bookshelf_test_{}_{number}", std::process::id());
         let admin = connect(&server).await;
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
-        admin.close().await.expect("a goodbye");
+        admin.close().await.expect("a closed connection");
         let (base, _) = server.rsplit_once('/').expect("a URL that ends in /NAME");
         Self { url: format!("{base}/{name}"), kind: Kind::Postgres { server, name } }
     }
@@ -56,24 +56,24 @@ impl TestDatabase {
         }
     }
 
-    /// Does something that no client can.
+    /// Executes a statement directly on the database.
     pub async fn execute(&self, sql: &str) {
         let connection = connect(&self.url).await;
         connection.execute_unprepared(sql).await.expect("a statement that works");
-        connection.close().await.expect("a goodbye");
+        connection.close().await.expect("a closed connection");
     }
 
-    /// Takes the database away from under its server.
+    /// Drops the database while the server is using it.
     pub async fn remove(&self) {
         if let Kind::Postgres { server, name } = &self.kind {
             let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let admin = connect(server).await;
             admin.execute_unprepared(&drop).await.expect("a statement that works");
-            admin.close().await.expect("a goodbye");
+            admin.close().await.expect("a closed connection");
         }
     }
 
-    /// The number that a statement gives.
+    /// The integer in the first column of the first row.
     pub async fn number(&self, sql: &str) -> i64 {
         let rows = self.rows(sql).await;
         rows[0].try_get_by_index(0).expect("a number")
@@ -83,13 +83,13 @@ impl TestDatabase {
         let connection = connect(&self.url).await;
         let statement = Statement::from_string(connection.get_database_backend(), sql);
         let rows = connection.query_all_raw(statement).await.expect("rows");
-        connection.close().await.expect("a goodbye");
+        connection.close().await.expect("a closed connection");
         rows
     }
 }
 
 impl TestDatabase {
-    /// The plan that PostgreSQL makes for the last of some statements on one connection.
+    /// PostgreSQL's output of `explain`, on a connection that has executed `settings`.
     pub async fn plan(&self, settings: &[&str], explain: &str) -> String {
         let connection = connect(&self.url).await;
         for setting in settings {
@@ -99,14 +99,14 @@ impl TestDatabase {
         let rows = connection.query_all_raw(statement).await.expect("a plan");
         let lines: Vec<String> =
             rows.iter().map(|row| row.try_get_by_index(0).expect("a line")).collect();
-        connection.close().await.expect("a goodbye");
+        connection.close().await.expect("a closed connection");
         lines.join("\n")
     }
 }
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
-        // Dropping is no async affair, so it has a thread and a runtime of its own.
+        // `drop` is not async, so the removal runs on its own thread and runtime.
         std::thread::scope(|scope| {
             scope.spawn(|| {
                 let mut runtime = tokio::runtime::Builder::new_current_thread();
@@ -116,8 +116,8 @@ impl Drop for TestDatabase {
     }
 }
 
-/// A PostgreSQL on which databases may be made.
-#[expect(clippy::disallowed_methods, reason = "the tests have a setting of their own")]
+/// The URL of a PostgreSQL server where the tests may create databases.
+#[expect(clippy::disallowed_methods, reason = "tests are configured by an environment variable")]
 fn server_url() -> Result<String, std::env::VarError> {
     std::env::var("TEST_DATABASE_URL")
 }

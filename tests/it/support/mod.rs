@@ -1,4 +1,4 @@
-//! A server of its own for each test, and the people who use it.
+//! The server of each test, and the clients that send requests to it.
 
 mod actor;
 mod app;
@@ -16,5 +16,5 @@ pub use socket::Socket;
 pub use stream_reader::StreamReader;
 pub use test_response::TestResponse;
 
-/// A password that nobody guesses first.
+/// A password that is not among the common ones.
 pub const PASSWORD: &str = "correct horse battery staple";

@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use super::{JWT_SECRET, TestDatabase};
 
-/// The real binary, listening on a real socket.
+/// The server binary, listening on a socket.
 pub struct ServerProcess {
     child: Child,
     pub address: String,
     log: Option<JoinHandle<String>>,
 }
 
-/// The binary with the settings of a test and nothing else from the environment.
+/// A command for the binary with only the settings of a test in its environment.
 pub fn bookshelf(folder: &Path, database: &TestDatabase) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bookshelf"));
     command.current_dir(folder).env_clear().env("BCRYPT_COST", "10").env("LISTEN", "127.0.0.1:0");
@@ -27,12 +27,12 @@ pub fn bookshelf(folder: &Path, database: &TestDatabase) -> Command {
 }
 
 impl ServerProcess {
-    /// Starts the binary, and waits until it says where it listens.
+    /// Starts the binary and waits until it logs its address.
     pub fn start(folder: &Path, database: &TestDatabase) -> Self {
         Self::start_with(folder, database, &[])
     }
 
-    /// Starts the binary with further settings.
+    /// Starts the binary with additional settings.
     pub fn start_with(folder: &Path, database: &TestDatabase, settings: &[(&str, &str)]) -> Self {
         let mut command = bookshelf(folder, database);
         command.envs(settings.iter().copied());
@@ -42,7 +42,7 @@ impl ServerProcess {
         let address = loop {
             let start = log.len();
             let read = output.read_line(&mut log).expect("a line");
-            assert!(read > 0, "it ended before it said where it listens: {log}");
+            assert!(read > 0, "the server exited before it listened: {log}");
             let line: Value = serde_json::from_str(&log[start..]).unwrap_or_default();
             if let Some(address) = line["address"].as_str() {
                 break address.to_owned();
@@ -56,10 +56,10 @@ impl ServerProcess {
     }
 
     pub async fn ask(&self, token: &str, query: &str, variables: Value) -> Value {
-        self.request(token, query, &variables).await.expect("an answer")
+        self.request(token, query, &variables).await.expect("a response")
     }
 
-    /// A request that outlives the program's own handle.
+    /// Sends a request; the future does not borrow this handle.
     pub fn request(
         &self,
         token: &str,
@@ -73,18 +73,18 @@ impl ServerProcess {
         async move { request.send().await?.json().await }
     }
 
-    /// Waits until its threads have spent more than this on hashing: longer than it takes them to
-    /// start.
+    /// Waits until the hashing threads have used 20 ms more CPU time than `before`. Their start takes
+    /// less than that.
     pub async fn wait_until_hashing(&self, before: Duration) {
         let started = Instant::now();
-        while self.time_spent_hashing() < before + Duration::from_millis(20) {
-            assert!(started.elapsed() < Duration::from_secs(30), "nothing is hashed");
+        while self.hashing_time() < before + Duration::from_millis(20) {
+            assert!(started.elapsed() < Duration::from_secs(30), "no hashing has started");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
     }
 
-    /// What Linux has counted of its threads named `password-…`.
-    pub fn time_spent_hashing(&self) -> Duration {
+    /// CPU time that Linux reports for the threads named `password-…`.
+    pub fn hashing_time(&self) -> Duration {
         let tasks =
             std::fs::read_dir(format!("/proc/{}/task", self.child.id())).expect("its threads");
         let tasks = tasks.map(|task| task.expect("a thread").path());
@@ -99,13 +99,13 @@ impl ServerProcess {
         Duration::from_nanos(nanos.sum())
     }
 
-    /// SIGKILL: no chance to tidy up.
+    /// Sends SIGKILL, so that nothing is cleaned up.
     pub fn kill(mut self) {
         self.child.kill().expect("a running process");
         self.child.wait().expect("an end");
     }
 
-    /// Sends a signal by its name, and waits for the process to end. Gives all that it has logged.
+    /// Sends a signal by name and waits for the process to exit. Returns the status and the whole log.
     pub fn stop(mut self, signal: &str) -> (ExitStatus, String) {
         let id = self.child.id().to_string();
         assert!(Command::new("kill").args(["-s", signal, &id]).status().expect("kill").success());
@@ -114,7 +114,7 @@ impl ServerProcess {
             if let Some(status) = self.child.try_wait().expect("a child") {
                 break status;
             }
-            assert!(started.elapsed() < Duration::from_secs(30), "it does not stop");
+            assert!(started.elapsed() < Duration::from_secs(30), "the server does not stop");
             std::thread::sleep(Duration::from_millis(10));
         };
         (status, self.log.take().expect("read once").join().expect("its output"))

@@ -9,11 +9,11 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
-/// The client's end of a WebSocket.
+/// A WebSocket client.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
 impl Socket {
-    /// Shakes hands, with these headers.
+    /// Opens a WebSocket with these request headers.
     pub async fn connect(address: SocketAddr, headers: &[(&str, &str)]) -> Result<Self, Error> {
         let mut request = format!("ws://{address}/graphql").into_client_request()?;
         for (name, value) in headers {
@@ -28,8 +28,8 @@ impl Socket {
         Self::connect(address, &protocol).await.expect("a WebSocket")
     }
 
-    /// A connection of somebody who is signed in.
-    pub async fn of(address: SocketAddr, token: &str) -> Self {
+    /// Connects and authenticates with an access token.
+    pub async fn authenticated(address: SocketAddr, token: &str) -> Self {
         let mut socket = Self::open(address).await;
         let payload = json!({ "Authorization": format!("Bearer {token}") });
         socket.send(json!({ "type": "connection_init", "payload": payload })).await;
@@ -45,7 +45,7 @@ impl Socket {
         self.0.send(message).await.expect("an open WebSocket");
     }
 
-    /// Begins an operation; it has begun when this returns.
+    /// Starts an operation. A ping and its pong ensure that it has started.
     pub async fn subscribe(&mut self, id: &str, query: &str) {
         self.send(json!({ "type": "subscribe", "id": id, "payload": { "query": query } })).await;
         self.send(json!({ "type": "ping", "payload": { "id": id } })).await;
@@ -53,23 +53,23 @@ impl Socket {
         assert_eq!(self.receive().await, pong);
     }
 
-    /// The next message of the protocol.
+    /// Receives the next graphql-ws message.
     pub async fn receive(&mut self) -> Value {
         loop {
             match self.read().await {
                 Message::Text(text) => return serde_json::from_str(&text).expect("JSON"),
                 Message::Ping(_) => {}
-                other => panic!("no message: {other:?}"),
+                other => panic!("not a message: {other:?}"),
             }
         }
     }
 
-    /// The code and the reason with which the server closes.
+    /// Waits for the close frame. Returns its code and reason.
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.read().await {
                 Message::Close(Some(frame)) => {
-                    // Reading on is what answers it.
+                    // Reading further sends the close acknowledgement.
                     while let Some(Ok(_)) = self.0.next().await {}
                     return (frame.code.into(), frame.reason.to_string());
                 }
@@ -79,13 +79,13 @@ impl Socket {
         }
     }
 
-    /// Whether the connection ends, after whatever was said on it.
+    /// Whether the connection ends within ten seconds; ignores the messages before.
     pub async fn ends(&mut self) -> bool {
         let end = async { while let Some(Ok(_)) = self.0.next().await {} };
         timeout(Duration::from_secs(10), end).await.is_ok()
     }
 
-    /// Whatever comes next, pings included.
+    /// Receives the next WebSocket message, including pings.
     pub async fn read(&mut self) -> Message {
         let message = timeout(Duration::from_secs(10), self.0.next()).await.expect("a message");
         message.expect("an open WebSocket").expect("a message")

@@ -7,7 +7,7 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::time::timeout;
 
-/// An answer that goes on.
+/// A streaming response.
 pub struct StreamReader {
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -15,19 +15,19 @@ pub struct StreamReader {
 }
 
 impl StreamReader {
-    pub fn of(response: Response) -> Self {
+    pub fn new(response: Response) -> Self {
         let (parts, body) = response.into_parts();
         Self { status: parts.status, headers: parts.headers, body: body.into_data_stream() }
     }
 
-    /// The next frame as it is written; none at the end.
+    /// The next frame as sent; `None` at the end of the body.
     pub async fn frame(&mut self) -> Option<String> {
         let frame = timeout(Duration::from_secs(10), self.body.next()).await.expect("a frame");
-        let frame = frame?.expect("a body that does not break off");
+        let frame = frame?.expect("a body without an error");
         Some(String::from_utf8(frame.to_vec()).expect("UTF-8"))
     }
 
-    /// The next frame that says something: a stream that is quiet says that it is alive.
+    /// The next frame that is not a heartbeat.
     pub async fn next_non_keepalive(&mut self) -> Option<String> {
         loop {
             let frame = self.frame().await?;
@@ -37,10 +37,11 @@ impl StreamReader {
         }
     }
 
-    /// The data of the next Server-Sent Event, which is a `next`.
+    /// The data of the next Server-Sent Event, which must be a `next` event.
     pub async fn next(&mut self) -> Value {
         let frame = self.next_non_keepalive().await.expect("an event");
-        let data = frame.strip_prefix("event: next\ndata: ").and_then(|it| it.strip_suffix("\n\n"));
-        serde_json::from_str(data.unwrap_or_else(|| panic!("no event: {frame}"))).expect("JSON")
+        let data =
+            frame.strip_prefix("event: next\ndata: ").and_then(|data| data.strip_suffix("\n\n"));
+        serde_json::from_str(data.unwrap_or_else(|| panic!("not an event: {frame}"))).expect("JSON")
     }
 }

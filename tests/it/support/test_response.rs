@@ -1,7 +1,7 @@
 use axum::http::{HeaderMap, StatusCode};
 use serde_json::Value;
 
-/// What came back.
+/// A response that was received completely.
 #[derive(Debug)]
 pub struct TestResponse {
     pub status: StatusCode,
@@ -14,7 +14,7 @@ impl TestResponse {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
-    /// The value of the only root field, of an answer without errors.
+    /// The value of the only root field. Panics if the response has errors.
     #[track_caller]
     pub fn data(&self) -> Value {
         let body = self.json();
@@ -24,7 +24,7 @@ impl TestResponse {
         data.values().next().unwrap().clone()
     }
 
-    /// The payload of a mutation that refused nothing.
+    /// The payload of a mutation. Panics if it has user errors.
     #[track_caller]
     pub fn payload(&self) -> Value {
         let payload = self.data();
@@ -32,19 +32,19 @@ impl TestResponse {
         payload
     }
 
-    /// `CODE path.to.field` of each user error.
+    /// `CODE path.to.field` of each user error; the path is `-` if there is none.
     #[track_caller]
     pub fn user_errors(&self) -> Vec<String> {
         let payload = self.data();
         let errors = payload["userErrors"].as_array().unwrap_or_else(|| panic!("{self:?}"));
-        let refusals = errors.iter().map(|error| {
+        let descriptions = errors.iter().map(|error| {
             assert!(error["message"].as_str().is_some_and(|text| text.ends_with('.')), "{error}");
             let path = error["field"].as_array().map(|path| {
                 path.iter().map(|name| name.as_str().unwrap()).collect::<Vec<_>>().join(".")
             });
             format!("{} {}", error["code"].as_str().unwrap(), path.as_deref().unwrap_or("-"))
         });
-        refusals.collect()
+        descriptions.collect()
     }
 
     /// The code of the only top-level error.

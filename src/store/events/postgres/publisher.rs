@@ -1,4 +1,4 @@
-//! The connection over which events are told.
+//! The connection on which events are published.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,18 +14,18 @@ use super::{
 };
 use crate::store::events::{CHANNEL_CAPACITY, Event};
 
-/// How many events go into one notification, whose text has less than 8,000 bytes. A listener may be behind by
-/// more.
+/// Maximum number of events in one notification. Its text must be shorter than 8,000 bytes, and a subscriber
+/// may be behind by more events than one batch.
 const BATCH_SIZE: usize = CHANNEL_CAPACITY / 2;
 
-/// How long after an outage the other copies listen again, as a rule.
+/// How long the other instances usually need to reconnect after an outage.
 const RESYNC_DELAY: Duration = Duration::from_millis(300);
 
-/// How often something is said that is no event.
+/// Interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
 
-/// A connection of its own to tell things over: a pool would ask whether it still lives before and after
-/// each.
+/// Publishes events on a dedicated connection: a pool would ping the connection before and after each
+/// statement.
 pub(super) struct PgPublisher {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
@@ -36,35 +36,39 @@ impl PgPublisher {
         Self { options, connection: None }
     }
 
-    /// Tells what waits, and again what was told lately when somebody asks for it.
-    pub(super) async fn send(
+    /// Publishes queued events and heartbeats, and requests and performs replays.
+    pub(super) async fn run(
         mut self,
         mut waiting: mpsc::Receiver<PendingEvent>,
-        lately: Arc<ReplayBuffer>,
+        recent: Arc<ReplayBuffer>,
         signals: Arc<PublisherSignals>,
     ) {
         let mut batch: Vec<PendingEvent> = Vec::with_capacity(BATCH_SIZE);
-        let mut beats = interval(HEARTBEAT_INTERVAL);
-        beats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut heartbeats = interval(HEARTBEAT_INTERVAL);
+        heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
                 received = waiting.recv_many(&mut batch, BATCH_SIZE) => {
                     if received == 0 {
                         return;
                     }
-                    self.notify(&lines(batch.iter().map(|it| &it.event))).await;
-                    // Who does not wait any more has no need to know.
-                    for it in batch.drain(..) {
-                        let _ = it.told.send(());
+                    self.notify(&lines(batch.iter().map(|pending| &pending.event))).await;
+                    // An error means that the request has stopped waiting.
+                    for pending in batch.drain(..) {
+                        let _ = pending.published.send(());
                     }
                 }
                 () = signals.missed.notified() => {
                     sleep(RESYNC_DELAY).await;
                     self.notify(REPLAY).await;
                 }
-                () = signals.again.notified() => self.replay(&lately.events_within(REPLAY_WINDOW)).await,
-                () = signals.hello.notified() => self.replay(&lately.events_within(JOIN_REPLAY_WINDOW)).await,
-                _ = beats.tick() => self.notify(HEARTBEAT).await,
+                () = signals.replay.notified() => {
+                    self.replay(&recent.events_within(REPLAY_WINDOW)).await;
+                }
+                () = signals.join.notified() => {
+                    self.replay(&recent.events_within(JOIN_REPLAY_WINDOW)).await;
+                }
+                _ = heartbeats.tick() => self.notify(HEARTBEAT).await,
             }
         }
     }
@@ -75,25 +79,26 @@ impl PgPublisher {
         }
     }
 
-    /// Tells something, however often the database has to be asked. What arrives twice because an answer
-    /// was lost is noticed where it arrives.
+    /// Sends a notification, and retries until the database confirms it. If a confirmation is lost, the
+    /// notification is sent twice; receivers drop the duplicates.
     async fn notify(&mut self, lines: &str) {
         loop {
             let was_open = self.connection.is_some();
             match timeout(HEARTBEAT_TIMEOUT, self.try_notify(lines)).await {
                 Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::warn!(%error, "events wait"),
-                Err(_) => tracing::warn!("events wait: the database does not answer"),
+                Ok(Err(error)) => tracing::warn!(%error, "publishing events failed, retrying"),
+                Err(_) => tracing::warn!("publishing events timed out, retrying"),
             }
             self.connection = None;
-            // One that was open may have been lost while nothing was told.
+            // A connection that was already open may have been lost while idle: retry at once.
             if !was_open {
                 sleep(RETRY_DELAY).await;
             }
         }
     }
 
-    /// Nothing is lost with the notification that is not lost with the server, so it waits for no disk.
+    /// Does not wait for the disk (`synchronous_commit`): if the database server crashes, it loses the
+    /// notification in any case.
     async fn try_notify(&mut self, lines: &str) -> Result<(), sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,

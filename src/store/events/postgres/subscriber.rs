@@ -1,4 +1,4 @@
-//! The connection on which events are heard.
+//! The connection on which events are received.
 
 use std::sync::Arc;
 
@@ -13,26 +13,27 @@ use super::{
 use crate::store::events::Broker;
 use crate::store::last_outage::LastOutage;
 
-/// The lock that all share who listen, as the two numbers of an advisory lock ("book" and "ears" in ASCII).
+/// The advisory lock that all instances share, as its two keys ("book" and "ears" in ASCII).
 const PRESENCE_LOCK: (i32, i32) = (0x626f_6f6b, 0x6561_7273);
 
-/// Hears what is told.
+/// Receives notifications and delivers their events to the local broker.
 pub(super) struct PgSubscriber {
     pub(super) options: PgConnectOptions,
-    pub(super) hub: Arc<Broker>,
+    pub(super) broker: Arc<Broker>,
     pub(super) outage: Arc<LastOutage>,
-    pub(super) lately: Arc<ReplayBuffer>,
+    pub(super) recent: Arc<ReplayBuffer>,
     pub(super) signals: Arc<PublisherSignals>,
 }
 
-/// Listens, and says hello over the same connection: whoever is told of a listener is heard by it already.
+/// Runs `LISTEN` before announcing this instance on the same connection, so no event can be lost between the
+/// two.
 ///
-/// With a pool of its own each time: a listener that hears nothing keeps its connection until it has said
-/// goodbye over it, which may be never.
+/// Makes a new pool each time: a listener on a dead connection occupies it until it has closed it
+/// gracefully, which may never happen.
 pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
     let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
     let mut listener = PgListener::connect_with(&pool).await?;
-    // It would not take the lock again.
+    // An automatic reconnect would not take the advisory lock again.
     listener.eager_reconnect(false);
     listener.listen(CHANNEL).await?;
     sqlx::query("SELECT pg_advisory_lock_shared($1, $2)")
@@ -44,7 +45,7 @@ pub(super) async fn connect(options: &PgConnectOptions) -> Result<PgListener, sq
     Ok(listener)
 }
 
-/// Whether nobody else listens. Whoever begins to after that says hello, and is heard after that.
+/// Whether there is no other instance. One that starts later announces itself, which is received later.
 async fn has_no_peers(listener: &mut PgListener) -> Result<bool, sqlx::Error> {
     sqlx::query_scalar(
         "SELECT NOT EXISTS (SELECT FROM pg_locks JOIN pg_database ON oid = database
@@ -58,7 +59,7 @@ async fn has_no_peers(listener: &mut PgListener) -> Result<bool, sqlx::Error> {
 }
 
 impl PgSubscriber {
-    pub(super) async fn listen(self, mut listener: PgListener) {
+    pub(super) async fn run(self, mut listener: PgListener) {
         loop {
             match timeout(HEARTBEAT_TIMEOUT, listener.try_recv()).await {
                 Ok(Ok(Some(notification))) => {
@@ -68,7 +69,7 @@ impl PgSubscriber {
                 }
                 Ok(Ok(None)) => listener = self.reconnect("the connection was lost").await,
                 Ok(Err(error)) => listener = self.reconnect(&error.to_string()).await,
-                Err(_) => listener = self.reconnect("nothing is heard").await,
+                Err(_) => listener = self.reconnect("no heartbeat received").await,
             }
         }
     }
@@ -77,36 +78,36 @@ impl PgSubscriber {
         match line {
             HEARTBEAT => self.refresh_peers(listener).await,
             JOIN => {
-                self.lately.set_audience(Scope::AllInstances);
-                self.signals.hello.notify_one();
+                self.recent.set_scope(Scope::AllInstances);
+                self.signals.join.notify_one();
                 self.refresh_peers(listener).await;
             }
-            REPLAY => self.signals.again.notify_one(),
-            // What is no event may be one of a newer server.
-            line => line.parse().into_iter().for_each(|event| self.hub.deliver(event)),
+            REPLAY => self.signals.replay.notify_one(),
+            // Unknown lines may be events of a newer version; they are ignored.
+            line => line.parse().into_iter().for_each(|event| self.broker.deliver(event)),
         }
     }
 
-    /// Tells whom there is to tell from now on.
+    /// Updates the scope of new events.
     async fn refresh_peers(&self, listener: &mut PgListener) {
-        // If that fails because the connection is lost, the next look at it says so.
+        // If the query fails because the connection is lost, the next `try_recv` reports it.
         let alone =
             matches!(timeout(HEARTBEAT_TIMEOUT, has_no_peers(listener)).await, Ok(Ok(true)));
-        let audience = if alone { Scope::Local } else { Scope::AllInstances };
-        let before = self.lately.set_audience(audience);
-        if (before, audience) == (Scope::Local, Scope::AllInstances) {
-            // The other's hello was missed.
-            self.signals.again.notify_one();
+        let scope = if alone { Scope::Local } else { Scope::AllInstances };
+        let before = self.recent.set_scope(scope);
+        if (before, scope) == (Scope::Local, Scope::AllInstances) {
+            // The join of the other instance was missed.
+            self.signals.replay.notify_one();
         }
     }
 
     async fn reconnect(&self, why: &str) -> PgListener {
         self.mark_missed();
-        tracing::warn!(why, "events may have been missed, and are asked for again");
+        tracing::warn!(why, "lost the event connection, requesting a replay");
         loop {
             match timeout(HEARTBEAT_TIMEOUT, connect(&self.options)).await {
                 Ok(Ok(listener)) => {
-                    // The database may have been away for longer than it took to notice.
+                    // Recorded again, because the outage may have lasted until now.
                     self.mark_missed();
                     return listener;
                 }
@@ -116,7 +117,7 @@ impl PgSubscriber {
     }
 
     fn mark_missed(&self) {
-        self.lately.set_audience(Scope::AllInstances);
+        self.recent.set_scope(Scope::AllInstances);
         self.outage.record();
         self.signals.missed.notify_one();
     }

@@ -1,8 +1,8 @@
-// People with an account, and what they do beside the client that is looked at.
+// Registered users, their requests besides those of the tested client, and helpers of the tests.
 
 let number = 0;
 
-/** Registers somebody: their tokens, and `ask` to do something in their name. */
+/** Registers a user. Returns the tokens, and `ask` and `addBook` to send requests as this user. */
 export async function register(origin) {
   const name = `reader${(number += 1)}`;
   const input = { username: name, email: `${name}@example.org`, password: 'correct horse battery staple' };
@@ -16,7 +16,7 @@ export async function register(origin) {
   const ask = (query, variables) => post(origin, accessToken, { query, variables });
   const addBook = async (title) => {
     const query = `mutation($input: CreateBookInput!) { createBook(input: $input) { book { id } } }`;
-    return (await ask(query, { input: { title, author: 'Somebody' } })).createBook.book.id;
+    return (await ask(query, { input: { title, author: 'A' } })).createBook.book.id;
   };
   return { session, ask, addBook };
 }
@@ -32,8 +32,8 @@ async function post(origin, token, body) {
   return data;
 }
 
-/** A `fetch` that keeps a note of each request: its method, its address, its body and what came back. */
-export function noting(requests) {
+/** A `fetch` that records each request: its method, URL, body and the status of the response. */
+export function recording(requests) {
   return async (url, options) => {
     const response = await fetch(url, options);
     const { method = 'GET', body } = options ?? {};
@@ -42,18 +42,18 @@ export function noting(requests) {
   };
 }
 
-/** The name of an operation that was noted. */
+/** The operation name of a recorded request. */
 export const operationOf = ({ url, body }) => body?.operationName ?? url.searchParams.get('operationName');
 
 /**
- * Waits until the server has read all that a client of graphql-ws has sent before: it answers
- * another operation, and reads messages in their order.
+ * Waits until the server has read everything that a graphql-ws client has sent. The server reads
+ * messages in order, so the result of one more operation proves it.
  */
-export const answered = (socket) => new Promise((resolve, reject) => {
+export const roundTrip = (socket) => new Promise((resolve, reject) => {
   socket.subscribe({ query: '{ __typename }' }, { next() {}, error: reject, complete: resolve });
 });
 
-/** A queue that is awaited at one end: `put` what arrives, `await take()` it, for ten seconds. */
+/** An async queue: `put` adds an item, `await take()` removes one or fails after ten seconds. */
 export function queue() {
   const items = [];
   const takers = [];
@@ -67,7 +67,7 @@ export function queue() {
     take() {
       if (items.length > 0) return Promise.resolve(items.shift());
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error('nothing came')), 10_000);
+        const timer = setTimeout(() => reject(new Error('no item within ten seconds')), 10_000);
         takers.push((item) => { clearTimeout(timer); resolve(item); });
       });
     },
