@@ -3,19 +3,15 @@
 // random documents are the same in every run.
 
 import assert from 'node:assert/strict';
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
 import { test } from 'node:test';
 
 import {
-  buildSchema, getOperationAST, getVariableValues, parse, specifiedRules, validate,
+  getOperationAST, getVariableValues, parse, specifiedRules, validate,
 } from 'graphql';
 
 import { startServer } from '../server.mjs';
 import { brokenDocuments, byRule, inFrames, variables } from './differential/documents.mjs';
-
-const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
-const schema = buildSchema(sdl);
+import { schema } from './differential/oracle.mjs';
 
 /** The outcome of a request according to graphql-js. */
 function expected({ query, operationName, variables: values }) {
@@ -103,4 +99,23 @@ test('randomly broken documents are accepted or rejected as by graphql-js', { ti
   const documents = Object.values(byRule).flat();
   const counts = await compare(t, brokenDocuments(documents, 2_000).map((query) => ({ query })));
   assert.ok(counts['syntax error'] > 100 && counts['invalid document'] > 100, JSON.stringify(counts));
+});
+
+test('the error of a fragment cycle has the locations of graphql-js', async (t) => {
+  const url = `${await startServer(t, { RATE_LIMITS: 'off' })}/graphql`;
+  const { NoFragmentCyclesRule } = Object.fromEntries(specifiedRules.map((it) => [it.name, it]));
+  let cycles = 0;
+  for (const query of byRule.NoFragmentCycles) {
+    const [error] = validate(schema, parse(query), [NoFragmentCyclesRule]);
+    if (!error) continue;
+    cycles += 1;
+    const response = await fetch(url, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({ query }),
+    });
+    const { errors } = await response.json();
+    assert.deepEqual(errors.map(({ locations }) => locations), [error.locations], query);
+  }
+  assert.ok(cycles >= 3, `${cycles} cycles`);
 });
