@@ -1,117 +1,14 @@
 //! The configuration. No other module reads the environment. Every setting is an environment variable and
 //! a command line option; the option takes precedence.
 
-use std::borrow::Cow;
-use std::fmt;
-use std::net::SocketAddr;
-use std::num::NonZeroU32;
-use std::path::PathBuf;
-use std::time::Duration;
-
-use ipnet::IpNet;
-use secrecy::SecretString;
-
 mod display;
 mod limits;
+mod model;
 mod options;
 mod parse;
+mod types;
 
 pub use limits::Limits;
+pub use model::{Config, ConfigError};
 pub use options::{Options, read_dotenv};
-
-/// The effective configuration. [`Options::resolve`] creates it and checks every value.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Address and port to accept connections on. Port 0 selects a free port.
-    pub listen: SocketAddr,
-    /// The database that stores the data.
-    pub database: Database,
-    /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
-    /// transactions. SQLite: number of read connections for searches. Four per core if absent.
-    pub database_pool_size: Option<NonZeroU32>,
-    /// The secrets of access tokens: the first signs, all verify.
-    pub jwt_secrets: JwtSecrets,
-    /// Lifetime of an access token.
-    pub access_token_ttl: Duration,
-    /// Lifetime of a refresh token, and of a session that is not used.
-    pub refresh_token_ttl: Duration,
-    /// bcrypt cost: the binary logarithm of the number of rounds, from 10 to 16.
-    pub bcrypt_cost: u32,
-    /// Origins, such as `https://books.example.org`, whose pages may send requests from a browser.
-    pub cors_origins: Vec<String>,
-    /// Whether `/` serves GraphiQL.
-    pub graphiql: bool,
-    /// Whether clients can read the schema: by introspection, and at `/schema.graphql`.
-    pub introspection: bool,
-    /// A file of trusted documents by id. If set, other documents are rejected.
-    pub trusted_documents: Option<PathBuf>,
-    /// Whether a response without data has the status of its error also for clients that accept only
-    /// plain `application/json`.
-    pub strict_status: bool,
-    /// The format of log lines.
-    pub log_format: LogFormat,
-    /// The filter of log lines, in the syntax of `tracing-subscriber`'s `EnvFilter`.
-    pub log_filter: String,
-    /// Whether the limits per minute apply to clients.
-    pub rate_limits: bool,
-    /// Proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The limits of one request, one client and the process.
-    pub limits: Limits,
-}
-
-/// The database that stores the data.
-#[derive(Clone, Debug)]
-pub enum Database {
-    /// One file, created if it does not exist.
-    Sqlite(PathBuf),
-    /// A server, by its URL, which may contain a password.
-    Postgres(SecretString),
-}
-
-/// Where the secrets of access tokens come from.
-#[derive(Clone, Debug)]
-pub enum JwtSecrets {
-    /// From the configuration: at least one secret, each at least 32 bytes.
-    Configured(Vec<SecretString>),
-    /// From a file next to the SQLite database. It is created at first start; only its owner can read it.
-    GeneratedFile(PathBuf),
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// One JSON object per line, for machines.
-    Json,
-    /// Text, for people.
-    Pretty,
-}
-
-impl fmt::Display for LogFormat {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Json => "json",
-            Self::Pretty => "pretty",
-        })
-    }
-}
-
-/// An invalid value: the name of the variable, its value, and which values are allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    variable: Cow<'static, str>,
-    /// `None` if the value is a secret.
-    value: Option<String>,
-    allowed: String,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "invalid {}={value}: {}", self.variable, self.allowed),
-            None => write!(f, "invalid {}: {}", self.variable, self.allowed),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}
+pub use types::{Database, JwtSecrets, LogFormat};

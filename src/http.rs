@@ -7,15 +7,10 @@ use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn_with_state;
 use axum::routing::get;
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::util::option_layer;
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 
-use crate::config::Config;
-use crate::graphql::Services;
-use crate::graphql::execute::GraphqlService;
-
+mod client_info;
 mod connection_limit;
 mod cookie;
 mod csrf;
@@ -28,45 +23,22 @@ mod graphql;
 mod health;
 mod json;
 mod media_type;
+mod operation_log;
+mod parameters;
 mod request;
 mod request_id;
 mod response;
 mod sdl;
 mod server;
+mod state;
 mod subscription_stream;
 mod timeouts;
 mod upload;
 mod websocket;
 
-use connection_limit::ConnectionLimiter;
 use response::{RATE_LIMIT, RATE_LIMIT_POLICY};
 pub(crate) use server::HttpServer;
-
-/// The state that all request handlers share.
-pub(crate) struct AppState {
-    services: Arc<Services>,
-    api: Arc<GraphqlService>,
-    config: Config,
-    /// Cancelled when shutdown begins; streams end then.
-    stopping: CancellationToken,
-    /// Limits the WebSocket connections of each client.
-    websockets: Arc<ConnectionLimiter>,
-    /// Tasks of WebSocket connections and subscription streams. Shutdown waits for them.
-    tasks: TaskTracker,
-}
-
-impl AppState {
-    pub(crate) fn new(
-        services: Arc<Services>,
-        api: Arc<GraphqlService>,
-        config: Config,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
-    ) -> Self {
-        let websockets = ConnectionLimiter::new(usize::MAX, config.limits.websockets_per_client);
-        Self { services, api, config, stopping, websockets, tasks }
-    }
-}
+pub(crate) use state::AppState;
 
 /// Builds the routes and their layers. The outermost layer gives every request an id and turns a panic
 /// into a response. The CORS layer responds to preflight requests before any route does.

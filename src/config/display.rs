@@ -7,7 +7,8 @@ use std::time::Duration;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::ExposeSecret;
 
-use super::{Config, Database, JwtSecrets};
+use super::model::Config;
+use super::types::{Database, JwtSecrets};
 
 impl fmt::Display for Config {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

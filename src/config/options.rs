@@ -6,11 +6,12 @@ use clap::Args;
 use secrecy::{ExposeSecret, SecretString};
 
 use super::limits::LimitArgs;
+use super::model::{Config, ConfigError};
 use super::parse::{
     JWT_SECRET_BYTES, address, bcrypt_cost, database, duration, generated_secret_path, log_filter,
     log_format, origins, parse_jwt_secrets, parse_on_off, parse_trusted_proxies, pool_size,
 };
-use super::{Config, ConfigError, Database};
+use super::types::Database;
 
 /// Reads `.env` in the working directory into the environment. Variables that are already set are kept.
 ///

@@ -10,7 +10,7 @@ use ipnet::IpNet;
 use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::SecretString;
 
-use super::{Database, JwtSecrets, LogFormat};
+use super::types::{Database, JwtSecrets, LogFormat};
 
 /// The minimum length of a secret for HS256, in bytes (RFC 7518, section 3.2).
 pub(super) const JWT_SECRET_BYTES: usize = 32;

@@ -67,3 +67,7 @@ impl IntoResponse for HttpError {
 pub(super) fn status(code: ErrorCode) -> StatusCode {
     StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
+
+pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> HttpError {
+    HttpError::new(ErrorCode::BadRequest, message)
+}

@@ -3,12 +3,13 @@
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::media_type::Accept;
-use super::{request, websocket};
+use super::parameters::{json_object, parameters};
+use super::websocket;
 use crate::graphql::document::GraphqlRequest;
 
 /// Parses a JSON request body.
 pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {
-    request::parameters(request::json_object(body).ok()?).ok()
+    parameters(json_object(body).ok()?).ok()
 }
 
 /// Parses the value of an `Accept` header.

@@ -11,17 +11,17 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
+use super::client_info::client_info;
 use super::error_response::HttpError;
 use super::media_type::{Accept, MediaType};
+use super::operation_log::OperationLogEntry;
 use super::request::read;
 use super::request_id::RequestId;
 use super::response::{respond, respond_as_sse, set_rate_limit_headers};
-use super::{AppState, cookie, csrf, forwarded, subscription_stream, websocket};
-use crate::auth::identity::Viewer;
-use crate::config::Config;
-use crate::graphql::context::ClientInfo;
+use super::state::AppState;
+use super::{cookie, csrf, subscription_stream, websocket};
 use crate::graphql::error::ErrorCode;
-use crate::graphql::execute::{OperationInfo, OperationOutcome, RequestMeta, SubscriptionStream};
+use crate::graphql::execute::RequestMeta;
 
 /// Runs an operation and logs one line about it, without variables, tokens or addresses.
 pub(super) async fn serve(
@@ -33,8 +33,7 @@ pub(super) async fn serve(
     let (parts, body) = request.into_parts();
     if websocket::is_upgrade_request(&parts.headers) {
         return websocket::upgrade(server, parts).await.unwrap_or_else(|refusal| {
-            let line =
-                OperationLogEntry { code: Some(refusal.code), ..OperationLogEntry::default() };
+            let line = OperationLogEntry::rejected(refusal.code);
             let response = refusal.into_response();
             line.log(&id, "http", Some(response.status().as_u16()), started);
             response
@@ -44,8 +43,7 @@ pub(super) async fn serve(
     let (mut response, line) = match answer(&server, &id, &parts, body, accepted).await {
         Ok(answered) => answered,
         Err(refusal) => {
-            let line =
-                OperationLogEntry { code: Some(refusal.code), ..OperationLogEntry::default() };
+            let line = OperationLogEntry::rejected(refusal.code);
             let media_type = accepted.one.unwrap_or(MediaType::Json);
             (refusal.in_type(media_type).into_response(), line)
         }
@@ -62,50 +60,6 @@ pub(super) async fn method_not_allowed() -> Response {
     response
 }
 
-/// The log entry of an operation.
-#[derive(Debug, Default)]
-pub(super) struct OperationLogEntry {
-    operation: Option<OperationInfo>,
-    viewer: Option<Viewer>,
-    code: Option<ErrorCode>,
-}
-
-impl OperationLogEntry {
-    pub(super) fn of(executed: &OperationOutcome) -> Self {
-        Self { operation: executed.operation.clone(), viewer: executed.viewer, code: executed.code }
-    }
-
-    pub(super) fn begun(subscribed: &SubscriptionStream) -> Self {
-        Self {
-            operation: Some(subscribed.operation.clone()),
-            viewer: subscribed.viewer,
-            code: None,
-        }
-    }
-
-    pub(super) fn log(
-        &self,
-        id: &RequestId,
-        transport: &'static str,
-        status: Option<u16>,
-        started: Instant,
-    ) {
-        let operation = self.operation.as_ref();
-        tracing::info!(
-            target: "bookshelf::operation",
-            request_id = %id.0,
-            transport,
-            operation = operation.and_then(|operation| operation.name.as_deref()),
-            kind = operation.map(|operation| operation.kind.to_string()),
-            viewer = self.viewer.map(|viewer| viewer.user.to_string()),
-            code = self.code.map(ErrorCode::as_str),
-            status,
-            duration_ms = started.elapsed().as_secs_f64() * 1_000.0,
-            "operation"
-        );
-    }
-}
-
 async fn answer(
     server: &Arc<AppState>,
     id: &RequestId,
@@ -119,7 +73,7 @@ async fn answer(
     csrf::check(&parts.method, &parts.headers)?;
     let limits = &server.config.limits;
     let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
-    let mut client = client(parts, &server.config);
+    let mut client = client_info(parts, &server.config);
     client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
     client.cookie = cookie::shown(&parts.headers);
     let client = Arc::new(client);
@@ -170,14 +124,4 @@ fn not_acceptable() -> HttpError {
     let message = "Accept application/graphql-response+json or application/json. For a \
                    subscription, accept text/event-stream or multipart/mixed, or use WebSocket.";
     HttpError::new(ErrorCode::NotAcceptable, message)
-}
-
-/// Information about the client that sent a request, on any transport.
-pub(super) fn client(parts: &Parts, config: &Config) -> ClientInfo {
-    let mut client = ClientInfo::at(forwarded::of(parts, &config.trusted_proxies));
-    let user_agent = parts.headers.get(header::USER_AGENT).and_then(|value| value.to_str().ok());
-    client.user_agent = user_agent.map(str::to_owned);
-    client.wants_cost_report =
-        parts.headers.get("graphql-cost").is_some_and(|mode| mode == "report");
-    client
 }

@@ -8,7 +8,7 @@ use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use tokio::time::timeout;
 
-use super::AppState;
+use super::state::AppState;
 
 /// Timeout for the database to respond to the readiness check.
 const READINESS_TIMEOUT: Duration = Duration::from_secs(2);

@@ -9,8 +9,8 @@ use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
 use futures_util::FutureExt;
 
-use super::AppState;
 use super::error_response::HttpError;
+use super::state::AppState;
 use crate::graphql::error::ErrorCode;
 use crate::id::IdGenerator;
 

@@ -14,8 +14,8 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
-use super::AppState;
 use super::media_type::MediaType;
+use super::state::AppState;
 use crate::graphql::error::ApiError;
 use crate::graphql::execute::{OperationOutcome, SubscriptionStream};
 

@@ -10,9 +10,9 @@ use futures_util::stream;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::Value;
 
-use super::error_response::HttpError;
+use super::error_response::{HttpError, bad_request};
 use super::json;
-use super::request::{bad_request, json_object, parameters};
+use super::parameters::{json_object, parameters};
 use crate::config::Limits;
 use crate::graphql::document::{GraphqlRequest, Upload};
 use crate::graphql::error::ErrorCode;

@@ -18,10 +18,12 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use tokio_stream::StreamMap;
 
+use super::client_info::client_info;
+use super::csrf;
 use super::error_response::HttpError;
-use super::graphql::{OperationLogEntry, client};
+use super::operation_log::OperationLogEntry;
 use super::request_id::RequestId;
-use super::{AppState, csrf};
+use super::state::AppState;
 use crate::auth::identity::{Identity, Viewer};
 use crate::clock::Timestamp;
 use crate::graphql::context::ClientInfo;
@@ -69,7 +71,7 @@ pub(super) async fn upgrade(
         return Err(HttpError::new(ErrorCode::BadRequest, message));
     };
     // Cookie mode stays off, because messages over a WebSocket cannot set cookies.
-    let client = Arc::new(client(&parts, &server.config));
+    let client = Arc::new(client_info(&parts, &server.config));
     let Ok(seat) = server.websockets.take(Some(client.address.network())) else {
         let message = "Too many WebSockets from your address.";
         return Err(HttpError::new(ErrorCode::RateLimited, message));

@@ -8,7 +8,7 @@ use serde_json::{Map, Value, json};
 use crate::graphql::document::GraphqlRequest;
 use crate::graphql::execute::OperationOutcome;
 use crate::http::json;
-use crate::http::request::parameters;
+use crate::http::parameters::parameters;
 
 /// A message from a client.
 pub(super) enum ClientMessage {
