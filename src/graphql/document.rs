@@ -107,7 +107,6 @@ pub(crate) struct PreparedOperation {
     document: Arc<Document>,
     /// Its index in the document's operations.
     operation: usize,
-    executable: ExecutableDocument,
     variables: Variables,
     cost: u64,
     /// The uploaded files. A variable refers to a file by its index.
@@ -117,6 +116,9 @@ pub(crate) struct PreparedOperation {
 /// Estimated size in memory of one token of a document that is kept in apollo-compiler's form, in bytes: 155
 /// were measured for a list of books with a condition.
 const BYTES_PER_TOKEN: usize = 160;
+
+/// Estimated size in memory of an operation without its fields and variables, in bytes.
+const BYTES_PER_OPERATION: usize = 1_000;
 
 impl Documents {
     /// Creates the documents of a schema in the Schema Definition Language.
@@ -172,8 +174,18 @@ impl Documents {
             );
             return Err(only(server_error(ErrorCode::QueryTooComplex, message)));
         }
+        Ok(PreparedOperation { document, operation, variables, cost, files })
+    }
+
+    /// The operation as a request for async-graphql. Called once the client is known and charged, since an
+    /// operation whose shape depends on variables is converted here.
+    pub(super) fn request(&self, prepared: PreparedOperation) -> async_graphql::Request {
+        let PreparedOperation { document, operation, variables, files, .. } = prepared;
         let executable = document.executable(operation, &self.schema, &variables);
-        Ok(PreparedOperation { document, operation, executable, variables, cost, files })
+        let mut request = async_graphql::Request::new("").variables(variables);
+        request.uploads = files;
+        request.set_parsed_query(executable);
+        request
     }
 
     fn document(
@@ -271,8 +283,11 @@ impl Documents {
         let operations: Vec<_> = operations.collect();
         let depends_on_variables = operations.iter().any(|it| it.executable.is_none());
         let executables = operations.iter().filter_map(|it| it.executable.as_ref());
+        let of_operation = |operation: &Operation| {
+            BYTES_PER_OPERATION + operation.cost.bytes() + operation.variables.estimated_bytes()
+        };
         let bytes = text.len()
-            + operations.iter().map(|operation| operation.cost.bytes()).sum::<usize>()
+            + operations.iter().map(of_operation).sum::<usize>()
             + executables.map(convert::estimated_bytes).sum::<usize>()
             + if depends_on_variables { BYTES_PER_TOKEN * tokens } else { 0 };
         let typed = depends_on_variables.then(|| valid.into_inner());
@@ -345,14 +360,6 @@ impl PreparedOperation {
 
     pub(super) fn attempts(&self) -> AuthAttempts {
         self.document.operations[self.operation].attempts
-    }
-
-    /// The operation as a request for async-graphql.
-    pub(super) fn into_request(self) -> async_graphql::Request {
-        let mut request = async_graphql::Request::new("").variables(self.variables);
-        request.uploads = self.files;
-        request.set_parsed_query(self.executable);
-        request
     }
 }
 

@@ -243,7 +243,7 @@ impl GraphqlService {
         }
         let request_id = Arc::clone(&caller.request_id);
         let context = RequestContext::new(services, identity, client, request_id, cost);
-        Ok(prepared.into_request().data(context))
+        Ok(self.documents.request(prepared).data(context))
     }
 }
 

@@ -36,6 +36,9 @@ impl DocumentCache {
     /// Adds a document and evicts others until the limit is kept. A document that is larger than the
     /// limit is not kept.
     pub(super) fn insert(&self, document: Arc<Document>) {
+        if document.bytes > self.max_bytes {
+            return;
+        }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         entries.bytes += document.bytes;
         if let Some(replaced) = entries.documents.insert(document.hash, document) {
@@ -85,6 +88,7 @@ mod tests {
         assert!(is_cached(&cache, 0) && is_cached(&cache, 1));
         cache.insert(document(2, 101));
         assert!(!is_cached(&cache, 2));
+        assert!(is_cached(&cache, 0) && is_cached(&cache, 1));
         cache.insert(document(3, 100));
         assert!(is_cached(&cache, 3));
     }

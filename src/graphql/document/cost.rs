@@ -31,9 +31,10 @@ pub(super) struct Cost {
 #[derive(Clone, Debug)]
 enum Multiplier {
     Number(u64),
-    /// The page size in a variable.
-    Size {
-        variable: Name,
+    /// The largest page size: of the literals, if there are any, and of the variables.
+    PageSize {
+        literal: Option<u64>,
+        variables: Vec<Name>,
     },
     /// The number of elements in a variable.
     Length {
@@ -84,11 +85,14 @@ impl Multiplier {
     fn with(&self, variables: &Variables) -> u64 {
         match self {
             Self::Number(number) => *number,
-            Self::Size { variable } => match variables.get(variable.as_str()) {
-                Some(ConstValue::Number(number)) => size(number.as_i64()),
-                // A null argument counts as absent.
-                _ => default_size(),
-            },
+            Self::PageSize { literal, variables: names } => {
+                let sizes = names.iter().filter_map(|name| match variables.get(name.as_str()) {
+                    Some(ConstValue::Number(number)) => Some(size(number.as_i64())),
+                    // Null means that the argument is not given.
+                    _ => None,
+                });
+                sizes.chain(*literal).max().unwrap_or_else(default_size)
+            }
             Self::Length { variable } => match variables.get(variable.as_str()) {
                 Some(ConstValue::List(items)) => length(items.len()),
                 _ => 1,
@@ -160,15 +164,20 @@ impl CostEstimator<'_> {
             });
         }
         field.definition.arguments.iter().find(|it| PAGE_SIZE_ARGS.contains(&it.name.as_str()))?;
-        let given = PAGE_SIZE_ARGS.iter().find_map(|name| {
-            field.specified_argument_by_name(name).filter(|value| !value.is_null())
-        });
-        Some(match given.map(|value| &**value) {
-            Some(Value::Int(number)) => {
-                Multiplier::Number(size(number.try_to_i32().ok().map(i64::from)))
+        let (mut literal, mut variables) = (None, Vec::new());
+        for name in PAGE_SIZE_ARGS {
+            match field.specified_argument_by_name(name).map(|value| &**value) {
+                Some(Value::Int(number)) => {
+                    let number = size(number.try_to_i32().ok().map(i64::from));
+                    literal = literal.max(Some(number));
+                }
+                Some(Value::Variable(name)) => variables.push(name.clone()),
+                _ => {}
             }
-            Some(Value::Variable(name)) => Multiplier::Size { variable: name.clone() },
-            _ => Multiplier::Number(default_size()),
+        }
+        Some(match variables.is_empty() {
+            true => Multiplier::Number(literal.unwrap_or_else(default_size)),
+            false => Multiplier::PageSize { literal, variables },
         })
     }
 

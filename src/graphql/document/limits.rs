@@ -5,8 +5,8 @@
 
 use std::collections::HashMap;
 
-use apollo_compiler::Node;
 use apollo_compiler::ast::{Definition, Document, FragmentSpread, Selection};
+use apollo_compiler::{Name, Node};
 use async_graphql::ServerError;
 
 use super::line_index::LineIndex;
@@ -21,16 +21,16 @@ const MAX_NESTING: u64 = 32;
 /// after its fragments are expanded, has too many selections, aliases or root fields, or nests too deep.
 pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<(), ServerError> {
     counts::check(document, limits)?;
-    let fragments = document.definitions.iter().filter_map(|definition| match definition {
-        Definition::FragmentDefinition(it) => Some((it.name.as_str(), &*it.selection_set)),
-        _ => None,
-    });
-    let mut expansion = FragmentExpander {
-        text,
-        bodies: fragments.collect(),
-        known: HashMap::new(),
-        spreads: Vec::new(),
-    };
+    let mut bodies = HashMap::new();
+    for definition in &document.definitions {
+        if let Definition::FragmentDefinition(fragment) = definition
+            && bodies.insert(fragment.name.as_str(), &*fragment.selection_set).is_some()
+        {
+            return Err(repeated_name(text, &fragment.name));
+        }
+    }
+    let mut expansion =
+        FragmentExpander { text, bodies, known: HashMap::new(), spreads: Vec::new() };
     let (mut whole, mut largest_fragment, mut most_aliases) = (SelectionSize::default(), 0, 0);
     // Fragments first: like graphql-js, a cycle is reported from its first fragment in the document.
     for definition in &document.definitions {
@@ -99,6 +99,16 @@ impl SelectionSize {
             nesting: self.nesting + 1,
         }
     }
+}
+
+/// The error of a second fragment with the same name (section 5.5.1.1). It is raised before fragments are
+/// expanded: which of the two a spread means is not defined.
+fn repeated_name(text: &str, name: &Name) -> ServerError {
+    let message = "The names of fragments must be unique.";
+    let mut error = server_error(ErrorCode::GraphqlValidationFailed, message);
+    let offset = name.location().map(|span| span.offset());
+    error.locations.extend(offset.map(|offset| LineIndex::new(text).at(offset)));
+    error
 }
 
 struct FragmentExpander<'a> {
@@ -195,6 +205,19 @@ mod tests {
         }
         let unused = doubling(25).replace("{ ...F0 }", "{ __typename }");
         assert_eq!(refusal(&unused), Some("QUERY_TOO_COMPLEX"));
+    }
+
+    #[test]
+    fn fragments_with_the_same_name_are_rejected_before_they_are_expanded() {
+        let (cycle, leaf) = ("fragment A on Query { ...A }", "fragment A on Query { __typename }");
+        for document in [format!("{{ ...A }} {cycle} {leaf}"), format!("{{ ...A }} {leaf} {cycle}")]
+        {
+            assert_eq!(refusal(&document), Some("GRAPHQL_VALIDATION_FAILED"), "{document}");
+        }
+        // A second definition of each fragment hides the doubling chain.
+        let leaves: String =
+            (0..24).map(|level| format!("fragment F{level} on Query {{ __typename }}")).collect();
+        assert_eq!(refusal(&(doubling(24) + &leaves)), Some("GRAPHQL_VALIDATION_FAILED"));
     }
 
     #[test]

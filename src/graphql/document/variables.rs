@@ -35,6 +35,15 @@ impl VariableDefinitions {
         }))
     }
 
+    /// Estimated size in memory, in bytes.
+    pub(super) fn estimated_bytes(&self) -> usize {
+        let variables = self.0.iter().flat_map(|operation| &operation.variables);
+        let defaults = variables.map(|variable| {
+            BYTES_PER_DEFINITION + variable.default_value.as_deref().map_or(0, bytes_of_literal)
+        });
+        defaults.sum()
+    }
+
     /// Coerces the values of a request. A variable without a value takes its default; without a default,
     /// it is absent. Values of variables that are not declared are ignored.
     pub(super) fn coerce(
@@ -71,6 +80,24 @@ impl VariableDefinitions {
         variables.extend(coerced);
         Ok(variables)
     }
+}
+
+/// Estimated size in memory of the definition of a variable without its default, in bytes.
+const BYTES_PER_DEFINITION: usize = 400;
+
+/// Estimated size in memory of a literal without its text, in bytes.
+const BYTES_PER_LITERAL: usize = 100;
+
+fn bytes_of_literal(literal: &ast::Value) -> usize {
+    BYTES_PER_LITERAL
+        + match literal {
+            ast::Value::String(text) => text.len(),
+            ast::Value::List(items) => items.iter().map(|item| bytes_of_literal(item)).sum(),
+            ast::Value::Object(fields) => {
+                fields.iter().map(|(name, field)| name.len() + bytes_of_literal(field)).sum()
+            }
+            _ => 0,
+        }
 }
 
 fn invalid(

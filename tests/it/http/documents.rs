@@ -175,6 +175,40 @@ async fn is_cached(actor: &Actor, document: &str) -> bool {
 }
 
 #[tokio::test]
+async fn fragments_with_the_same_name_are_rejected() {
+    let app = TestApp::start().await;
+    let cycle = "{ ...A } fragment A on Query { ...A } fragment A on Query { __typename }";
+    let error = app.anon().ask(cycle).await.error();
+    assert_eq!(error["extensions"]["code"], "GRAPHQL_VALIDATION_FAILED");
+    assert_eq!(error["locations"], json!([{ "line": 1, "column": 48 }]));
+    assert_eq!(app.anon().ask("{ __typename }").await.data(), "Query");
+}
+
+#[tokio::test]
+async fn large_literals_count_for_the_document_cache() {
+    let app = TestApp::with_config(|config| config.limits.document_cache_bytes = 300_000).await;
+    let anon = app.anon();
+    let ids = "1 ".repeat(1_700);
+    let literal = |number: usize| format!("{{ nodes(ids: [{ids}]) {{ id }} }} # {number}");
+    let default = |number: usize| {
+        format!("query($v: [ID!]! = [{ids}]) {{ nodes(ids: $v) {{ id }} }} # {number}")
+    };
+    for documents in [(0..20).map(literal).collect::<Vec<_>>(), (0..20).map(default).collect()] {
+        let mut known = 0;
+        for document in &documents {
+            anon.ask(document).await;
+        }
+        for document in &documents {
+            known += usize::from(
+                send(&anon, json!({ "extensions": persisted(&sha256(document)) })).await.code()
+                    != "PERSISTED_QUERY_NOT_FOUND",
+            );
+        }
+        assert!((1..=3).contains(&known), "{known} documents of 120 kB are cached in 300 kB");
+    }
+}
+
+#[tokio::test]
 async fn document_cache_memory_is_bounded() {
     let app = TestApp::with_config(|config| config.limits.document_cache_bytes = 40_000).await;
     let anon = app.anon();

@@ -69,6 +69,12 @@ async fn a_null_condition_fails_its_parent_object() {
     let response = run(&alice, root, json!({ "b": null })).await;
     assert_eq!((&response["data"], error_paths(&response)), (&Value::Null, vec![String::new()]));
     assert!(response.get("data").is_some(), "execution has begun");
+    let mutation = "mutation($b: Boolean = true) {
+        createBook(input: { title: \"T\", author: \"A\" }) @include(if: $b) { book { id } }
+    }";
+    let response = run(&alice, mutation, json!({ "b": null })).await;
+    assert_eq!((&response["data"], error_paths(&response)), (&Value::Null, vec![String::new()]));
+    assert_eq!(app.db_count("books").await, 0);
     let below = "query($b: Boolean = true) { __typename viewer { id username @skip(if: $b) } }";
     let response = run(&alice, below, json!({ "b": null })).await;
     assert_eq!(response["data"], json!({ "__typename": "Query", "viewer": null }));

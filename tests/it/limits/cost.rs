@@ -65,6 +65,24 @@ async fn cost_depends_on_the_variable_values() {
 }
 
 #[tokio::test]
+async fn a_list_with_first_and_last_costs_the_larger_page() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let both = "query($a: Int, $b: Int) { books(first: $a, last: $b) { nodes { id title } } }";
+    for variables in [json!({ "a": 100 }), json!({ "b": 100 }), json!({ "a": null, "b": 100 })] {
+        assert_eq!(cost(&alice, both, variables.clone()).await, 2 + 200, "{variables}");
+    }
+    assert_eq!(cost(&alice, both, json!({})).await, 2 + 40);
+    let literal = "query($a: Int) { books(first: $a, last: 50) { nodes { id } } }";
+    assert_eq!(cost(&alice, literal, json!({})).await, 2 + 50);
+    let nested = "query($a: Int, $b: Int) { books(first: $a, last: $b) { nodes { owner {
+        books(first: $a, last: $b) { nodes { id } }
+    } } } }";
+    let response = alice.run(nested, json!({ "b": 100 })).await;
+    assert_eq!(response.code(), "QUERY_TOO_COMPLEX");
+}
+
+#[tokio::test]
 async fn an_operation_over_the_cost_limit_is_rejected() {
     let app = TestApp::start().await;
     let alice = app.alice().await.with_header("accept", "application/graphql-response+json");
