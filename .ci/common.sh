@@ -1,0 +1,39 @@
+# Helpers of the scripts in this directory. Each script sources this file in the root of the checkout.
+
+export CARGO_TERM_COLOR=never
+
+# When the first script started, in seconds since the Unix epoch.
+export CI_STARTED="${CI_STARTED:-$EPOCHSECONDS}"
+
+# Prints the title of a step, with the seconds since the start.
+step() { printf '\n=== %s (%ss)\n' "$1" "$((EPOCHSECONDS - CI_STARTED))"; }
+
+# Reports a step that cannot run here. If CI_SKIPPED names a file, the report is added to it.
+skip() {
+  if [ -n "${CI_SKIPPED:-}" ]; then
+    printf 'skipped %s\n' "$1" >>"$CI_SKIPPED"
+  else
+    printf 'skipped %s\n' "$1"
+  fi
+}
+
+# Prints the directory with the binaries of the newest PostgreSQL version; prints nothing if there is none.
+postgres_bin() { find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1; }
+
+# Sets BOOKSHELF_BIN to the release binary and builds it, unless BOOKSHELF_BIN is already set.
+use_release_binary() {
+  [ -n "${BOOKSHELF_BIN:-}" ] || .ci/release
+  export BOOKSHELF_BIN="${BOOKSHELF_BIN:-$PWD/target/release/bookshelf}"
+}
+
+# Creates the directory $temporary, which is removed when the script exits.
+make_temporary() {
+  temporary=$(mktemp -d)
+  trap 'rm -rf "$temporary"' EXIT
+}
+
+# Installs a subcommand of cargo in $temporary, unless it is installed already.
+use_cargo_tool() {
+  command -v "$1" >/dev/null || cargo install "$1" --locked --root "$temporary/cargo"
+  PATH="$temporary/cargo/bin:$PATH"
+}
