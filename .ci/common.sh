@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # Helpers of the scripts in this directory. Each script sources this file in the root of the checkout.
 
 export CARGO_TERM_COLOR=never
