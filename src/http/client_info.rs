@@ -1,4 +1,4 @@
-//! What a request says about its client.
+//! Extracts information about the client from a request.
 
 use axum::http::header;
 use axum::http::request::Parts;

@@ -1,6 +1,6 @@
-// What graphql-js answers to an operation, the server answers: `data` with the order of its members,
-// the positions of errors, and what a mutation changes. Operations of the kinds that executors get
-// wrong, and random valid operations over all of the schema, on a library of 200 books.
+// Compares the server's execution with graphql-js: `data` with the order of its members, the paths of
+// errors, and the library after each mutation. The operations are cases of known bugs of executors, and
+// random valid operations over the whole schema, on a library of 200 books.
 //
 // EXECUTION_SEEDS sets the seeds of the random operations, separated by commas, and
 // EXECUTION_OPERATIONS how many there are for each seed:
@@ -131,7 +131,7 @@ test('operations of the kinds that executors get wrong', { timeout: 120_000 }, a
         assert.ok(isValid(query), query);
         const [operation] = /^(mutation|subscription)?/.exec(query);
         const it = await run(account, caseOf(operation || 'query', { query, variables }, isAnonymous));
-        // That graphql-js does not say what is written there is a fault of the test.
+        // The case is wrong if graphql-js has another result than the one written there.
         assert.equal(it.expectation.refused, wanted.refused, query);
         if ('data' in wanted) {
           assert.equal(JSON.stringify(it.expectation.data), JSON.stringify(wanted.data), query);

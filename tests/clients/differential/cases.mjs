@@ -373,7 +373,7 @@ export function defaults() {
       });
       return places.flatMap(([{ type: of }, call]) => {
         const query = operationOn(type, `${field.name}(${call}) ${leavesOf(field)}`, getNamedType(of));
-        // `data` is what graphql-js says.
+        // The expected `data` is that of graphql-js.
         return [{ query, variables: {} }, { query, variables: { v: null } }];
       });
     }));

@@ -1,4 +1,4 @@
-// What an operation has of what executors get wrong, so that a run can tell what it has covered.
+// Detects the features of an operation, so that a run can count which ones it has covered.
 
 import {
   Kind, TypeInfo, getNamedType, getNullableType, isInterfaceType, isListType, parse, visit,

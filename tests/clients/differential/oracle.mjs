@@ -1,4 +1,4 @@
-// What graphql-js answers to an operation on a library in memory.
+// The response of graphql-js to an operation on a library in memory.
 
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';

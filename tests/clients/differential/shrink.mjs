@@ -1,4 +1,4 @@
-// Makes a query smaller that the server and graphql-js answer differently.
+// Makes a query smaller for which the server and graphql-js have different responses.
 
 import { Kind, parse, print, stripIgnoredCharacters, visit } from 'graphql';
 
@@ -29,7 +29,7 @@ export async function shrink(account, difference) {
     const used = given.filter(([name]) => query.includes(`$${name}`));
     const request = { ...smallest.request, query, variables: Object.fromEntries(used) };
     const again = await run(account, { ...smallest, request });
-    // The next part has the number of the one that is gone.
+    // The next part now has the index of the removed one.
     if (again.why !== null) [smallest, part, isSmaller] = [again, part - 1, true];
   }
   return smallest;
@@ -64,6 +64,6 @@ function withoutUnused(document) {
     VariableDefinition: ({ variable }) => (variables.has(variable.name.value) ? undefined : null),
     FragmentDefinition: ({ name }) => (fragments.has(name.value) ? undefined : null),
   });
-  // A fragment that is gone may have used others.
+  // A removed fragment may have used others.
   return used.definitions.length < document.definitions.length ? withoutUnused(used) : used;
 }
