@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicI32, Ordering};
 
 use async_graphql::{
     Context, EmptyMutation, EmptySubscription, Error, Object, Request, Schema, SimpleObject,
-    Variables,
+    ValidationMode, Variables,
 };
 use futures_util::{Stream, StreamExt, stream};
 use serde_json::{Value, json};
@@ -80,6 +80,17 @@ async fn run(query: &str, variables: Value) -> Value {
 async fn conditions_ignore_the_defaults_of_variables() {
     let response = run("query($b: Boolean = true) { page @include(if: $b) }", json!({})).await;
     assert_eq!(response, json!({ "data": {} }));
+}
+
+/// Without async-graphql's own validation, a null condition counts as false. No issue is known.
+#[tokio::test]
+async fn a_null_condition_is_false() {
+    let schema = Schema::build(Query, EmptyMutation, EmptySubscription);
+    let schema = schema.validation_mode(ValidationMode::Fast).finish();
+    let query = "query($b: Boolean = true) { page @include(if: $b) a: page @skip(if: $b) }";
+    let request = Request::new(query).variables(Variables::from_json(json!({ "b": null })));
+    let response = serde_json::to_value(schema.execute(request).await).expect("JSON");
+    assert_eq!(response, json!({ "data": { "a": 1 } }));
 }
 
 /// An argument takes its default only if it is missing in the document (section 6.4.1). No issue is known:
