@@ -29,7 +29,7 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(3_600);
 /// A server that is ready to serve: its tables are up to date and its port is bound.
 pub struct App {
     router: Router,
-    door: HttpServer,
+    http_server: HttpServer,
     listener: TcpListener,
     services: Arc<Services>,
     shutdown_timeout: Duration,
@@ -53,8 +53,8 @@ impl App {
     ///
     /// # Errors
     /// If any of these steps fails.
-    pub async fn build(config: Config, surroundings: Overrides) -> anyhow::Result<Self> {
-        let Overrides { clock, observer, schema } = surroundings;
+    pub async fn build(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
+        let Overrides { clock, observer, schema } = overrides;
         let store = Store::connect(&config.database, config.database_pool_size, observer)
             .await
             .with_context(|| format!("cannot open the database {}", config.database))?;
@@ -89,9 +89,9 @@ impl App {
         let server =
             AppState::new(services_of_server, api, config, stopping.clone(), tasks.clone());
         let router = http::router(server);
-        let door =
+        let http_server =
             HttpServer::new(router.clone(), &proxies, &limits, stopping.clone(), tasks.clone());
-        Ok(Self { router, door, listener, services, shutdown_timeout, stopping, tasks })
+        Ok(Self { router, http_server, listener, services, shutdown_timeout, stopping, tasks })
     }
 
     /// The routes, for calling them without a socket.
@@ -109,10 +109,11 @@ impl App {
 
     /// Serves until `stop` completes, then waits for open requests, up to the shutdown timeout.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { router: _, door, listener, services, shutdown_timeout, stopping, tasks } = self;
+        let Self { router: _, http_server, listener, services, shutdown_timeout, stopping, tasks } =
+            self;
         let purge = tokio::spawn(purge(services));
         tokio::select! {
-            () = door.serve(listener) => {}
+            () = http_server.serve(listener) => {}
             () = stop => {}
         }
         tracing::info!("stopping");

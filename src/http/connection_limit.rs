@@ -8,14 +8,14 @@ use crate::client_ip::ClientPrefix;
 /// Issues permits for connections.
 #[derive(Debug)]
 pub(super) struct ConnectionLimiter {
-    in_all: usize,
+    total: usize,
     each: usize,
-    taken: Mutex<Counts>,
+    counts: Mutex<Counts>,
 }
 
 #[derive(Debug, Default)]
 struct Counts {
-    in_all: usize,
+    total: usize,
     per_client: HashMap<ClientPrefix, usize>,
 }
 
@@ -30,14 +30,14 @@ pub(super) enum LimitReached {
 /// A permit for one connection. Dropping it releases the permit.
 #[derive(Debug)]
 pub(super) struct ConnectionPermit {
-    seats: Arc<ConnectionLimiter>,
+    limiter: Arc<ConnectionLimiter>,
     /// `None` for a trusted proxy.
     caller: Option<ClientPrefix>,
 }
 
 impl ConnectionLimiter {
-    pub(super) fn new(in_all: usize, each: usize) -> Arc<Self> {
-        Arc::new(Self { in_all, each, taken: Mutex::default() })
+    pub(super) fn new(total: usize, each: usize) -> Arc<Self> {
+        Arc::new(Self { total, each, counts: Mutex::default() })
     }
 
     /// Takes a permit. `caller` is `None` for a trusted proxy, which has no limit per client.
@@ -45,36 +45,36 @@ impl ConnectionLimiter {
         self: &Arc<Self>,
         caller: Option<ClientPrefix>,
     ) -> Result<ConnectionPermit, LimitReached> {
-        let mut taken = self.taken();
-        if taken.in_all >= self.in_all {
+        let mut counts = self.counts();
+        if counts.total >= self.total {
             return Err(LimitReached::Total);
         }
         if let Some(caller) = caller {
-            let count = taken.per_client.entry(caller).or_default();
+            let count = counts.per_client.entry(caller).or_default();
             if *count >= self.each {
                 return Err(LimitReached::PerClient);
             }
             *count += 1;
         }
-        taken.in_all += 1;
-        Ok(ConnectionPermit { seats: Arc::clone(self), caller })
+        counts.total += 1;
+        Ok(ConnectionPermit { limiter: Arc::clone(self), caller })
     }
 
-    fn taken(&self) -> MutexGuard<'_, Counts> {
-        self.taken.lock().unwrap_or_else(PoisonError::into_inner)
+    fn counts(&self) -> MutexGuard<'_, Counts> {
+        self.counts.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Drop for ConnectionPermit {
     fn drop(&mut self) {
-        let mut taken = self.seats.taken();
-        taken.in_all -= 1;
+        let mut counts = self.limiter.counts();
+        counts.total -= 1;
         if let Some(caller) = self.caller
-            && let Some(count) = taken.per_client.get_mut(&caller)
+            && let Some(count) = counts.per_client.get_mut(&caller)
         {
             *count -= 1;
             if *count == 0 {
-                taken.per_client.remove(&caller);
+                counts.per_client.remove(&caller);
             }
         }
     }
@@ -93,23 +93,23 @@ mod tests {
 
     #[test]
     fn the_per_client_and_total_limits_are_enforced() {
-        let seats = ConnectionLimiter::new(4, 2);
-        let first = seats.take(caller(1)).expect("a permit");
-        let _second = seats.take(caller(1)).expect("a permit");
-        assert_eq!(seats.take(caller(1)).expect_err("a third"), LimitReached::PerClient);
-        let _others = seats.take(caller(2)).expect("a permit of another client");
+        let limiter = ConnectionLimiter::new(4, 2);
+        let first = limiter.take(caller(1)).expect("a permit");
+        let _second = limiter.take(caller(1)).expect("a permit");
+        assert_eq!(limiter.take(caller(1)).expect_err("a third"), LimitReached::PerClient);
+        let _others = limiter.take(caller(2)).expect("a permit of another client");
         drop(first);
-        let _again = seats.take(caller(1)).expect("the released permit");
-        let _proxy = seats.take(None).expect("the last permit");
-        assert_eq!(seats.take(caller(3)).expect_err("a fifth"), LimitReached::Total);
-        assert_eq!(seats.take(None).expect_err("a fifth"), LimitReached::Total);
+        let _again = limiter.take(caller(1)).expect("the released permit");
+        let _proxy = limiter.take(None).expect("the last permit");
+        assert_eq!(limiter.take(caller(3)).expect_err("a fifth"), LimitReached::Total);
+        assert_eq!(limiter.take(None).expect_err("a fifth"), LimitReached::Total);
     }
 
     #[test]
     fn closed_connections_are_not_counted() {
-        let seats = ConnectionLimiter::new(4, 2);
-        drop([seats.take(caller(1)), seats.take(caller(1)), seats.take(None)]);
-        assert!(seats.taken().per_client.is_empty());
-        assert_eq!(seats.taken().in_all, 0);
+        let limiter = ConnectionLimiter::new(4, 2);
+        drop([limiter.take(caller(1)), limiter.take(caller(1)), limiter.take(None)]);
+        assert!(limiter.counts().per_client.is_empty());
+        assert_eq!(limiter.counts().total, 0);
     }
 }

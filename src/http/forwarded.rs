@@ -18,12 +18,12 @@ pub(super) fn of(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
     let mut address = ClientIp::from(peer);
     let headers: Vec<_> = parts.headers.get_all(FORWARDED_FOR).iter().collect();
-    let mut told = headers.iter().rev().flat_map(|value| {
+    let mut forwarded = headers.iter().rev().flat_map(|value| {
         let value = value.to_str().unwrap_or("unreadable");
         value.rsplit(',').map(|address| parse(address.trim()))
     });
     while is_trusted(address, proxies) {
-        match told.next() {
+        match forwarded.next() {
             Some(Some(previous)) => address = previous,
             Some(None) | None => break,
         }
@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    fn told(peer: &str, forwarded: &[&str]) -> String {
+    fn client_ip_of(peer: &str, forwarded: &[&str]) -> String {
         let peer: IpAddr = peer.parse().expect("an address");
         let mut request = Request::get("/").extension(ConnectInfo(SocketAddr::new(peer, 4711)));
         for value in forwarded {
@@ -61,24 +61,30 @@ mod tests {
 
     #[test]
     fn x_forwarded_for_is_read_from_trusted_proxies_only() {
-        assert_eq!(told("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
-        assert_eq!(told("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(told("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(told("127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(client_ip_of("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(client_ip_of("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client_ip_of("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(client_ip_of("127.0.0.1", &[]), "127.0.0.1");
     }
 
     #[test]
     fn entries_written_by_the_client_are_ignored() {
-        assert_eq!(told("127.0.0.1", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
-        assert_eq!(told("127.0.0.1", &["203.0.113.9", "198.51.100.7, 10.1.2.3"]), "198.51.100.7");
-        assert_eq!(told("127.0.0.1", &["10.9.9.9, 198.51.100.7, 10.1.2.3"]), "198.51.100.7");
-        assert_eq!(told("127.0.0.1", &["198.51.100.7, nonsense, 10.1.2.3"]), "10.1.2.3");
+        assert_eq!(client_ip_of("127.0.0.1", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(
+            client_ip_of("127.0.0.1", &["203.0.113.9", "198.51.100.7, 10.1.2.3"]),
+            "198.51.100.7"
+        );
+        assert_eq!(
+            client_ip_of("127.0.0.1", &["10.9.9.9, 198.51.100.7, 10.1.2.3"]),
+            "198.51.100.7"
+        );
+        assert_eq!(client_ip_of("127.0.0.1", &["198.51.100.7, nonsense, 10.1.2.3"]), "10.1.2.3");
     }
 
     #[test]
     fn addresses_are_parsed_with_or_without_a_port() {
-        assert_eq!(told("127.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
-        assert_eq!(told("2001:db8::1", &["[2001:dead::7]:4711"]), "2001:dead::7");
-        assert_eq!(told("2001:db8::1", &["2001:dead::7"]), "2001:dead::7");
+        assert_eq!(client_ip_of("127.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
+        assert_eq!(client_ip_of("2001:db8::1", &["[2001:dead::7]:4711"]), "2001:dead::7");
+        assert_eq!(client_ip_of("2001:db8::1", &["2001:dead::7"]), "2001:dead::7");
     }
 }

@@ -44,8 +44,8 @@ pub(crate) struct HttpServer {
     router: Router,
     proxies: Vec<IpNet>,
     limits: Limits,
-    seats: Arc<ConnectionLimiter>,
-    farewells: Arc<Semaphore>,
+    limiter: Arc<ConnectionLimiter>,
+    rejections: Arc<Semaphore>,
     stopping: CancellationToken,
     tasks: TaskTracker,
 }
@@ -62,8 +62,8 @@ impl HttpServer {
             router,
             proxies: proxies.to_vec(),
             limits: limits.clone(),
-            seats: ConnectionLimiter::new(limits.max_connections, limits.connections_per_client),
-            farewells: Arc::new(Semaphore::new(MAX_CONCURRENT_REJECTIONS)),
+            limiter: ConnectionLimiter::new(limits.max_connections, limits.connections_per_client),
+            rejections: Arc::new(Semaphore::new(MAX_CONCURRENT_REJECTIONS)),
             stopping,
             tasks,
         }
@@ -94,9 +94,9 @@ impl HttpServer {
         limit_send_buffer(&stream);
         let address = ClientIp::from(peer.ip());
         let caller = (!forwarded::is_trusted(address, &self.proxies)).then(|| address.network());
-        match self.seats.take(caller) {
-            Ok(seat) => self.tasks.spawn(self.connection(stream, peer, seat)),
-            Err(full) => match Arc::clone(&self.farewells).try_acquire_owned() {
+        match self.limiter.take(caller) {
+            Ok(permit) => self.tasks.spawn(self.connection(stream, peer, permit)),
+            Err(full) => match Arc::clone(&self.rejections).try_acquire_owned() {
                 Ok(place) => self.tasks.spawn(async move {
                     let _ = timeout(REJECT_TIMEOUT, reject_connection(stream, full)).await;
                     drop(place);
@@ -110,10 +110,10 @@ impl HttpServer {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        seat: ConnectionPermit,
+        permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + use<> {
         let progress = Arc::new(ConnectionState::default());
-        let io = TimeoutStream::new(stream, Arc::clone(&progress), &self.limits, seat);
+        let io = TimeoutStream::new(stream, Arc::clone(&progress), &self.limits, permit);
         let (router, stopping) = (self.router.clone(), self.stopping.clone());
         let header_bytes = self.limits.header_bytes;
         let service = service_fn(move |mut request: Request<Incoming>| {

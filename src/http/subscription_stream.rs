@@ -139,8 +139,8 @@ impl OpenStream {
     /// Runs in a separate task, because a body is polled only when the client reads.
     async fn write_to(mut self, frames: mpsc::Sender<String>) {
         let mut next = Some((self.format.start().to_owned(), true));
-        while let Some((frame, goes_on)) = next {
-            if !matches!(timeout(WRITE_TIMEOUT, frames.send(frame)).await, Ok(Ok(()))) || !goes_on {
+        while let Some((frame, more)) = next {
+            if !matches!(timeout(WRITE_TIMEOUT, frames.send(frame)).await, Ok(Ok(()))) || !more {
                 return;
             }
             next = tokio::select! {

@@ -86,7 +86,7 @@ pub(super) struct TimeoutStream<T> {
     reading: Deadline,
     writing: Deadline,
     /// Bytes written since the write deadline was last stopped.
-    taken: usize,
+    counts: usize,
     _seat: ConnectionPermit,
 }
 
@@ -102,7 +102,7 @@ impl<T> TimeoutStream<T> {
         stream: T,
         progress: Arc<ConnectionState>,
         limits: &Limits,
-        seat: ConnectionPermit,
+        permit: ConnectionPermit,
     ) -> Self {
         let times = Timeouts {
             head: limits.header_read_timeout,
@@ -110,7 +110,7 @@ impl<T> TimeoutStream<T> {
             write: limits.write_timeout,
         };
         let (reading, writing) = (Deadline::default(), Deadline::default());
-        Self { stream, progress, times, reading, writing, taken: 0, _seat: seat }
+        Self { stream, progress, times, reading, writing, counts: 0, _seat: permit }
     }
 
     /// Fails when no data has arrived within the timeout of the current phase. During a request the phase is
@@ -143,9 +143,9 @@ impl<T> TimeoutStream<T> {
     }
 
     fn record_written(&mut self, bytes: usize) {
-        self.taken += bytes;
-        if self.taken >= WRITE_PROGRESS_BYTES {
-            self.taken = 0;
+        self.counts += bytes;
+        if self.counts >= WRITE_PROGRESS_BYTES {
+            self.counts = 0;
             self.writing.stop();
         }
     }
@@ -334,8 +334,8 @@ mod tests {
         };
         let (stream, client) = duplex(WRITE_PROGRESS_BYTES);
         let progress = Arc::new(ConnectionState::default());
-        let seat = ConnectionLimiter::new(1, 1).take(None).expect("a permit");
-        (TimeoutStream::new(stream, Arc::clone(&progress), &limits, seat), client, progress)
+        let permit = ConnectionLimiter::new(1, 1).take(None).expect("a permit");
+        (TimeoutStream::new(stream, Arc::clone(&progress), &limits, permit), client, progress)
     }
 
     /// Whether a read is pending until half a second before `seconds`, and times out in the next second.

@@ -102,11 +102,11 @@ struct Connection {
     authorization: Option<Vec<u8>>,
     acknowledged: bool,
     /// Deadline for `connection_init`.
-    init_until: Timestamp,
+    init_deadline: Timestamp,
     /// When a silent client gets a ping, or is disconnected if it already got one.
-    patient_until: Timestamp,
+    keep_alive_deadline: Timestamp,
     /// Whether no message has arrived since the last ping.
-    waiting_for_pong: bool,
+    ping_outstanding: bool,
     /// The messages of each running operation, by operation id.
     operations: StreamMap<String, BoxStream<'static, String>>,
     /// Completes when the viewer is no longer authenticated.
@@ -125,16 +125,16 @@ impl Connection {
         authorization: Option<Vec<u8>>,
     ) -> Self {
         let timeout = server.config.limits.websocket_init_timeout;
-        let init_until = server.services.clock.now() + timeout;
+        let init_deadline = server.services.clock.now() + timeout;
         Self {
             server,
             socket,
             client,
             authorization,
             acknowledged: false,
-            init_until,
-            patient_until: init_until,
-            waiting_for_pong: false,
+            init_deadline,
+            keep_alive_deadline: init_deadline,
+            ping_outstanding: false,
             operations: StreamMap::new(),
             rejection: std::future::pending().boxed(),
         }
@@ -163,7 +163,7 @@ impl Connection {
     /// Waits for the next event and handles it.
     async fn poll_once(&mut self) -> Step {
         let clock = self.server.services.clock.clone();
-        let until = if self.acknowledged { self.patient_until } else { self.init_until };
+        let until = if self.acknowledged { self.keep_alive_deadline } else { self.init_deadline };
         tokio::select! {
             biased;
             () = self.server.stopping.cancelled() => Break(Some(CloseReason::GOING_AWAY)),
@@ -181,17 +181,17 @@ impl Connection {
         if !self.acknowledged {
             return Break(Some(CloseReason::NOT_INITIALISED));
         }
-        if self.waiting_for_pong {
+        if self.ping_outstanding {
             return Break(None);
         }
-        self.waiting_for_pong = true;
-        self.patient_until = self.server.services.clock.now() + PING_EVERY;
+        self.ping_outstanding = true;
+        self.keep_alive_deadline = self.server.services.clock.now() + PING_EVERY;
         self.write(Message::Ping(Bytes::new())).await
     }
 
     async fn receive(&mut self, message: Message) -> Step {
-        self.waiting_for_pong = false;
-        self.patient_until = self.server.services.clock.now() + PING_EVERY;
+        self.ping_outstanding = false;
+        self.keep_alive_deadline = self.server.services.clock.now() + PING_EVERY;
         let text = match message {
             Message::Text(text) => Bytes::from(text),
             Message::Binary(bytes) => bytes,
