@@ -44,7 +44,7 @@ use line_index::LineIndex;
 pub(crate) use root_fields::AuthAttempts;
 use trusted_documents::TrustedDocuments;
 pub(crate) use uploads::Upload;
-use variables::{VariableDefinitions, VariableValues};
+use variables::{VariableDefinitions, VariableValues, normalize_integers};
 
 /// A GraphQL request, on any transport.
 #[derive(Default)]
@@ -394,23 +394,4 @@ fn parse_hash(id: &str) -> Option<DocumentHash> {
         *byte = u8::try_from(16 * digit(pair[0])? + digit(pair[1])?).ok()?;
     }
     Some(hash)
-}
-
-/// JSON has one type of number: `1.0` becomes the integer 1, at any depth.
-fn normalize_integers(variables: Map<String, Value>) -> Map<String, Value> {
-    fn normalize(value: Value) -> Value {
-        match value {
-            Value::Number(number) if number.is_f64() => match number.as_f64() {
-                #[expect(clippy::cast_possible_truncation, reason = "an integer below 2^53")]
-                Some(float) if float.fract() == 0.0 && float.abs() < 9_007_199_254_740_992.0 => {
-                    Value::from(float as i64)
-                }
-                _ => Value::Number(number),
-            },
-            Value::Array(items) => Value::Array(items.into_iter().map(normalize).collect()),
-            Value::Object(fields) => Value::Object(normalize_integers(fields)),
-            other => other,
-        }
-    }
-    variables.into_iter().map(|(name, value)| (name, normalize(value))).collect()
 }
