@@ -32,12 +32,12 @@ impl fmt::Display for Config {
         writeln!(f, "CORS_ORIGINS={}", self.cors_origins.join(","))?;
         let proxies: Vec<_> = self.trusted_proxies.iter().map(ToString::to_string).collect();
         writeln!(f, "TRUSTED_PROXIES={}", proxies.join(","))?;
-        writeln!(f, "RATE_LIMITS={}", parse_on_off(self.rate_limits))?;
-        writeln!(f, "GRAPHIQL={}", parse_on_off(self.graphiql))?;
-        writeln!(f, "INTROSPECTION={}", parse_on_off(self.introspection))?;
+        writeln!(f, "RATE_LIMITS={}", on_off(self.rate_limits))?;
+        writeln!(f, "GRAPHIQL={}", on_off(self.graphiql))?;
+        writeln!(f, "INTROSPECTION={}", on_off(self.introspection))?;
         let trusted = self.trusted_documents.as_deref().unwrap_or(Path::new(""));
         writeln!(f, "TRUSTED_DOCUMENTS={}", trusted.display())?;
-        writeln!(f, "STRICT_STATUS={}", parse_on_off(self.strict_status))?;
+        writeln!(f, "STRICT_STATUS={}", on_off(self.strict_status))?;
         writeln!(f, "LOG_FORMAT={}", self.log_format)?;
         writeln!(f, "RUST_LOG={}", self.log_filter)?;
         for limit in self.limits.clone().fields_mut() {
@@ -63,7 +63,7 @@ impl fmt::Display for Database {
     }
 }
 
-fn parse_on_off(on: bool) -> &'static str {
+fn on_off(on: bool) -> &'static str {
     if on { "on" } else { "off" }
 }
 

@@ -73,6 +73,6 @@ impl DynSchema {
 
 impl fmt::Debug for DynSchema {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Executable")
+        f.write_str("DynSchema")
     }
 }
