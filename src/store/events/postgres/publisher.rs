@@ -8,11 +8,12 @@ use sea_orm::sqlx::{self, Connection};
 use tokio::sync::mpsc;
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::{
-    CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, JOIN_REPLAY_WINDOW, PendingEvent, PublisherSignals,
-    REPLAY, REPLAY_WINDOW, RETRY_DELAY, ReplayBuffer,
+use super::protocol::{
+    CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, PendingEvent, PublisherSignals, REPLAY, RETRY_DELAY,
 };
-use crate::store::events::{CHANNEL_CAPACITY, Event};
+use super::replay_buffer::{JOIN_REPLAY_WINDOW, REPLAY_WINDOW, ReplayBuffer};
+use crate::store::events::broker::CHANNEL_CAPACITY;
+use crate::store::events::event::Event;
 
 /// Maximum number of events in one notification. Its text must be shorter than 8,000 bytes, and a subscriber
 /// may be behind by more events than one batch.

@@ -6,11 +6,11 @@ use sea_orm::sqlx;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::time::{sleep, timeout};
 
-use super::{
+use super::protocol::{
     CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, JOIN, PublisherSignals, REPLAY, RETRY_DELAY,
-    ReplayBuffer, Scope,
 };
-use crate::store::events::Broker;
+use super::replay_buffer::{ReplayBuffer, Scope};
+use crate::store::events::broker::Broker;
 use crate::store::last_outage::LastOutage;
 
 /// The advisory lock that all instances share, as its two keys ("book" and "ears" in ASCII).
