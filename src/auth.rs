@@ -9,7 +9,7 @@ use crate::id::{IdGenerator, SessionId, UserId};
 use crate::input::email::Email;
 use crate::input::username::Username;
 use crate::store::sessions::{NewSession, NewToken, Rotation};
-use crate::store::users::{NameConflicts, SaveUserOutcome, User};
+use crate::store::users::{NameConflicts, PasswordHash, SaveUserOutcome, User};
 use crate::store::{Store, StoreError};
 
 pub(crate) mod access_token;
@@ -159,7 +159,7 @@ impl Auth {
         &self,
         username: &Username,
         email: &Email,
-        password_hash: String,
+        password_hash: PasswordHash,
         user_agent: Option<&str>,
     ) -> Result<Result<IssuedTokens, NameConflicts>, StoreError> {
         let (token, new) = self.new_session(user_agent);
@@ -177,7 +177,7 @@ impl Auth {
         user_agent: Option<&str>,
     ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);
-        let opened = self.store.sessions().open(&user, &new).await?;
+        let opened = self.store.sessions().open(user.id, &user.password_hash, &new).await?;
         Ok(opened.then(|| self.signed_in(user, &new, token)))
     }
 
@@ -230,7 +230,7 @@ impl Auth {
     pub(crate) async fn change_password(
         &self,
         user: User,
-        password_hash: String,
+        password_hash: PasswordHash,
         user_agent: Option<&str>,
     ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);

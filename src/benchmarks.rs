@@ -2,13 +2,12 @@
 
 use std::time::Duration;
 
-use sea_orm::sea_query::SqliteQueryBuilder;
 use uuid::Uuid;
 
 use crate::auth::access_token::AccessTokens;
 use crate::clock::{Clock, Timestamp};
 use crate::id::IdGenerator;
-use crate::store::books::statement_of_first_page;
+use crate::store::books::first_page_sql;
 
 /// An access token, with the secrets and the cache to verify it.
 #[derive(Debug)]
@@ -42,8 +41,8 @@ impl Token {
     }
 }
 
-/// Builds the SQL for the first page of a library. The server does this once for each kind of page.
+/// Builds the SQL for the first page of a library, as for a request.
 pub fn write_page_statement() -> String {
     let ids = IdGenerator::new(Clock::system());
-    statement_of_first_page(ids.next()).build(SqliteQueryBuilder).0
+    first_page_sql(ids.next())
 }

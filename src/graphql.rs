@@ -9,8 +9,6 @@ use crate::id::IdGenerator;
 use crate::store::Store;
 
 mod audit_log;
-mod book_page;
-mod connection;
 pub(crate) mod context;
 mod cursor;
 mod direct_json;

@@ -15,7 +15,7 @@ use tokio::sync::oneshot;
 use crate::client_ip::ClientPrefix;
 use crate::input::password::{MAX_BYTES, Password};
 use crate::input::validation_error::ValidationError;
-use crate::store::users::User;
+use crate::store::users::{PasswordHash, User};
 
 mod queue;
 
@@ -97,9 +97,10 @@ impl PasswordHasher<'_> {
     }
 
     /// The bcrypt hash to store for a password.
-    pub(crate) async fn hash(&self, password: Password) -> Result<String, HashError> {
+    pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, HashError> {
         let cost = self.passwords.cost;
-        Ok(self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??)
+        let hash = self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??;
+        Ok(PasswordHash::new(hash))
     }
 
     /// Whether this is the user's password. Unknown users and impossible passwords are verified against a
@@ -110,7 +111,7 @@ impl PasswordHasher<'_> {
         password: &str,
     ) -> Result<bool, HashError> {
         let possible = password.len() <= MAX_BYTES && !password.contains('\0');
-        let known = user.filter(|_| possible).map(|user| user.password_hash.clone());
+        let known = user.filter(|_| possible).map(|user| user.password_hash.as_str().to_owned());
         let (password, right_if_equal) =
             if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
         let cost = self.passwords.cost;
@@ -134,13 +135,13 @@ impl PasswordHasher<'_> {
         &self,
         user: &User,
         password: SecretString,
-    ) -> Result<Option<String>, HashError> {
+    ) -> Result<Option<PasswordHash>, HashError> {
         let cost = self.passwords.cost;
-        if user.password_hash.parse::<HashParts>()?.get_cost() == cost {
+        if user.password_hash.as_str().parse::<HashParts>()?.get_cost() == cost {
             return Ok(None);
         }
         let hash = move || bcrypt::non_truncating_hash(password.expose_secret(), cost);
-        Ok(Some(self.run(hash).await??))
+        Ok(Some(PasswordHash::new(self.run(hash).await??)))
     }
 
     async fn run<T: Send + 'static>(
@@ -239,12 +240,11 @@ mod tests {
         crate::client_ip::ClientIp::from(std::net::IpAddr::from([192, 0, 2, 1])).network()
     }
 
-    fn user_with(password_hash: String) -> User {
+    fn user_with(password_hash: PasswordHash) -> User {
         let ids = crate::id::IdGenerator::new(crate::clock::Clock::system());
         User {
             id: ids.next(),
             username: "ada".into(),
-            username_folded: "ada".into(),
             email: "ada@example.org".into(),
             email_folded: "ada@example.org".into(),
             password_hash,

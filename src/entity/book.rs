@@ -4,6 +4,12 @@ use sea_orm::entity::prelude::*;
 
 use crate::clock::Timestamp;
 use crate::id::{BookId, UserId};
+use crate::input::author::Author;
+use crate::input::idempotency_key::IdempotencyKey;
+use crate::input::isbn::Isbn;
+use crate::input::notes::Notes;
+use crate::input::rating::Rating;
+use crate::input::title::Title;
 
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "books")]
@@ -11,21 +17,20 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) id: BookId,
     pub(crate) owner_id: UserId,
-    pub(crate) title: String,
+    pub(crate) title: Title,
     /// Folded title, for sorting and search.
     pub(crate) title_folded: String,
-    pub(crate) author: String,
+    pub(crate) author: Author,
     /// Folded author, for sorting and search.
     pub(crate) author_folded: String,
-    /// ISBN-13, 13 digits; unique per owner.
-    pub(crate) isbn: Option<String>,
-    /// 1 to 5.
-    pub(crate) rating: Option<i16>,
-    pub(crate) notes: Option<String>,
+    /// Unique per owner.
+    pub(crate) isbn: Option<Isbn>,
+    pub(crate) rating: Option<Rating>,
+    pub(crate) notes: Option<Notes>,
     /// Folded notes, for search.
     pub(crate) notes_folded: Option<String>,
     /// Chosen by the client that created the book; unique per owner.
-    pub(crate) idempotency_key: Option<String>,
+    pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// Starts at 1 and increases by one with every change.
     pub(crate) version: i32,
     pub(crate) created_at: Timestamp,

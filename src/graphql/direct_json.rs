@@ -1,100 +1,150 @@
 //! Writes objects, and lists of objects, as JSON in one loop if all selected fields are in memory.
 //! async-graphql would create a future for each field of each object, and a tree of response values.
 //!
-//! The JSON is a [`Value::Binary`], which has no other use in this schema: [`to_json`] copies its bytes to
-//! the response unchanged.
+//! The JSON becomes a [`Value::Binary`], which has no other use in this schema: [`to_json`] copies its bytes
+//! to the response unchanged. The feature `raw_value` of async-graphql would parse them again, which takes
+//! MEASURED times as long.
 
 use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
+use std::sync::Arc;
 
 use async_graphql::parser::types::{Field, Selection};
 use async_graphql::registry::Registry;
 use async_graphql::{ContextSelectionSet, OutputType, Positioned, ServerResult, Value};
-use futures_util::future::try_join_all;
+use futures_util::future::{BoxFuture, try_join_all};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
+use super::error::{ApiError, Result};
 use super::failing_field;
 
-/// An object with fields that can be written without I/O and without errors.
-pub(super) trait DirectJson: OutputType + 'static {
-    /// The data that all elements of a list share.
-    type Shared: Send + Sync;
+/// An object with fields that can be written without their resolvers.
+pub(super) trait DirectJson: OutputType + Sized + 'static {
+    /// What all objects of a list have in common.
+    type Shared: PartialEq + Send + Sync;
 
-    /// The data that this element shares with the others.
-    fn common(&self) -> Self::Shared;
+    fn shared(&self) -> Self::Shared;
 
-    /// A field that can be written.
-    type Field: Send + Sync;
-
-    /// Plans a selected field once for all objects. `None` if each object has to resolve it.
-    fn field(
-        ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
-        common: &Self::Shared,
-    ) -> impl Future<Output = Option<Self::Field>> + Send;
-
-    /// Writes a field's value as JSON.
-    fn write(&self, field: &Self::Field, json: &mut Vec<u8>);
+    /// How a field is written; `None` if only its resolver can provide it.
+    fn writer(field: &str) -> Option<&'static Writer<Self>>;
 }
 
-/// The fields to write for each object.
-pub(super) struct FieldPlan<T: DirectJson>(Vec<PlannedField<T>>);
+/// Appends the value of a field of an object.
+pub(super) type WriteValue<T> = fn(&T, &mut Json) -> Result<()>;
+
+/// Resolves a field by what all objects share.
+type ResolveShared<T> = for<'a> fn(
+    &'a ContextSelectionSet<'a>,
+    &'a Positioned<Field>,
+    &'a <T as DirectJson>::Shared,
+) -> BoxFuture<'a, ServerResult<Value>>;
+
+/// Plans a field that is an object in memory; `None` if its resolver has to provide it.
+type PlanObject<T> = for<'a> fn(
+    &'a ContextSelectionSet<'a>,
+    &'a <T as DirectJson>::Shared,
+) -> BoxFuture<'a, Option<PlannedObject<T>>>;
+
+/// How a field of a type is written.
+pub(super) enum Writer<T: DirectJson> {
+    /// The value is in memory.
+    Value(WriteValue<T>),
+    /// The value follows from what all objects share. It is resolved once for a list.
+    Shared(ResolveShared<T>),
+    /// The value is an object in memory. It is planned once for a list.
+    Object(PlanObject<T>),
+}
+
+/// Appends an object inside an object of the type `T`.
+pub(super) type PlannedObject<T> = Box<dyn Fn(&T, &mut Json) -> Result<()> + Send + Sync>;
+
+/// How the selected fields of a type are written.
+pub(super) struct ObjectPlan<T: DirectJson>(Vec<PlannedField<T>>);
 
 struct PlannedField<T: DirectJson> {
     /// The response key as JSON, with the separators before and after it.
-    name: Vec<u8>,
-    field: FieldSource<T>,
+    key: Json,
+    value: PlannedValue<T>,
 }
 
-enum FieldSource<T: DirectJson> {
-    PerObject(T::Field),
-    /// The same value for each element.
-    Constant(Vec<u8>),
+enum PlannedValue<T: DirectJson> {
+    Value(WriteValue<T>),
+    Object(PlannedObject<T>),
+    /// The same for all objects.
+    Constant(Json),
 }
 
-impl<T: DirectJson> FieldPlan<T> {
+impl<T: DirectJson> ObjectPlan<T> {
     /// `None` if each object has to resolve one of the selected fields.
-    pub(super) async fn of(ctx: &ContextSelectionSet<'_>, common: &T::Shared) -> Option<Self> {
+    pub(super) async fn new(ctx: &ContextSelectionSet<'_>, shared: &T::Shared) -> Option<Self> {
         // A field that fails adds an error for each object, with the path of that object.
         if failing_field::any_in(&ctx.item.node) {
             return None;
         }
-        // On an object type, only fields are selected, each response key once (`document::convert`).
-        let mut fields = Vec::with_capacity(ctx.item.node.items.len());
+        let mut plan: Vec<PlannedField<T>> = Vec::with_capacity(ctx.item.node.items.len());
+        let mut keys: Vec<&str> = Vec::with_capacity(ctx.item.node.items.len());
         for selection in &ctx.item.node.items {
+            // Only fields are selected on an object type, and fields of one response key are merged
+            // (`document::convert`); async-graphql does both for any other selection.
             let Selection::Field(field) = &selection.node else { return None };
-            fields.push(field);
-        }
-        let mut plan = Vec::with_capacity(fields.len());
-        for field in fields {
-            let mut name = if plan.is_empty() { Vec::new() } else { b",".to_vec() };
-            write_json(field.node.response_key().node.as_str(), &mut name);
-            name.push(b':');
-            let field = if field.node.name.node == "__typename" {
-                let mut json = Vec::new();
-                write_json(&T::type_name(), &mut json);
-                FieldSource::Constant(json)
-            } else {
-                FieldSource::PerObject(T::field(ctx, field, common).await?)
-            };
-            plan.push(PlannedField { name, field });
+            let response_key = field.node.response_key().node.as_str();
+            if keys.contains(&response_key) {
+                return None;
+            }
+            keys.push(response_key);
+            let mut key = Json::default();
+            key.raw(if plan.is_empty() { b"" } else { b"," });
+            key.value(response_key).ok()?;
+            key.raw(b":");
+            plan.push(PlannedField { key, value: Self::plan(ctx, field, shared).await? });
         }
         Some(Self(plan))
     }
 
-    /// Writes an object as JSON.
-    pub(super) fn write(&self, object: &T, json: &mut Vec<u8>) {
-        json.push(b'{');
-        for PlannedField { name, field } in &self.0 {
-            json.extend_from_slice(name);
-            match field {
-                FieldSource::PerObject(field) => object.write(field, json),
-                FieldSource::Constant(value) => json.extend_from_slice(value),
+    async fn plan(
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+        shared: &T::Shared,
+    ) -> Option<PlannedValue<T>> {
+        let name = field.node.name.node.as_str();
+        if name == "__typename" {
+            let mut json = Json::default();
+            json.value(&*T::type_name()).ok()?;
+            return Some(PlannedValue::Constant(json));
+        }
+        match T::writer(name)? {
+            Writer::Value(write) => Some(PlannedValue::Value(*write)),
+            Writer::Shared(resolve) => {
+                let ctx = ctx.with_field(field);
+                let ctx = ctx.with_selection_set(&field.node.selection_set);
+                // An error is dropped here, and reported when each object resolves the field.
+                let value = resolve(&ctx, field, shared).await.ok()?;
+                let mut json = Json::default();
+                json.value(&value).ok()?;
+                Some(PlannedValue::Constant(json))
+            }
+            Writer::Object(plan) => {
+                let ctx = ctx.with_selection_set(&field.node.selection_set);
+                plan(&ctx, shared).await.map(PlannedValue::Object)
             }
         }
-        json.push(b'}');
+    }
+
+    /// Appends an object.
+    pub(super) fn write(&self, object: &T, json: &mut Json) -> Result<()> {
+        json.raw(b"{");
+        for PlannedField { key, value } in &self.0 {
+            json.raw(&key.0);
+            match value {
+                PlannedValue::Value(write) => write(object, json)?,
+                PlannedValue::Object(write) => write(object, json)?,
+                PlannedValue::Constant(value) => json.raw(&value.0),
+            }
+        }
+        json.raw(b"}");
+        Ok(())
     }
 }
 
@@ -102,6 +152,27 @@ impl<T: DirectJson> FieldPlan<T> {
 pub(super) struct JsonList<'a, R, T: DirectJson> {
     pub(super) rows: &'a [R],
     pub(super) object: fn(&R) -> &T,
+}
+
+impl<R: Sync, T: DirectJson> JsonList<'_, R, T> {
+    /// The list as JSON; `None` if each object has to resolve itself.
+    async fn write(&self, ctx: &ContextSelectionSet<'_>) -> Option<Result<Json>> {
+        let mut objects = self.rows.iter().map(self.object);
+        let shared = objects.next()?.shared();
+        if objects.any(|object| object.shared() != shared) {
+            return None;
+        }
+        let plan = ObjectPlan::new(ctx, &shared).await?;
+        let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES * self.rows.len() + 2);
+        for (index, row) in self.rows.iter().enumerate() {
+            json.raw(if index == 0 { b"[" } else { b"," });
+            if let Err(error) = plan.write((self.object)(row), &mut json) {
+                return Some(Err(error));
+            }
+        }
+        json.raw(b"]");
+        Some(Ok(json))
+    }
 }
 
 impl<R: Sync, T: DirectJson> OutputType for JsonList<'_, R, T> {
@@ -122,15 +193,8 @@ impl<R: Sync, T: DirectJson> OutputType for JsonList<'_, R, T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let Some(first) = self.rows.first() else { return Ok(Value::List(Vec::new())) };
-        if let Some(plan) = FieldPlan::of(ctx, &(self.object)(first).common()).await {
-            let mut json = Vec::with_capacity(ESTIMATED_OBJECT_BYTES * self.rows.len() + 2);
-            for (index, row) in self.rows.iter().enumerate() {
-                json.push(if index == 0 { b'[' } else { b',' });
-                plan.write((self.object)(row), &mut json);
-            }
-            json.push(b']');
-            return Ok(Value::Binary(json.into()));
+        if let Some(written) = self.write(ctx).await {
+            return value_at(ctx, field, written);
         }
         // Like async-graphql's `resolve_list` (8.0.0-rc.5), but keeps the path of an error in a field below an
         // element. async-graphql overwrites it with the path of the element.
@@ -165,40 +229,70 @@ impl<T: DirectJson> OutputType for JsonObject<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let Some(plan) = FieldPlan::of(ctx, &self.0.common()).await else {
+        let Some(plan) = ObjectPlan::new(ctx, &self.0.shared()).await else {
             return self.0.resolve(ctx, field).await;
         };
-        let mut json = Vec::with_capacity(ESTIMATED_OBJECT_BYTES);
-        plan.write(&self.0, &mut json);
-        Ok(Value::Binary(json.into()))
+        let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES);
+        let written = plan.write(&self.0, &mut json).map(|()| json);
+        value_at(ctx, field, written)
     }
 }
 
 /// Typical size of an object as JSON, in bytes.
 const ESTIMATED_OBJECT_BYTES: usize = 512;
 
-/// Serialises a response as JSON.
+/// The value of a field, or its error with its position.
+fn value_at(
+    ctx: &ContextSelectionSet<'_>,
+    field: &Positioned<Field>,
+    written: Result<Json>,
+) -> ServerResult<Value> {
+    match written {
+        Ok(json) => Ok(json.into_value()),
+        Err(error) => {
+            let error = async_graphql::Error::from(error).into_server_error(field.pos);
+            Err(ctx.set_error_path(error))
+        }
+    }
+}
+
+/// JSON text, in UTF-8.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Json(Vec<u8>);
+
+impl Json {
+    fn with_capacity(bytes: usize) -> Self {
+        Self(Vec::with_capacity(bytes))
+    }
+
+    /// Appends a value.
+    pub(super) fn value(&mut self, value: &(impl Serialize + ?Sized)) -> Result<()> {
+        value
+            .serialize(&mut Serializer::with_formatter(&mut self.0, RawBytesFormatter))
+            .map_err(|error| ApiError::Internal(Arc::new(error)))
+    }
+
+    /// Appends a text as a string. The text must not need escapes: an id, a time or a cursor.
+    pub(super) fn plain(&mut self, text: impl Display) -> Result<()> {
+        write!(self.0, "\"{text}\"").map_err(|error| ApiError::Internal(Arc::new(error)))
+    }
+
+    fn raw(&mut self, json: &[u8]) {
+        self.0.extend_from_slice(json);
+    }
+
+    fn into_value(self) -> Value {
+        Value::Binary(self.0.into())
+    }
+}
+
+/// Serialises a response.
 pub(super) fn to_json(response: &impl Serialize) -> String {
-    let mut json = Vec::with_capacity(1_024);
-    write_json(response, &mut json);
+    let mut json = Json::with_capacity(1_024);
+    #[expect(clippy::expect_used, reason = "GraphQL values are JSON values; memory is not I/O")]
+    json.value(response).expect("a response is JSON");
     #[expect(clippy::expect_used, reason = "all written bytes come from strings")]
-    String::from_utf8(json).expect("JSON is UTF-8")
-}
-
-/// Appends a value as JSON.
-pub(super) fn write_json(value: &(impl Serialize + ?Sized), json: &mut Vec<u8>) {
-    let written = value.serialize(&mut Serializer::with_formatter(json, RawBytesFormatter));
-    #[expect(
-        clippy::expect_used,
-        reason = "GraphQL values are JSON values, and writing to memory cannot fail"
-    )]
-    written.expect("a response is JSON");
-}
-
-/// Appends a text as a JSON string. The text must not need escapes: an id, a time or a cursor.
-pub(super) fn write_text(text: impl Display, json: &mut Vec<u8>) {
-    // Writing to memory cannot fail.
-    let _ = write!(json, "\"{text}\"");
+    String::from_utf8(json.0).expect("JSON is UTF-8")
 }
 
 /// Writes JSON without white space. Byte arrays contain JSON and are written unchanged.

@@ -3,6 +3,8 @@
 pub(super) mod book;
 pub(super) mod book_change;
 pub(super) mod book_filter;
+pub(super) mod book_page;
+pub(super) mod connection;
 pub(super) mod node;
 pub(super) mod session;
 pub(super) mod user;

@@ -1,10 +1,12 @@
 //! The author or authors of a book, in one line.
 
+use sea_orm::DeriveValueType;
+
 use super::text;
 use super::validation_error::ValidationError;
 
 /// 1 to 200 characters after trimming.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Author(String);
 
 impl Author {

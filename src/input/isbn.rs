@@ -1,11 +1,12 @@
 //! International Standard Book Numbers (ISO 2108), in all common spellings.
 
 use isbn::{Isbn10, Isbn13, IsbnError};
+use sea_orm::DeriveValueType;
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// An ISBN-13 with a correct check digit.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Isbn(String);
 
 impl Isbn {

@@ -1,10 +1,12 @@
 //! The owner's notes about a book.
 
+use sea_orm::DeriveValueType;
+
 use super::text;
 use super::validation_error::ValidationError;
 
 /// At most 20,000 characters. Tabs and line breaks are the only control characters allowed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Notes(String);
 
 impl Notes {

@@ -1,9 +1,11 @@
 //! The owner's rating of a book.
 
+use sea_orm::DeriveValueType;
+
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// From 1 to 5.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Rating(i16);
 
 impl Rating {

@@ -1,10 +1,12 @@
 //! A book's title.
 
+use sea_orm::DeriveValueType;
+
 use super::text;
 use super::validation_error::ValidationError;
 
 /// 1 to 200 characters after trimming.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Title(String);
 
 impl Title {

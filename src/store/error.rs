@@ -20,6 +20,13 @@ pub(crate) enum StoreError {
     Internal(#[source] Arc<dyn Error + Send + Sync>),
 }
 
+impl StoreError {
+    /// An error that means a bug in Bookshelf.
+    pub(super) fn internal(cause: impl Error + Send + Sync + 'static) -> Self {
+        Self::Internal(Arc::new(cause))
+    }
+}
+
 /// A unique constraint of the migrations.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum UniqueConstraint {

@@ -61,7 +61,7 @@ impl FailedLogins<'_> {
                     .to_owned(),
             )
             .returning_col(Column::ResetsAt);
-        if !self.0.writer().await?.query_all(&insert).await?.is_empty() {
+        if !self.0.db.writer().await?.query_all(&insert).await?.is_empty() {
             return Ok(Ok(()));
         }
         let resets_at = Entity::find()
@@ -69,7 +69,7 @@ impl FailedLogins<'_> {
             .column(Column::ResetsAt)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
             .into_tuple::<Timestamp>()
-            .one(&*self.0.writer().await?)
+            .one(&*self.0.db.writer().await?)
             .await?;
         let retry_after = resets_at.map_or(Duration::ZERO, |resets_at| resets_at.since(latest));
         Ok(Err(retry_after.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
@@ -81,7 +81,7 @@ impl FailedLogins<'_> {
         Entity::update_many()
             .col_expr(Column::ResetsAt, earlier)
             .filter(Column::AccountHash.eq(account.0.to_vec()))
-            .exec(&*self.0.writer().await?)
+            .exec(&*self.0.db.writer().await?)
             .await?;
         Ok(())
     }
@@ -96,7 +96,7 @@ impl FailedLogins<'_> {
                 .limit(PURGE_BATCH_SIZE)
                 .into_query();
             let rows = Entity::delete_many().filter(Column::AccountHash.in_subquery(expired));
-            if rows.exec(&*self.0.writer().await?).await?.rows_affected == 0 {
+            if rows.exec(&*self.0.db.writer().await?).await?.rows_affected == 0 {
                 return Ok(());
             }
         }

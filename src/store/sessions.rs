@@ -8,9 +8,9 @@ use sea_orm::{
 };
 
 use super::error::StoreError;
-use super::users::User;
 use super::{PURGE_BATCH_SIZE, Store};
 use crate::clock::Timestamp;
+use crate::entity::user::PasswordHash;
 use crate::entity::{refresh_token, session, user};
 use crate::id::{SessionId, UserId};
 
@@ -61,18 +61,23 @@ impl Sessions<'_> {
     /// Opens a session for a user whose password was just verified. Returns false, and writes nothing, if
     /// the password has changed since, or the account has been deleted. So a change of password ends the
     /// existing sessions and also prevents those that are about to open with the old password.
-    pub(crate) async fn open(&self, user: &User, new: &NewSession) -> Result<bool, StoreError> {
-        let transaction = self.0.begin().await?;
-        let unchanged = user::Entity::find_by_id(user.id)
+    pub(crate) async fn open(
+        &self,
+        user: UserId,
+        password_hash: &PasswordHash,
+        new: &NewSession,
+    ) -> Result<bool, StoreError> {
+        let transaction = self.0.db.begin().await?;
+        let unchanged = user::Entity::find_by_id(user)
             .select_only()
             .column(user::Column::Id)
-            .filter(user::Column::PasswordHash.eq(&user.password_hash))
+            .filter(user::Column::PasswordHash.eq(password_hash.clone()))
             .lock_shared()
             .into_tuple::<UserId>()
             .one(&*transaction)
             .await?;
         if unchanged.is_some() {
-            insert(&*transaction, user.id, new).await?;
+            insert(&*transaction, user, new).await?;
             transaction.commit().await?;
         }
         Ok(unchanged.is_some())
@@ -89,7 +94,7 @@ impl Sessions<'_> {
             .column(session::Column::UserId)
             .filter(session::Column::ExpiresAt.gt(now))
             .into_tuple::<UserId>()
-            .one(&self.0.reader)
+            .one(self.0.db.reader())
             .await?;
         Ok(user)
     }
@@ -103,7 +108,7 @@ impl Sessions<'_> {
         let sessions = session::Entity::find()
             .filter(session::Column::Id.is_in(ids.iter().copied()))
             .filter(session::Column::ExpiresAt.gt(now));
-        Ok(sessions.all(&self.0.reader).await?)
+        Ok(sessions.all(self.0.db.reader()).await?)
     }
 
     /// The live sessions of an account, newest first; at most `limit`.
@@ -119,7 +124,7 @@ impl Sessions<'_> {
             .order_by_desc(session::Column::CreatedAt)
             .order_by_desc(session::Column::Id)
             .limit(limit);
-        Ok(sessions.all(&self.0.reader).await?)
+        Ok(sessions.all(self.0.db.reader()).await?)
     }
 
     /// Exchanges a refresh token for a new one. A token is for single use. A second use within `grace` of
@@ -134,7 +139,7 @@ impl Sessions<'_> {
     ) -> Result<Rotation, StoreError> {
         use refresh_token::Column;
 
-        let transaction = self.0.begin().await?;
+        let transaction = self.0.db.begin().await?;
         let Some(session) = lock_session_of(&*transaction, presented).await? else {
             return Ok(Rotation::Unknown);
         };
@@ -178,7 +183,7 @@ impl Sessions<'_> {
         let ended = session::Entity::delete_many()
             .filter(session::Column::Id.eq(id))
             .filter(session::Column::UserId.eq(user))
-            .exec(&*self.0.writer().await?)
+            .exec(&*self.0.db.writer().await?)
             .await?;
         if ended.rows_affected > 0 {
             self.0.publish_sessions_ended(&[id]).await;
@@ -188,7 +193,7 @@ impl Sessions<'_> {
 
     /// Ends all sessions of an account and returns their ids.
     pub(crate) async fn end_all(&self, user: UserId) -> Result<Vec<SessionId>, StoreError> {
-        let ended = end_all(&*self.0.writer().await?, user).await?;
+        let ended = end_all(&*self.0.db.writer().await?, user).await?;
         self.0.publish_sessions_ended(&ended).await;
         Ok(ended)
     }
@@ -207,7 +212,7 @@ impl Sessions<'_> {
                 .limit(PURGE_BATCH_SIZE)
                 .into_query();
             let sessions = session::Entity::delete_many().filter(Id.in_subquery(expired));
-            if sessions.exec(&*self.0.writer().await?).await?.rows_affected == 0 {
+            if sessions.exec(&*self.0.db.writer().await?).await?.rows_affected == 0 {
                 return Ok(());
             }
         }

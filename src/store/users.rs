@@ -2,39 +2,42 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    FromQueryResult, QueryFilter, QuerySelect, QueryTrait, Select,
+    QueryFilter, QuerySelect, Value,
 };
-use uuid::Uuid;
 
 use super::Store;
+use super::db::row::{FromRow, row};
 use super::error::{QueryError, StoreError, UniqueConstraint};
-use super::fast_path::{FromRow, Row, StatementKey};
 use super::sessions::{self, NewSession};
 use crate::clock::Timestamp;
-use crate::entity::book;
+pub(crate) use crate::entity::user::PasswordHash;
 use crate::entity::user::{ActiveModel, Column, Entity};
+use crate::entity::{book, user};
 use crate::id::{SessionId, UserId};
 use crate::input::email::Email;
 use crate::input::username::Username;
 
-pub(crate) use crate::entity::user::Model as User;
-
-/// An account without its password hash and its folded columns.
-#[derive(Clone, Debug, PartialEq, Eq, FromQueryResult)]
-pub(crate) struct Profile {
-    pub(crate) id: UserId,
-    pub(crate) username: String,
-    pub(crate) email: String,
-    pub(crate) created_at: Timestamp,
+row! {
+    /// An account.
+    pub(crate) struct User from user {
+        id: UserId = Id,
+        username: String = Username,
+        email: String = Email,
+        email_folded: String = EmailFolded,
+        password_hash: PasswordHash = PasswordHash,
+        created_at: Timestamp = CreatedAt,
+    }
 }
 
-/// The columns of [`Profile`].
-const PROFILE_COLUMNS: [Column; 4] =
-    [Column::Id, Column::Username, Column::Email, Column::CreatedAt];
-
-/// The columns of [`Profile`] without the id.
-pub(super) const PROFILE_COLUMNS_AFTER_ID: [Column; 3] =
-    [PROFILE_COLUMNS[1], PROFILE_COLUMNS[2], PROFILE_COLUMNS[3]];
+row! {
+    /// What an account shows to its owner.
+    pub(crate) struct Profile from user {
+        id: UserId = Id,
+        username: String = Username,
+        email: String = Email,
+        created_at: Timestamp = CreatedAt,
+    }
+}
 
 impl From<User> for Profile {
     fn from(User { id, username, email, created_at, .. }: User) -> Self {
@@ -68,26 +71,37 @@ impl Store {
 
 impl Users<'_> {
     pub(crate) async fn find(&self, id: UserId) -> Result<Option<User>, StoreError> {
-        let user = || Entity::find_by_id(id).into_query();
-        let sql = self.0.direct.known(StatementKey::User, vec![id.into()], user);
-        Ok(self.0.direct.read(sql).await?.pop())
+        self.find_by(User::COLUMNS, Column::Id, id).await
+    }
+
+    pub(crate) async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
+        self.find_by(User::COLUMNS, Column::EmailFolded, email.key()).await
     }
 
     pub(crate) async fn profile(&self, id: UserId) -> Result<Option<Profile>, StoreError> {
-        let profile = || select_profiles().filter(Column::Id.eq(id)).into_query();
-        let sql = self.0.direct.known(StatementKey::Profile, vec![id.into()], profile);
-        Ok(self.0.direct.read(sql).await?.pop())
+        self.find_by(Profile::COLUMNS, Column::Id, id).await
+    }
+
+    /// The account with this value in a unique column.
+    async fn find_by<R: FromRow>(
+        &self,
+        selected: &[Column],
+        column: Column,
+        value: impl Into<Value>,
+    ) -> Result<Option<R>, StoreError> {
+        let mut sql = self.0.db.sql();
+        sql.push("SELECT ").columns(selected.iter().copied()).push(" FROM ").table(Entity);
+        sql.push(" WHERE ").column(column).push(" = ").bind(value);
+        Ok(self.0.db.read_one(sql).await?)
     }
 
     /// The accounts with these ids, in no particular order.
     pub(crate) async fn profiles(&self, ids: &[UserId]) -> Result<Vec<Profile>, StoreError> {
-        let profiles = select_profiles().filter(Column::Id.is_in(ids.iter().copied()));
-        Ok(profiles.into_model().all(&self.0.reader).await?)
-    }
-
-    pub(crate) async fn find_by_email(&self, email: &Email) -> Result<Option<User>, StoreError> {
-        let users = Entity::find().filter(Column::EmailFolded.eq(email.key()));
-        Ok(users.one(&self.0.reader).await?)
+        let profiles = Entity::find()
+            .select_only()
+            .columns(Profile::COLUMNS.iter().copied())
+            .filter(Column::Id.is_in(ids.iter().copied()));
+        Ok(profiles.into_model().all(self.0.db.reader()).await?)
     }
 
     /// Which of these names belong to an account other than `except`.
@@ -110,7 +124,7 @@ impl Users<'_> {
             .columns([Column::UsernameFolded, Column::EmailFolded])
             .filter(others)
             .into_tuple()
-            .all(&self.0.reader)
+            .all(self.0.db.reader())
             .await?;
         Ok(NameConflicts {
             username: found.iter().any(|(key, _)| Some(key) == username.as_ref()),
@@ -124,10 +138,10 @@ impl Users<'_> {
         id: UserId,
         username: &Username,
         email: &Email,
-        password_hash: String,
+        password_hash: PasswordHash,
         session: &NewSession,
     ) -> Result<SaveUserOutcome, StoreError> {
-        let user = User {
+        let user = user::Model {
             id,
             username: username.as_str().to_owned(),
             username_folded: username.key(),
@@ -137,14 +151,14 @@ impl Users<'_> {
             created_at: session.created_at,
         };
         let row = ActiveModel::from(user.clone()).reset_all();
-        let transaction = self.0.begin().await?;
+        let transaction = self.0.db.begin().await?;
         if let Err(error) = Entity::insert(row).exec_without_returning(&*transaction).await {
             transaction.rollback().await?;
             return self.name_conflicts(error.into(), Some(username), Some(email), None).await;
         }
         sessions::insert(&*transaction, id, session).await?;
         transaction.commit().await?;
-        Ok(SaveUserOutcome::Done(user))
+        Ok(SaveUserOutcome::Done(user.into()))
     }
 
     /// Changes the given names. `None` if the account has been deleted; for a change of email, also if its
@@ -169,10 +183,10 @@ impl Users<'_> {
         }
         let mut update = Entity::update_many().set(row).filter(Column::Id.eq(user.id));
         if email.is_some() {
-            update = update.filter(Column::PasswordHash.eq(&user.password_hash));
+            update = update.filter(Column::PasswordHash.eq(user.password_hash.clone()));
         }
-        match update.exec_with_returning(&*self.0.writer().await?).await {
-            Ok(mut users) => Ok(users.pop().map(SaveUserOutcome::Done)),
+        match update.exec_with_returning(&*self.0.db.writer().await?).await {
+            Ok(mut users) => Ok(users.pop().map(User::from).map(SaveUserOutcome::Done)),
             Err(error) => {
                 self.name_conflicts(error.into(), username, email, Some(user.id)).await.map(Some)
             }
@@ -185,10 +199,10 @@ impl Users<'_> {
     pub(crate) async fn change_password(
         &self,
         user: &User,
-        password_hash: String,
+        password_hash: PasswordHash,
         session: &NewSession,
     ) -> Result<Option<Vec<SessionId>>, StoreError> {
-        let transaction = self.0.begin().await?;
+        let transaction = self.0.db.begin().await?;
         if !set_password(&*transaction, user, password_hash).await? {
             return Ok(None);
         }
@@ -200,18 +214,18 @@ impl Users<'_> {
     }
 
     /// Stores a new hash of the same password; false if the password has changed since it was verified.
-    pub(crate) async fn rehash(&self, user: &User, hash: String) -> Result<bool, StoreError> {
-        set_password(&*self.0.writer().await?, user, hash).await
+    pub(crate) async fn rehash(&self, user: &User, hash: PasswordHash) -> Result<bool, StoreError> {
+        set_password(&*self.0.db.writer().await?, user, hash).await
     }
 
     /// Deletes an account and all its data. Returns the ended sessions. Returns `None` and deletes nothing
     /// if the password has changed since it was verified, or the account has been deleted.
     pub(crate) async fn delete(&self, user: &User) -> Result<Option<Vec<SessionId>>, StoreError> {
-        let transaction = self.0.begin().await?;
+        let transaction = self.0.db.begin().await?;
         // Lock the account first, in the same order as a change of password. From then on no session
         // of the account can be opened.
         let account = Entity::find_by_id(user.id)
-            .filter(Column::PasswordHash.eq(&user.password_hash))
+            .filter(Column::PasswordHash.eq(user.password_hash.clone()))
             .lock_exclusive()
             .one(&*transaction)
             .await?;
@@ -247,51 +261,15 @@ impl Users<'_> {
     }
 }
 
-fn select_profiles() -> Select<Entity> {
-    Entity::find().select_only().columns(PROFILE_COLUMNS)
-}
-
-impl FromRow for Profile {
-    fn from_row(row: &Row<'_>) -> Result<Self, QueryError> {
-        Self::read(row.get::<Uuid>(0)?.into(), row, 1)
-    }
-}
-
-impl Profile {
-    /// Reads [`PROFILE_COLUMNS_AFTER_ID`] from this column on.
-    pub(super) fn read(id: UserId, row: &Row<'_>, from: usize) -> Result<Self, QueryError> {
-        Ok(Self {
-            id,
-            username: row.get(from)?,
-            email: row.get(from + 1)?,
-            created_at: Timestamp::from_millis(row.get(from + 2)?),
-        })
-    }
-}
-
-impl FromRow for User {
-    fn from_row(row: &Row<'_>) -> Result<Self, QueryError> {
-        Ok(Self {
-            id: row.get::<Uuid>(0)?.into(),
-            username: row.get(1)?,
-            username_folded: row.get(2)?,
-            email: row.get(3)?,
-            email_folded: row.get(4)?,
-            password_hash: row.get(5)?,
-            created_at: Timestamp::from_millis(row.get(6)?),
-        })
-    }
-}
-
 async fn set_password<C: ConnectionTrait>(
     connection: &C,
     user: &User,
-    password_hash: String,
+    password_hash: PasswordHash,
 ) -> Result<bool, StoreError> {
     let row = ActiveModel { password_hash: Set(password_hash), ..Default::default() };
     let update = Entity::update_many()
         .set(row)
         .filter(Column::Id.eq(user.id))
-        .filter(Column::PasswordHash.eq(&user.password_hash));
+        .filter(Column::PasswordHash.eq(user.password_hash.clone()));
     Ok(update.exec(connection).await?.rows_affected > 0)
 }

@@ -2,12 +2,12 @@
 
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
-use crate::graphql::connection::BookEdge;
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::JsonObject;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::BookOrder;
+use crate::graphql::types::connection::BookEdge;
 use crate::graphql::types::user_error::{InputErrors, UserError, UserErrorCode};
 use crate::id::{BookId, UserId};
 use crate::input::author::Author;
@@ -17,7 +17,7 @@ use crate::input::notes::Notes;
 use crate::input::rating::Rating;
 use crate::input::title::Title;
 use crate::input::validation_error::{ValidationError, ValidationErrorCode};
-use crate::store::books::{self, BookChanges, Created, NewBook, Updated};
+use crate::store::books::{self, BookChanges, CreateOutcome, NewBook, UpdateOutcome};
 
 #[derive(Debug, Default)]
 pub(super) struct BookMutation;
@@ -154,8 +154,10 @@ impl BookMutation {
             return Ok(CreateBookPayload { user_errors, ..Default::default() });
         };
         match ctx.store().books().create(ctx.new_id(), owner, new, key, ctx.now()).await? {
-            Created::New(book) | Created::Replayed(book) => Ok(CreateBookPayload::done(book)),
-            Created::DuplicateIsbn(book) => Ok(CreateBookPayload {
+            CreateOutcome::Created(book) | CreateOutcome::Replayed(book) => {
+                Ok(CreateBookPayload::done(book))
+            }
+            CreateOutcome::DuplicateIsbn(book) => Ok(CreateBookPayload {
                 user_errors: vec![duplicate_isbn(book)],
                 ..Default::default()
             }),
@@ -182,12 +184,14 @@ impl BookMutation {
         };
         let books = ctx.store().books();
         Ok(match books.update(owner, id, changes, expected_version, ctx.now()).await? {
-            Updated::Done(book) => {
+            UpdateOutcome::Done(book) => {
                 UpdateBookPayload { book: Some(JsonObject(Book(book))), user_errors: Vec::new() }
             }
-            Updated::NotFound => UpdateBookPayload::refused(UserError::not_found("book")),
-            Updated::VersionConflict(book) => UpdateBookPayload::refused(version_conflict(book)),
-            Updated::DuplicateIsbn(book) => UpdateBookPayload::refused(duplicate_isbn(book)),
+            UpdateOutcome::NotFound => UpdateBookPayload::refused(UserError::not_found("book")),
+            UpdateOutcome::VersionConflict(book) => {
+                UpdateBookPayload::refused(version_conflict(book))
+            }
+            UpdateOutcome::DuplicateIsbn(book) => UpdateBookPayload::refused(duplicate_isbn(book)),
         })
     }
 

@@ -2,13 +2,13 @@
 
 use async_graphql::{Context, ID, Object};
 
-use crate::graphql::book_page::BookPage;
-use crate::graphql::connection::{BookConnection, ConnectionArgs};
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::JsonObject;
 use crate::graphql::error::{Nullable, Result};
 use crate::graphql::types::book::Book;
 use crate::graphql::types::book_filter::{BookFilter, BookOrder};
+use crate::graphql::types::book_page::BookPage;
+use crate::graphql::types::connection::{BookConnection, ConnectionArgs};
 use crate::id::BookId;
 
 #[derive(Debug, Default)]

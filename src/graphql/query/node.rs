@@ -4,9 +4,9 @@ use async_graphql::{Context, ID, Object};
 use futures_util::FutureExt;
 use futures_util::future::join_all;
 
-use crate::graphql::connection::MAX_PAGE_SIZE;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Nullable, Result};
+use crate::graphql::types::connection::MAX_PAGE_SIZE;
 use crate::graphql::types::node::Node;
 
 #[derive(Debug, Default)]

@@ -1,16 +1,18 @@
 //! Books.
 
-use async_graphql::parser::types::Field;
-use async_graphql::{Context, ContextSelectionSet, ID, Object, OutputType, Positioned, Value};
+use async_graphql::{Context, ID, Object, OutputType};
 
 use super::user::User;
 use crate::auth::identity::Viewer;
 use crate::graphql::context::ContextExt;
-use crate::graphql::direct_json::{DirectJson, write_json, write_text};
+use crate::graphql::direct_json::{DirectJson, WriteValue, Writer};
 use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
 use crate::id::{BookId, UserId};
-use crate::store::books;
+use crate::input::isbn::Isbn;
+use crate::input::notes::Notes;
+use crate::input::rating::Rating;
+use crate::store::books::{self, BookColumns, Column};
 
 #[derive(Clone, Debug)]
 pub(crate) struct Book(pub(crate) books::Book);
@@ -28,6 +30,7 @@ impl Book {
 }
 
 /// A book in a user's library.
+#[expect(clippy::unused_async, reason = "async-graphql requires it of resolvers")]
 #[Object]
 impl Book {
     /// Id of the book, for `book`, `node` and client caches.
@@ -36,28 +39,28 @@ impl Book {
     }
 
     /// The title, 1 to 200 characters.
-    async fn title(&self) -> &str {
-        &self.0.title
+    async fn title(&self) -> Result<&str> {
+        Ok(self.0.title()?.as_str())
     }
 
     /// The author or authors, 1 to 200 characters.
-    async fn author(&self) -> &str {
-        &self.0.author
+    async fn author(&self) -> Result<&str> {
+        Ok(self.0.author()?.as_str())
     }
 
     /// The ISBN in its canonical form, an ISBN-13 of 13 digits; null if the book has none.
-    async fn isbn(&self) -> Option<&str> {
-        self.0.isbn.as_deref()
+    async fn isbn(&self) -> Result<Option<&str>> {
+        Ok(self.0.isbn()?.as_ref().map(Isbn::as_str))
     }
 
     /// The rating, 1 to 5; null if the book is not rated.
-    async fn rating(&self) -> Option<i32> {
-        self.0.rating.map(i32::from)
+    async fn rating(&self) -> Result<Option<i32>> {
+        Ok(self.0.rating()?.map(Rating::get).map(i32::from))
     }
 
     /// The owner's notes, up to 20,000 characters; null if there are none.
-    async fn notes(&self) -> Option<&str> {
-        self.0.notes.as_deref()
+    async fn notes(&self) -> Result<Option<&str>> {
+        Ok(self.0.notes()?.as_ref().map(Notes::as_str))
     }
 
     /// The account that owns the book.
@@ -66,87 +69,101 @@ impl Book {
     }
 
     /// The version of the book. It starts at 1 and increases by 1 with every change.
-    async fn version(&self) -> i32 {
-        self.0.version
+    async fn version(&self) -> Result<i32> {
+        Ok(*self.0.version()?)
     }
 
     /// When the book was added to the library.
-    async fn created_at(&self) -> DateTime {
-        DateTime(self.0.created_at)
+    async fn created_at(&self) -> Result<DateTime> {
+        Ok(DateTime(*self.0.created_at()?))
     }
 
     /// When the book was last changed; equal to `createdAt` until the first change.
-    async fn updated_at(&self) -> DateTime {
-        DateTime(self.0.updated_at)
+    async fn updated_at(&self) -> Result<DateTime> {
+        Ok(DateTime(*self.0.updated_at()?))
     }
 }
 
-/// The fields that are available without [`books::BookProjection::details`].
-pub(in crate::graphql) const BASE_FIELDS: [&str; 7] =
-    ["__typename", "id", "title", "author", "notes", "owner", "createdAt"];
+/// A field of a book: what it reads, and how it is written as JSON without its resolver.
+struct BookField {
+    name: &'static str,
+    /// The column that it reads, besides the ids, which are always read.
+    column: Option<Column>,
+    writer: Writer<Book>,
+}
 
-/// A field of a book that can be written without a resolver.
-pub(crate) enum BookField {
-    Id,
-    Title,
-    Author,
-    Isbn,
-    Rating,
-    Notes,
-    /// The resolved owner. All books of a list have the same owner, so it is resolved once.
-    Owner(Value),
-    Version,
-    CreatedAt,
-    UpdatedAt,
+const fn column(name: &'static str, column: Column, write: WriteValue<Book>) -> BookField {
+    BookField { name, column: Some(column), writer: Writer::Value(write) }
+}
+
+/// All fields of a book.
+const FIELDS: &[BookField] = &[
+    BookField {
+        name: "id",
+        column: None,
+        writer: Writer::Value(|book, json| json.plain(book.0.id)),
+    },
+    BookField {
+        name: "owner",
+        column: None,
+        writer: Writer::Shared(|ctx, field, owner| {
+            let owner = User(*owner);
+            Box::pin(async move { owner.resolve(ctx, field).await })
+        }),
+    },
+    column("title", Column::Title, |book, json| json.value(book.0.title()?.as_str())),
+    column("author", Column::Author, |book, json| json.value(book.0.author()?.as_str())),
+    column("isbn", Column::Isbn, |book, json| {
+        json.value(&book.0.isbn()?.as_ref().map(Isbn::as_str))
+    }),
+    column("rating", Column::Rating, |book, json| json.value(&book.0.rating()?.map(Rating::get))),
+    column("notes", Column::Notes, |book, json| {
+        json.value(&book.0.notes()?.as_ref().map(Notes::as_str))
+    }),
+    column("version", Column::Version, |book, json| json.value(book.0.version()?)),
+    column("createdAt", Column::CreatedAt, |book, json| json.plain(book.0.created_at()?)),
+    column("updatedAt", Column::UpdatedAt, |book, json| json.plain(book.0.updated_at()?)),
+];
+
+/// The columns that the selected fields of a book read. A field that is not in the table may read any.
+pub(in crate::graphql) fn columns_read<'a>(fields: impl Iterator<Item = &'a str>) -> BookColumns {
+    fields.filter(|name| *name != "__typename").fold(BookColumns::default(), |columns, name| {
+        match FIELDS.iter().find(|field| field.name == name) {
+            Some(field) => field.column.map_or(columns, |column| columns.with(column)),
+            None => BookColumns::all(),
+        }
+    })
 }
 
 impl DirectJson for Book {
     /// The owner.
     type Shared = UserId;
-    type Field = BookField;
 
-    fn common(&self) -> UserId {
+    fn shared(&self) -> UserId {
         self.0.owner_id
     }
 
-    async fn field(
-        ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
-        owner: &UserId,
-    ) -> Option<BookField> {
-        Some(match field.node.name.node.as_str() {
-            "id" => BookField::Id,
-            "title" => BookField::Title,
-            "author" => BookField::Author,
-            "isbn" => BookField::Isbn,
-            "rating" => BookField::Rating,
-            "notes" => BookField::Notes,
-            "version" => BookField::Version,
-            "createdAt" => BookField::CreatedAt,
-            "updatedAt" => BookField::UpdatedAt,
-            "owner" => {
-                let ctx = ctx.with_field(field);
-                let ctx = ctx.with_selection_set(&field.node.selection_set);
-                // An error is dropped here, and reported when each book resolves its owner.
-                BookField::Owner(User(*owner).resolve(&ctx, field).await.ok()?)
-            }
-            _ => return None,
-        })
+    fn writer(name: &str) -> Option<&'static Writer<Self>> {
+        FIELDS.iter().find(|field| field.name == name).map(|field| &field.writer)
     }
+}
 
-    fn write(&self, field: &BookField, json: &mut Vec<u8>) {
-        let book = &self.0;
-        match field {
-            BookField::Id => write_text(book.id, json),
-            BookField::Title => write_json(&book.title, json),
-            BookField::Author => write_json(&book.author, json),
-            BookField::Isbn => write_json(&book.isbn, json),
-            BookField::Rating => write_json(&book.rating, json),
-            BookField::Notes => write_json(&book.notes, json),
-            BookField::Owner(owner) => write_json(owner, json),
-            BookField::Version => write_json(&book.version, json),
-            BookField::CreatedAt => write_text(book.created_at, json),
-            BookField::UpdatedAt => write_text(book.updated_at, json),
-        }
+#[cfg(test)]
+mod tests {
+    use async_graphql::OutputType;
+    use async_graphql::registry::{MetaType, Registry};
+
+    use super::*;
+
+    #[test]
+    fn every_field_of_a_book_has_a_writer() {
+        let mut registry = Registry::default();
+        Book::create_type_info(&mut registry);
+        let Some(MetaType::Object { fields, .. }) = registry.types.get("Book") else {
+            panic!("Book is not an object");
+        };
+        let missing: Vec<_> = fields.keys().filter(|name| Book::writer(name).is_none()).collect();
+        assert!(missing.is_empty(), "no writer in FIELDS: {missing:?}");
+        assert_eq!(fields.len(), FIELDS.len());
     }
 }

@@ -6,10 +6,10 @@ use async_graphql::{Context, ID, Object};
 
 use super::book_filter::{BookFilter, BookOrder};
 use super::session::Session;
-use crate::graphql::connection::{BookConnection, ConnectionArgs};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::graphql::scalars::DateTime;
+use crate::graphql::types::connection::{BookConnection, ConnectionArgs};
 use crate::id::UserId;
 use crate::store::StoreError;
 use crate::store::users::Profile;

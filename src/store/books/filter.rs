@@ -1,12 +1,10 @@
 //! Filters for the books of a library.
 
-use sea_orm::sea_query::{Expr, ExprTrait, LikeExpr};
-use sea_orm::{ColumnTrait, Condition};
-
+use super::model::Column;
 use crate::clock::Timestamp;
-use crate::entity::book::Column;
 use crate::input::isbn::Isbn;
 use crate::input::text::fold;
+use crate::store::db::sql::Sql;
 
 /// All given conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -29,35 +27,47 @@ impl BookFilter {
         *self == Self::default()
     }
 
-    pub(super) fn condition(&self) -> Condition {
-        let unrated = self.unrated.map(|unrated| {
-            if unrated { Column::Rating.is_null() } else { Column::Rating.is_not_null() }
-        });
-        let mut condition = Condition::all()
-            .add_option(self.isbn.as_ref().map(|isbn| Column::Isbn.eq(isbn.as_str())))
-            .add_option(self.min_rating.map(|rating| Column::Rating.gte(rating)))
-            .add_option(self.max_rating.map(|rating| Column::Rating.lte(rating)))
-            .add_option(unrated)
-            .add_option(self.created_after.map(|instant| Column::CreatedAt.gt(instant)))
-            .add_option(self.created_before.map(|instant| Column::CreatedAt.lt(instant)));
-        for word in &self.words {
-            condition = condition.add(occurs(word));
+    /// Appends ` AND …` for each condition.
+    pub(super) fn push_conditions(&self, sql: &mut Sql) {
+        if let Some(isbn) = &self.isbn {
+            sql.push(" AND ").column(Column::Isbn).push(" = ").bind(isbn.clone());
         }
-        condition
+        if let Some(rating) = self.min_rating {
+            sql.push(" AND ").column(Column::Rating).push(" >= ").bind(rating);
+        }
+        if let Some(rating) = self.max_rating {
+            sql.push(" AND ").column(Column::Rating).push(" <= ").bind(rating);
+        }
+        if let Some(unrated) = self.unrated {
+            sql.push(" AND ").column(Column::Rating);
+            sql.push(if unrated { " IS NULL" } else { " IS NOT NULL" });
+        }
+        if let Some(instant) = self.created_after {
+            sql.push(" AND ").column(Column::CreatedAt).push(" > ").bind(instant);
+        }
+        if let Some(instant) = self.created_before {
+            sql.push(" AND ").column(Column::CreatedAt).push(" < ").bind(instant);
+        }
+        for word in &self.words {
+            sql.push(" AND ");
+            push_occurs(sql, word);
+        }
     }
 }
 
-/// Matches books that contain the word. An ISBN matches in any spelling.
-fn occurs(word: &str) -> Condition {
+/// Appends the condition for books that contain the word. An ISBN matches in any spelling.
+fn push_occurs(sql: &mut Sql, word: &str) {
+    const SEARCHED: [Column; 4] =
+        [Column::TitleFolded, Column::AuthorFolded, Column::NotesFolded, Column::Isbn];
+
     let pattern = format!("%{}%", escaped(&fold(word)));
-    let like = |column: Column| Expr::col(column).like(LikeExpr::new(&pattern).escape('\\'));
-    let isbn = Isbn::parse(word).ok().flatten();
-    Condition::any()
-        .add(like(Column::TitleFolded))
-        .add(like(Column::AuthorFolded))
-        .add(like(Column::NotesFolded))
-        .add(like(Column::Isbn))
-        .add_option(isbn.map(|isbn| Column::Isbn.eq(isbn.as_str())))
+    sql.push("(").join(" OR ", SEARCHED, |sql, column| {
+        sql.column(column).push(" LIKE ").bind(pattern.as_str()).push(" ESCAPE '\\'");
+    });
+    if let Ok(Some(isbn)) = Isbn::parse(word) {
+        sql.push(" OR ").column(Column::Isbn).push(" = ").bind(isbn);
+    }
+    sql.push(")");
 }
 
 /// Escapes the wildcards of `LIKE`.

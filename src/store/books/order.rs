@@ -1,13 +1,11 @@
 //! Sort orders of books. Every order is total: books with equal keys are sorted by id.
 
-use sea_orm::sea_query::{Expr, ExprTrait};
-use sea_orm::{Iden, Order};
-
-use super::{Book, Relative};
+use super::model::{Book, Column};
 use crate::clock::Timestamp;
-use crate::entity::book::Column;
 use crate::id::BookId;
 use crate::input::text::fold_for_index;
+use crate::store::db::sql::Sql;
+use crate::store::error::StoreError;
 
 /// The field that books are sorted by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -54,23 +52,30 @@ impl BookOrder {
         Self { field, direction, reversed: false }
     }
 
-    /// The position of this book in this order.
-    pub(crate) fn position_of(self, book: &Book) -> KeysetPosition {
-        let key = match self.field {
-            BookOrderField::CreatedAt => SortKey::Instant(book.created_at),
-            BookOrderField::UpdatedAt => SortKey::Instant(book.updated_at),
-            BookOrderField::Title => SortKey::Text(fold_for_index(&book.title)),
-            BookOrderField::Author => SortKey::Text(fold_for_index(&book.author)),
-            BookOrderField::Rating => {
-                SortKey::Rating(book.rating.map_or(self.unrated(), i32::from))
-            }
-        };
-        KeysetPosition { key, id: book.id }
+    /// The column that [`Self::position`] reads.
+    pub(crate) fn column(self) -> Column {
+        match self.field {
+            BookOrderField::CreatedAt => Column::CreatedAt,
+            BookOrderField::UpdatedAt => Column::UpdatedAt,
+            BookOrderField::Title => Column::Title,
+            BookOrderField::Author => Column::Author,
+            BookOrderField::Rating => Column::Rating,
+        }
     }
 
-    /// Whether [`Self::position_of`] needs [`BookProjection::details`](super::BookProjection).
-    pub(super) fn needs_details(self) -> bool {
-        matches!(self.field, BookOrderField::UpdatedAt | BookOrderField::Rating)
+    /// The position of a book in this order. An error if [`Self::column`] was not selected.
+    pub(crate) fn position(self, book: &Book) -> Result<KeysetPosition, StoreError> {
+        let key = match self.field {
+            BookOrderField::CreatedAt => SortKey::Instant(*book.created_at()?),
+            BookOrderField::UpdatedAt => SortKey::Instant(*book.updated_at()?),
+            BookOrderField::Title => SortKey::Text(fold_for_index(book.title()?.as_str())),
+            BookOrderField::Author => SortKey::Text(fold_for_index(book.author()?.as_str())),
+            BookOrderField::Rating => {
+                let rating = book.rating()?.map(|rating| i32::from(rating.get()));
+                SortKey::Rating(rating.unwrap_or(self.unrated()))
+            }
+        };
+        Ok(KeysetPosition { key, id: book.id })
     }
 
     /// The same list, read backwards.
@@ -86,53 +91,67 @@ impl BookOrder {
         }
     }
 
-    /// The SQL expression to sort by. There is an index for each.
-    pub(super) fn key(self) -> Expr {
+    /// Appends the expression to sort by. There is an index for each.
+    fn push_key(self, sql: &mut Sql) {
         match self.field {
-            BookOrderField::CreatedAt => Expr::col(Column::CreatedAt),
-            BookOrderField::UpdatedAt => Expr::col(Column::UpdatedAt),
-            BookOrderField::Title => Expr::col(Column::TitleFolded),
-            BookOrderField::Author => Expr::col(Column::AuthorFolded),
+            BookOrderField::CreatedAt => sql.column(Column::CreatedAt),
+            BookOrderField::UpdatedAt => sql.column(Column::UpdatedAt),
+            BookOrderField::Title => sql.column(Column::TitleFolded),
+            BookOrderField::Author => sql.column(Column::AuthorFolded),
             BookOrderField::Rating => {
                 // A literal, not a bound value: the expression must be the same as that of the index.
-                Expr::cust(format!("coalesce({}, {})", Column::Rating.unquoted(), self.unrated()))
+                let unrated = match self.direction {
+                    Direction::Ascending => ", 6)",
+                    Direction::Descending => ", 0)",
+                };
+                sql.push("coalesce(").column(Column::Rating).push(unrated)
             }
-        }
+        };
     }
 
-    pub(super) fn sql(self) -> Order {
-        match (self.direction, self.reversed) {
-            (Direction::Ascending, false) | (Direction::Descending, true) => Order::Asc,
-            (Direction::Descending, false) | (Direction::Ascending, true) => Order::Desc,
-        }
+    /// Appends `ORDER BY …`.
+    pub(super) fn push_order_by(self, sql: &mut Sql) {
+        let direction = match (self.direction, self.reversed) {
+            (Direction::Ascending, false) | (Direction::Descending, true) => " ASC",
+            (Direction::Descending, false) | (Direction::Ascending, true) => " DESC",
+        };
+        sql.push(" ORDER BY ");
+        self.push_key(sql);
+        sql.push(direction).push(", ").column(Column::Id).push(direction);
     }
 
-    /// Matches the rows on this side of the position, without the position itself.
-    pub(super) fn beyond(self, side: Relative, position: &KeysetPosition) -> Expr {
-        let (row, bound) = (self.row(), values(position));
-        if self.is_ascending_towards(side) { row.gt(bound) } else { row.lt(bound) }
+    /// Appends the condition for books on this side of the position, without the position itself.
+    pub(super) fn push_beyond(self, sql: &mut Sql, side: Relative, position: &KeysetPosition) {
+        let greater = self.is_ascending_towards(side);
+        self.push_comparison(sql, if greater { " > " } else { " < " }, position);
     }
 
-    /// Matches the rows on this side of the position, including the position itself.
-    pub(super) fn from(self, side: Relative, position: &KeysetPosition) -> Expr {
-        let (row, bound) = (self.row(), values(position));
-        if self.is_ascending_towards(side) { row.gte(bound) } else { row.lte(bound) }
+    /// Appends the condition for books on this side of the position, including the position itself.
+    pub(super) fn push_from(self, sql: &mut Sql, side: Relative, position: &KeysetPosition) {
+        let greater = self.is_ascending_towards(side);
+        self.push_comparison(sql, if greater { " >= " } else { " <= " }, position);
     }
 
     fn is_ascending_towards(self, side: Relative) -> bool {
         (self.direction == Direction::Ascending) == (side == Relative::After)
     }
 
-    fn row(self) -> Expr {
-        Expr::tuple([self.key(), Expr::col(Column::Id)])
+    fn push_comparison(self, sql: &mut Sql, operator: &'static str, position: &KeysetPosition) {
+        sql.push("(");
+        self.push_key(sql);
+        sql.push(", ").column(Column::Id).push(")").push(operator).push("(");
+        match &position.key {
+            SortKey::Instant(instant) => sql.bind(*instant),
+            SortKey::Text(text) => sql.bind(text.as_str()),
+            SortKey::Rating(rating) => sql.bind(*rating),
+        };
+        sql.push(", ").bind(position.id).push(")");
     }
 }
 
-fn values(position: &KeysetPosition) -> Expr {
-    let key = match &position.key {
-        SortKey::Instant(instant) => Expr::value(*instant),
-        SortKey::Text(text) => Expr::value(text.as_str()),
-        SortKey::Rating(rating) => Expr::value(*rating),
-    };
-    Expr::tuple([key, Expr::value(position.id)])
+/// A side of a position in a list.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Relative {
+    Before,
+    After,
 }

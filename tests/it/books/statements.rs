@@ -98,7 +98,7 @@ async fn every_order_is_served_by_an_index() {
 async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
     let uuid = "00000000-0000-7000-8000-000000000000";
     let key = match statement {
-        sql if sql.contains("\"title_folded\", ") || sql.contains("\"author_folded\", ") => "'x'",
+        sql if sql.contains("(title_folded, ") || sql.contains("(author_folded, ") => "'x'",
         _ => "1",
     };
     if app.database.is_postgres() {
@@ -111,7 +111,10 @@ async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
         ];
         let explain = format!("EXPLAIN EXECUTE page ('{uuid}', {key}, '{uuid}', 3)");
         let plan = app.database.plan(&settings, &explain).await;
-        assert!(plan.contains("Index Scan"), "{statement}\n{plan}");
+        assert!(
+            plan.contains("Index Scan") || plan.contains("Index Only Scan"),
+            "{statement}\n{plan}"
+        );
         assert!(!plan.contains("Sort") && !plan.contains("Filter"), "{statement}\n{plan}");
     } else {
         let rows =
@@ -119,7 +122,7 @@ async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
         let plan: Vec<String> =
             rows.iter().map(|row| row.try_get_by("detail").expect("a detail")).collect();
         let plan = plan.join("\n");
-        assert!(plan.contains("USING INDEX books_by_"), "{statement}\n{plan}");
+        assert!(plan.contains("INDEX books_by_"), "{statement}\n{plan}");
         assert!(!plan.contains("TEMP B-TREE"), "{statement}\n{plan}");
     }
 }

@@ -13,8 +13,8 @@ use rusqlite::{Connection, OpenFlags, Statement, ToSql};
 use sea_orm::Value;
 use tokio::sync::oneshot;
 
-use super::{BoundStatement, FromRow, Row};
-use crate::store::CHECKPOINT_PAGES;
+use super::row::{DriverRow, FromRow, RowReader};
+use super::sql::Sql;
 use crate::store::error::QueryError;
 use crate::store::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 
@@ -27,12 +27,16 @@ const MAX_BATCH: usize = 128;
 /// Number of prepared statements per connection. The least recently used ones are evicted.
 const STATEMENT_CACHE_SIZE: usize = 256;
 
+/// Journal size, in pages of [`PAGE_BYTES`](super::options), at which SQLite copies the journal into the
+/// database file: 16 MiB. A page that changes many times before that is copied once.
+pub(super) const CHECKPOINT_PAGES: u32 = 8_192;
+
 /// How much of the file is memory-mapped and so read from the operating system's cache, in bytes.
 const MMAP_BYTES: i64 = 256 << 20;
 
 /// The connections to a file.
 #[derive(Debug)]
-pub(in crate::store) struct Sqlite {
+pub(super) struct Sqlite {
     path: PathBuf,
     busy_timeout: Duration,
     /// Idle read connections. There are never more than threads that read.
@@ -47,7 +51,7 @@ type OnCommit = Box<dyn FnOnce(Result<(), QueryError>) + Send>;
 
 impl Sqlite {
     /// Opens an existing database file.
-    pub(in crate::store) fn open(
+    pub(super) fn open(
         path: &Path,
         busy_timeout: Duration,
         write_lock: WriteLock,
@@ -61,8 +65,8 @@ impl Sqlite {
 
     pub(super) fn read<T>(
         &self,
-        sql: &BoundStatement,
-        from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
+        sql: &Sql,
+        read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let idle = self.readers().pop();
         let reader = match idle {
@@ -73,15 +77,12 @@ impl Sqlite {
                 reader
             }
         };
-        let rows = run(&reader, sql, from_row);
+        let rows = run(&reader, sql, read_row);
         self.readers().push(reader);
         rows
     }
 
-    pub(super) async fn write<T: FromRow>(
-        &self,
-        sql: BoundStatement,
-    ) -> Result<Vec<T>, QueryError> {
+    pub(super) async fn write<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, QueryError> {
         let (sender, receiver) = oneshot::channel();
         let deadline = Instant::now() + WRITE_LOCK_TIMEOUT;
         let job: WriteJob = Box::new(move |transaction| {
@@ -126,15 +127,15 @@ fn connect(path: &Path, busy_timeout: Duration) -> Result<Connection, rusqlite::
 
 fn run<T>(
     connection: &Connection,
-    sql: &BoundStatement,
-    from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
+    sql: &Sql,
+    mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
 ) -> Result<Vec<T>, QueryError> {
-    let mut statement = connection.prepare_cached(&sql.text)?;
-    bind(&mut statement, &sql.values)?;
+    let mut statement = connection.prepare_cached(sql.text())?;
+    bind(&mut statement, sql.values())?;
     let mut found = statement.raw_query();
     let mut rows = Vec::new();
     while let Some(row) = found.next()? {
-        rows.push(from_row(&Row::Sqlite(row))?);
+        rows.push(read_row(&mut RowReader::new(DriverRow::Sqlite(row)))?);
     }
     Ok(rows)
 }
@@ -226,29 +227,26 @@ fn rolled_back() -> QueryError {
 #[cfg(test)]
 mod tests {
     use futures_util::future::join_all;
+    use sea_orm::DbBackend;
     use tempfile::TempDir;
 
     use super::*;
 
-    struct Number(i64);
-
-    impl FromRow for Number {
-        fn from_row(row: &Row<'_>) -> Result<Self, QueryError> {
-            row.get(0).map(Self)
-        }
+    fn sql(text: &'static str) -> Sql {
+        let mut sql = Sql::new(DbBackend::Sqlite);
+        sql.push(text);
+        sql
     }
 
-    fn sql(text: &str, values: Vec<Value>) -> BoundStatement {
-        BoundStatement { text: text.into(), values }
-    }
-
-    fn insert(number: i64) -> BoundStatement {
-        sql("INSERT INTO numbers VALUES (?) RETURNING number", vec![number.into()])
+    fn insert(number: i64) -> Sql {
+        let mut insert = sql("INSERT INTO numbers VALUES (");
+        insert.bind(number).push(") RETURNING number");
+        insert
     }
 
     fn numbers(sqlite: &Sqlite) -> Vec<i64> {
-        let all = sql("SELECT number FROM numbers ORDER BY number", Vec::new());
-        sqlite.read(&all, Number::from_row).expect("numbers").into_iter().map(|n| n.0).collect()
+        let all = sql("SELECT number FROM numbers ORDER BY number");
+        sqlite.read(&all, i64::from_row).expect("numbers")
     }
 
     fn open(busy_timeout: Duration) -> (TempDir, Sqlite, WriteLock) {
@@ -267,10 +265,10 @@ mod tests {
     async fn write_at_once(
         sqlite: &Sqlite,
         write_lock: &WriteLock,
-        writes: Vec<BoundStatement>,
-    ) -> Vec<Result<Vec<Number>, QueryError>> {
+        writes: Vec<Sql>,
+    ) -> Vec<Result<Vec<i64>, QueryError>> {
         let lock = write_lock.lock().await.expect("the write lock");
-        let writes = writes.into_iter().map(|write| sqlite.write::<Number>(write));
+        let writes = writes.into_iter().map(|write| sqlite.write::<i64>(write));
         // Polling each write once puts all of them into the queue.
         let mut writes = std::pin::pin!(join_all(writes));
         assert!(futures_util::poll!(&mut writes).is_pending());
@@ -291,7 +289,7 @@ mod tests {
     #[tokio::test]
     async fn a_write_rolled_back_by_another_write_is_an_error() {
         let (_folder, sqlite, write_lock) = open(Duration::ZERO);
-        let writes = vec![insert(1), sql("ROLLBACK", Vec::new()), insert(2)];
+        let writes = vec![insert(1), sql("ROLLBACK"), insert(2)];
         let written = write_at_once(&sqlite, &write_lock, writes).await;
         assert!(written[0].is_err(), "rolled back");
         assert!(written[2].is_ok());
@@ -307,14 +305,14 @@ mod tests {
         assert!(written.iter().all(Result::is_err));
         assert_eq!(numbers(&sqlite), [0; 0], "readers do not wait for it");
         other.execute_batch("COMMIT").expect("a commit");
-        sqlite.write::<Number>(insert(3)).await.expect("a write");
+        sqlite.write::<i64>(insert(3)).await.expect("a write");
         assert_eq!(numbers(&sqlite), [3]);
     }
 
     #[tokio::test]
     async fn readers_cannot_write() {
         let (_folder, sqlite, _) = open(Duration::ZERO);
-        assert!(sqlite.read(&insert(1), Number::from_row).is_err());
+        assert!(sqlite.read(&insert(1), i64::from_row).is_err());
         assert_eq!(numbers(&sqlite), [0; 0]);
     }
 }

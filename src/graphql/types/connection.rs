@@ -1,38 +1,34 @@
 //! Lists of books as connections (GraphQL Cursor Connections).
 
-use async_graphql::parser::types::Field;
-use async_graphql::{
-    ComplexObject, Context, ContextSelectionSet, Lookahead, Object, Positioned, SimpleObject,
-};
+use async_graphql::{ComplexObject, Context, Lookahead, Object, SelectionField, SimpleObject};
 
-use super::context::ContextExt;
-use super::cursor;
-use super::direct_json::{DirectJson, FieldPlan, JsonList, write_text};
-use super::error::{ApiError, Result};
-use super::types::book::{BASE_FIELDS, Book};
-use super::types::book_filter::{BookFilter, BookOrder};
+use super::book::{self, Book};
+use super::book_filter::{BookFilter, BookOrder};
+use crate::graphql::context::ContextExt;
+use crate::graphql::cursor;
+use crate::graphql::direct_json::{DirectJson, Json, JsonList, ObjectPlan, PlannedObject, Writer};
+use crate::graphql::error::{ApiError, Result};
 use crate::id::UserId;
-use crate::store::books;
-use crate::store::books::{BookList, BookProjection, KeysetPosition, Relative};
+use crate::store::books::{self, BookList, KeysetPosition, PageSelection, Relative};
 use crate::store::page::{End, HasMore, Page, PageRequest};
 
 /// The page size if the client requests none.
-pub(super) const DEFAULT_PAGE_SIZE: i32 = 20;
+pub(in crate::graphql) const DEFAULT_PAGE_SIZE: i32 = 20;
 
 /// The maximum page size.
-pub(super) const MAX_PAGE_SIZE: usize = 100;
+pub(in crate::graphql) const MAX_PAGE_SIZE: usize = 100;
 
 /// The arguments of a connection.
 #[derive(Debug, Default)]
-pub(super) struct ConnectionArgs {
-    pub(super) first: Option<i32>,
-    pub(super) after: Option<String>,
-    pub(super) last: Option<i32>,
-    pub(super) before: Option<String>,
+pub(in crate::graphql) struct ConnectionArgs {
+    pub(in crate::graphql) first: Option<i32>,
+    pub(in crate::graphql) after: Option<String>,
+    pub(in crate::graphql) last: Option<i32>,
+    pub(in crate::graphql) before: Option<String>,
 }
 
 impl ConnectionArgs {
-    fn slice(&self, order: books::BookOrder) -> Result<PageRequest<KeysetPosition>> {
+    fn page_request(&self, order: books::BookOrder) -> Result<PageRequest<KeysetPosition>> {
         let (end, size, name) = match (self.first, self.last) {
             (Some(_), Some(_)) => {
                 return Err(ApiError::bad_input("Use either first or last, not both."));
@@ -55,14 +51,14 @@ impl ConnectionArgs {
     }
 }
 
-pub(super) fn parse_page_size(size: i32, name: &str) -> Result<usize> {
+pub(in crate::graphql) fn parse_page_size(size: i32, name: &str) -> Result<usize> {
     match usize::try_from(size) {
         Ok(size @ 1..=MAX_PAGE_SIZE) => Ok(size),
         _ => Err(ApiError::bad_input(format!("{name} must be from 1 to {MAX_PAGE_SIZE}."))),
     }
 }
 
-pub(super) fn book_list(
+pub(in crate::graphql) fn book_list(
     owner: UserId,
     filter: Option<BookFilter>,
     order: Option<BookOrder>,
@@ -73,9 +69,9 @@ pub(super) fn book_list(
 
 /// A page of a list of books.
 #[derive(Debug)]
-pub(super) struct BookConnection {
+pub(in crate::graphql) struct BookConnection {
     list: BookList,
-    slice: PageRequest<KeysetPosition>,
+    request: PageRequest<KeysetPosition>,
     edges: Vec<BookEdge>,
     more: bool,
     /// Number of books in the list; `None` if `totalCount` was not selected.
@@ -84,36 +80,23 @@ pub(super) struct BookConnection {
 
 impl BookConnection {
     /// Reads what the selected fields need in one call of the store.
-    pub(super) async fn load(
+    pub(in crate::graphql) async fn load(
         ctx: &Context<'_>,
         owner: UserId,
-        window: ConnectionArgs,
+        arguments: ConnectionArgs,
         filter: Option<BookFilter>,
         order: Option<BookOrder>,
     ) -> Result<Self> {
         let list = book_list(owner, filter, order)?;
-        let slice = window.slice(list.order)?;
-        let selected = ctx.look_ahead();
-        let nodes = [selected.field("nodes"), selected.field("edges").field("node")];
-        let wanted = BookProjection {
-            details: nodes
-                .iter()
-                .flat_map(Lookahead::selection_fields)
-                .any(|node| node.selection_set().any(|field| !BASE_FIELDS.contains(&field.name()))),
-            notes: nodes.iter().any(|node| node.field("notes").exists()),
-            owner: nodes.iter().any(|node| {
-                let owner = node.field("owner");
-                ["username", "email", "createdAt"].iter().any(|name| owner.field(name).exists())
-            }),
-            total: selected.field("totalCount").exists(),
-        };
-        let part = ctx.store().books().slice(&list, &slice, wanted).await?;
-        if let Some(owner) = part.owner {
+        let request = arguments.page_request(list.order)?;
+        let selection = selection(ctx);
+        let page = ctx.store().books().page(&list, &request, selection).await?;
+        if let Some(owner) = page.owner {
             ctx.loaders().prime_user(owner).await;
         }
-        let Page { rows, more } = part.books;
-        let edges = rows.into_iter().map(|row| BookEdge::new(list.order, row)).collect();
-        Ok(Self { list, slice, edges, more, total: part.total })
+        let Page { rows, more } = page.books;
+        let edges = rows.into_iter().map(|book| BookEdge::new(list.order, book)).collect();
+        Ok(Self { list, request, edges, more, total: page.total })
     }
 
     async fn resolve_has_more(
@@ -130,7 +113,24 @@ impl BookConnection {
     }
 }
 
+/// What the selected fields of a connection read.
+fn selection(ctx: &Context<'_>) -> PageSelection {
+    let connection = ctx.look_ahead();
+    let nodes = [connection.field("nodes"), connection.field("edges").field("node")];
+    let selected: Vec<_> = nodes.iter().flat_map(Lookahead::selection_fields).collect();
+    let fields = selected.iter().flat_map(SelectionField::selection_set);
+    PageSelection {
+        columns: book::columns_read(fields.map(|field| field.name())),
+        owner: nodes.iter().any(|node| {
+            let owner = node.field("owner");
+            ["username", "email", "createdAt"].iter().any(|name| owner.field(name).exists())
+        }),
+        total: connection.field("totalCount").exists(),
+    }
+}
+
 /// A page of a list of books, with cursors for the next and the previous page.
+#[expect(clippy::unused_async, reason = "async-graphql requires it of resolvers")]
 #[Object]
 impl BookConnection {
     /// The books of this page, each with its cursor.
@@ -144,12 +144,12 @@ impl BookConnection {
     }
 
     /// The cursors of this page, and whether more books follow or precede it.
-    async fn page_info(&self) -> PageInfo<'_> {
-        PageInfo {
-            start_cursor: self.edges.first().map(BookEdge::cursor),
-            end_cursor: self.edges.last().map(BookEdge::cursor),
+    async fn page_info(&self) -> Result<PageInfo<'_>> {
+        Ok(PageInfo {
+            start_cursor: self.edges.first().map(BookEdge::encode_cursor).transpose()?,
+            end_cursor: self.edges.last().map(BookEdge::encode_cursor).transpose()?,
             connection: self,
-        }
+        })
     }
 
     /// Number of books that match the filter, on all pages. Costs a query only if it is selected.
@@ -162,34 +162,34 @@ impl BookConnection {
 }
 
 /// A count as a GraphQL `Int`; larger counts become 2,147,483,647.
-pub(super) fn saturating_i32(count: u64) -> i32 {
+pub(in crate::graphql) fn saturating_i32(count: u64) -> i32 {
     i32::try_from(count).unwrap_or(i32::MAX)
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct BookEdge {
+pub(in crate::graphql) struct BookEdge {
     order: books::BookOrder,
     node: Book,
 }
 
 impl BookEdge {
-    pub(super) fn new(order: books::BookOrder, row: books::Book) -> Self {
-        Self { order, node: Book(row) }
+    pub(in crate::graphql) fn new(order: books::BookOrder, book: books::Book) -> Self {
+        Self { order, node: Book(book) }
     }
 
-    fn cursor(&self) -> String {
-        cursor::encode(self.order, &self.order.position_of(&self.node.0))
+    fn encode_cursor(&self) -> Result<String> {
+        Ok(cursor::encode(self.order, &self.order.position(&self.node.0)?))
     }
 }
 
 /// A book in a list, with its cursor.
+#[expect(clippy::unused_async, reason = "async-graphql requires it of resolvers")]
 #[Object]
 impl BookEdge {
     /// The position of this book in the list, for `after` and `before`. Opaque; valid only for lists
     /// with the same order.
-    #[graphql(name = "cursor")]
-    async fn its_cursor(&self) -> String {
-        self.cursor()
+    async fn cursor(&self) -> Result<String> {
+        self.encode_cursor()
     }
 
     /// The book.
@@ -198,40 +198,29 @@ impl BookEdge {
     }
 }
 
-/// A field of an edge that can be written without a resolver.
-pub(super) enum BookEdgeField {
-    Cursor,
-    Node(FieldPlan<Book>),
-}
+const CURSOR: Writer<BookEdge> = Writer::Value(|edge, json| json.plain(edge.encode_cursor()?));
+
+const NODE: Writer<BookEdge> = Writer::Object(|ctx, owner| {
+    Box::pin(async move {
+        let plan = ObjectPlan::<Book>::new(ctx, owner).await?;
+        let write = move |edge: &BookEdge, json: &mut Json| plan.write(&edge.node, json);
+        Some(Box::new(write) as PlannedObject<BookEdge>)
+    })
+});
 
 impl DirectJson for BookEdge {
     /// The owner of the books.
     type Shared = UserId;
-    type Field = BookEdgeField;
 
-    fn common(&self) -> UserId {
-        self.node.common()
+    fn shared(&self) -> UserId {
+        self.node.shared()
     }
 
-    async fn field(
-        ctx: &ContextSelectionSet<'_>,
-        field: &Positioned<Field>,
-        owner: &UserId,
-    ) -> Option<BookEdgeField> {
-        match field.node.name.node.as_str() {
-            "cursor" => Some(BookEdgeField::Cursor),
-            "node" => {
-                let ctx = ctx.with_selection_set(&field.node.selection_set);
-                FieldPlan::of(&ctx, owner).await.map(BookEdgeField::Node)
-            }
-            _ => None,
-        }
-    }
-
-    fn write(&self, field: &BookEdgeField, json: &mut Vec<u8>) {
+    fn writer(field: &str) -> Option<&'static Writer<Self>> {
         match field {
-            BookEdgeField::Cursor => write_text(self.cursor(), json),
-            BookEdgeField::Node(plan) => plan.write(&self.node, json),
+            "cursor" => Some(&CURSOR),
+            "node" => Some(&NODE),
+            _ => None,
         }
     }
 }
@@ -239,7 +228,7 @@ impl DirectJson for BookEdge {
 /// The position of a page in its list.
 #[derive(Debug, SimpleObject)]
 #[graphql(complex)]
-pub(super) struct PageInfo<'a> {
+pub(in crate::graphql) struct PageInfo<'a> {
     /// The cursor of the first element; null if the page is empty.
     start_cursor: Option<String>,
     /// The cursor of the last element; null if the page is empty.
@@ -252,13 +241,13 @@ pub(super) struct PageInfo<'a> {
 impl PageInfo<'_> {
     /// Whether more elements follow this page.
     async fn has_next_page(&self, ctx: &Context<'_>) -> Result<bool> {
-        let BookConnection { slice, more, .. } = self.connection;
-        self.connection.resolve_has_more(ctx, slice.next(*more)).await
+        let BookConnection { request, more, .. } = self.connection;
+        self.connection.resolve_has_more(ctx, request.next(*more)).await
     }
 
     /// Whether elements precede this page.
     async fn has_previous_page(&self, ctx: &Context<'_>) -> Result<bool> {
-        let BookConnection { slice, more, .. } = self.connection;
-        self.connection.resolve_has_more(ctx, slice.previous(*more)).await
+        let BookConnection { request, more, .. } = self.connection;
+        self.connection.resolve_has_more(ctx, request.previous(*more)).await
     }
 }

@@ -3,18 +3,18 @@
 use async_graphql::{Context, Object};
 use futures_util::try_join;
 
+use super::book::Book;
+use super::book_filter::{BookFilter, BookOrder};
 use super::connection::{book_list, parse_page_size, saturating_i32};
-use super::context::ContextExt;
-use super::direct_json::JsonList;
-use super::error::{ApiError, Result};
-use super::types::book::Book;
-use super::types::book_filter::{BookFilter, BookOrder};
+use crate::graphql::context::ContextExt;
+use crate::graphql::direct_json::JsonList;
+use crate::graphql::error::{ApiError, Result};
 use crate::id::UserId;
 use crate::store::books::BookList;
 
 /// A numbered page of a list of books.
 #[derive(Debug)]
-pub(super) struct BookPage {
+pub(in crate::graphql) struct BookPage {
     list: BookList,
     rows: Vec<Book>,
     page: i32,
@@ -24,7 +24,7 @@ pub(super) struct BookPage {
 }
 
 impl BookPage {
-    pub(super) async fn load(
+    pub(in crate::graphql) async fn load(
         ctx: &Context<'_>,
         owner: UserId,
         (page, per_page): (i32, i32),
@@ -38,7 +38,7 @@ impl BookPage {
             return Err(ApiError::bad_input("page must be at least 1."));
         };
         let (selected, books) = (ctx.look_ahead(), ctx.store().books());
-        let rows = books.page(&list, pages_before * limit, limit);
+        let rows = books.page_at(&list, pages_before * limit, limit);
         let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
             let (rows, total) = try_join!(rows, books.count(&list))?;
             (rows, Some(total))

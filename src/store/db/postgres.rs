@@ -5,7 +5,6 @@
 //! A connection returns results in the order of its statements, so it is used only for statements that all
 //! take a similar time. Reads and writes use separate connections, since a write may wait for a lock.
 
-use std::collections::HashMap;
 use std::pin::pin;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -13,6 +12,7 @@ use std::time::{Duration, Instant};
 
 use bytes::BytesMut;
 use futures_util::TryStreamExt;
+use quick_cache::sync::Cache;
 use sea_orm::Value;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -22,7 +22,8 @@ use tokio_postgres::config::SslMode;
 use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
 use tokio_postgres::{Client, Config, NoTls, Statement};
 
-use super::{BoundStatement, Row};
+use super::row::{DriverRow, RowReader};
+use super::sql::Sql;
 use crate::store::error::QueryError;
 use crate::store::last_outage::LastOutage;
 
@@ -38,12 +39,12 @@ const PLANNER_OPTIONS: &str =
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
 /// Maximum number of prepared statements per connection. There are more texts, one for each shape of a page,
-/// but few of them are in use.
+/// but few of them are in use. The cache evicts those that are used least.
 const STATEMENT_CACHE_SIZE: usize = 256;
 
 /// The pipelined connections to a database.
 #[derive(Debug)]
-pub(in crate::store) struct PipelinedPool {
+pub(super) struct PipelinedPool {
     readers: Vec<Slot>,
     writers: Vec<Slot>,
     next: AtomicUsize,
@@ -68,14 +69,14 @@ struct Slot {
 struct Connection {
     client: Client,
     since: Instant,
-    /// At most [`STATEMENT_CACHE_SIZE`].
-    prepared: RwLock<HashMap<Arc<str>, Statement>>,
+    /// By their text.
+    prepared: Cache<Box<str>, Statement>,
 }
 
 impl PipelinedPool {
     /// Makes slots for this many connections, at least one for reads and one for writes. `None` if a first
     /// connection cannot be opened: the database requires TLS, or only sqlx can parse its URL.
-    pub(in crate::store) async fn connect(
+    pub(super) async fn connect(
         url: &str,
         connections: u32,
         statement_timeout: Duration,
@@ -120,13 +121,13 @@ impl PipelinedPool {
     /// Runs a read-only statement. Retries it once if the connection was lost, which is safe for a read.
     pub(super) async fn read<T>(
         &self,
-        sql: &BoundStatement,
-        from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
+        sql: &Sql,
+        mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let slot = self.least_busy(&self.readers);
-        match slot.query(self, sql, &from_row).await {
+        match slot.query(self, sql, &mut read_row).await {
             Err(_) if slot.is_closed() => {
-                self.least_busy(&self.readers).query(self, sql, &from_row).await
+                self.least_busy(&self.readers).query(self, sql, &mut read_row).await
             }
             result => result,
         }
@@ -134,10 +135,10 @@ impl PipelinedPool {
 
     pub(super) async fn write<T>(
         &self,
-        sql: &BoundStatement,
-        from_row: impl Fn(&Row<'_>) -> Result<T, QueryError>,
+        sql: &Sql,
+        mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        self.least_busy(&self.writers).query(self, sql, &from_row).await
+        self.least_busy(&self.writers).query(self, sql, &mut read_row).await
     }
 
     fn least_busy<'a>(&self, slots: &'a [Slot]) -> &'a Slot {
@@ -178,17 +179,17 @@ impl Slot {
     async fn query<T>(
         &self,
         pool: &PipelinedPool,
-        sql: &BoundStatement,
-        from_row: &impl Fn(&Row<'_>) -> Result<T, QueryError>,
+        sql: &Sql,
+        read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let _busy = InFlight::new(&self.busy);
         let open = self.open(pool).await?;
-        let statement = open.prepared(&sql.text).await?;
+        let statement = open.prepared(sql.text()).await?;
         let mut found =
-            pin!(open.client.query_raw(&statement, sql.values.iter().map(Parameter)).await?);
+            pin!(open.client.query_raw(&statement, sql.values().iter().map(Parameter)).await?);
         let mut rows = Vec::new();
         while let Some(row) = found.try_next().await? {
-            rows.push(from_row(&Row::Postgres(&row))?);
+            rows.push(read_row(&mut RowReader::new(DriverRow::Postgres(&row)))?);
         }
         Ok(rows)
     }
@@ -232,7 +233,8 @@ impl Slot {
                 tracing::debug!(%error, "lost a connection to the database");
             }
         });
-        let open = Arc::new(Connection { client, since, prepared: RwLock::default() });
+        let open =
+            Arc::new(Connection { client, since, prepared: Cache::new(STATEMENT_CACHE_SIZE) });
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&open));
         Ok(open)
     }
@@ -247,18 +249,12 @@ impl Slot {
 }
 
 impl Connection {
-    async fn prepared(&self, text: &Arc<str>) -> Result<Statement, tokio_postgres::Error> {
-        let known = self.prepared.read().unwrap_or_else(PoisonError::into_inner).get(text).cloned();
-        if let Some(statement) = known {
+    async fn prepared(&self, text: &str) -> Result<Statement, tokio_postgres::Error> {
+        if let Some(statement) = self.prepared.get(text) {
             return Ok(statement);
         }
         let statement = self.client.prepare(text).await?;
-        let mut prepared = self.prepared.write().unwrap_or_else(PoisonError::into_inner);
-        if prepared.len() >= STATEMENT_CACHE_SIZE {
-            // Statements still in use are prepared again, once each.
-            prepared.clear();
-        }
-        prepared.insert(Arc::clone(text), statement.clone());
+        self.prepared.insert(text.into(), statement.clone());
         Ok(statement)
     }
 }

@@ -1,0 +1,175 @@
+//! Reading books.
+
+use futures_util::TryFutureExt;
+use sea_orm::Value;
+use tokio::try_join;
+
+use super::list::{BookList, PageSelection};
+use super::model::{Book, BookColumns, Column};
+use super::order::{KeysetPosition, Relative};
+use crate::entity::book::Entity;
+use crate::id::{BookId, UserId};
+use crate::input::isbn::Isbn;
+use crate::store::Store;
+use crate::store::db::row::{FromRow, RowReader};
+use crate::store::db::sql::Sql;
+use crate::store::error::{QueryError, StoreError};
+use crate::store::page::{Page, PageRequest};
+use crate::store::users::Profile;
+
+/// A page of a list.
+#[derive(Debug)]
+pub(crate) struct BookListPage {
+    pub(crate) books: Page<Book>,
+    /// `None` if not selected, or if the page is empty: the owner is read with the books.
+    pub(crate) owner: Option<Profile>,
+    /// `None` if not selected.
+    pub(crate) total: Option<u64>,
+}
+
+/// The statements about books.
+#[derive(Debug)]
+pub(crate) struct Books<'a>(pub(super) &'a Store);
+
+impl Store {
+    pub(crate) fn books(&self) -> Books<'_> {
+        Books(self)
+    }
+}
+
+impl Books<'_> {
+    /// The book with this id, of any owner.
+    pub(crate) async fn find(&self, id: BookId) -> Result<Option<Book>, StoreError> {
+        let mut sql = self.select();
+        sql.column(Column::Id).push(" = ").bind(id);
+        Ok(self.0.db.read_one(sql).await?)
+    }
+
+    /// The books with these ids, of any owner, in no particular order.
+    pub(crate) async fn find_many(&self, ids: &[BookId]) -> Result<Vec<Book>, StoreError> {
+        let mut sql = self.select();
+        sql.column(Column::Id).push(" IN (");
+        sql.join(", ", ids, |sql, id| {
+            sql.bind(*id);
+        });
+        sql.push(")");
+        Ok(self.0.db.scan(sql, Book::from_row).await?)
+    }
+
+    /// A page of a list with the selected data. An unfiltered list usually takes one statement.
+    pub(crate) async fn page(
+        &self,
+        list: &BookList,
+        page: &PageRequest<KeysetPosition>,
+        selection: PageSelection,
+    ) -> Result<BookListPage, StoreError> {
+        // The position of a book contains the value that the list is sorted by.
+        let columns = selection.columns.with(list.order.column());
+        // The total of a filtered list is a scan of its own, beside the statement of the page.
+        let (filtered, wants_total) = (!list.filter.is_empty(), selection.total);
+        let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
+        let (mut total, mut owner) = (None, None);
+        let read_row = |row: &mut RowReader<'_>| {
+            let book = Book::read(row, columns)?;
+            // Each row has the same total and the same owner.
+            if selection.total && total.is_none() {
+                total = row.read::<Option<i64>>()?.map(i64::unsigned_abs);
+            }
+            if selection.owner && owner.is_none() {
+                owner = Some(Profile::from_row(row)?);
+            }
+            Ok(book)
+        };
+        let mut sql = self.0.db.sql();
+        list.push_page(&mut sql, page, selection);
+        let rows = match (filtered, wants_total) {
+            (false, _) => self.0.db.read_with(sql, read_row).await?,
+            (true, false) => self.0.db.scan(sql, read_row).await?,
+            (true, true) => {
+                let books = self.0.db.scan(sql, read_row).err_into::<StoreError>();
+                let (rows, matching) = try_join!(books, self.count(list))?;
+                total = Some(matching);
+                rows
+            }
+        };
+        if wants_total && total.is_none() {
+            // The page is empty, so no row contains the total.
+            total = Some(self.count(list).await?);
+        }
+        Ok(BookListPage { books: page.collect(rows), owner, total })
+    }
+
+    /// Whether the list has a book at this position, or on this side of it.
+    pub(crate) async fn exists_from(
+        &self,
+        list: &BookList,
+        side: Relative,
+        position: &KeysetPosition,
+    ) -> Result<bool, StoreError> {
+        let mut sql = self.0.db.sql();
+        list.push_exists_from(&mut sql, side, position);
+        Ok(!self.0.db.scan(sql, BookId::from_row).await?.is_empty())
+    }
+
+    /// A page by offset: `limit` books after the first `offset` books, with all columns.
+    pub(crate) async fn page_at(
+        &self,
+        list: &BookList,
+        offset: u64,
+        limit: u64,
+    ) -> Result<Vec<Book>, StoreError> {
+        let mut sql = self.0.db.sql();
+        list.push_page_at(&mut sql, offset, limit);
+        Ok(self.0.db.scan(sql, Book::from_row).await?)
+    }
+
+    /// The number of books in the list. For an unfiltered list it is read from `book_counts`.
+    pub(crate) async fn count(&self, list: &BookList) -> Result<u64, StoreError> {
+        let mut sql = self.0.db.sql();
+        let count: Option<i64> = if list.filter.is_empty() {
+            list.push_library_size(&mut sql);
+            self.0.db.read_one(sql).await?
+        } else {
+            list.push_count(&mut sql);
+            self.0.db.scan(sql, i64::from_row).await?.pop()
+        };
+        Ok(count.unwrap_or(0).unsigned_abs())
+    }
+
+    /// The owner's book with this ISBN.
+    pub(crate) async fn find_by_isbn(
+        &self,
+        owner: UserId,
+        isbn: &Isbn,
+    ) -> Result<Option<Book>, StoreError> {
+        self.find_of_owner(owner, Column::Isbn, isbn.clone()).await
+    }
+
+    /// The owner's book with this value in a column that is unique in a library.
+    pub(super) async fn find_of_owner(
+        &self,
+        owner: UserId,
+        column: Column,
+        value: impl Into<Value>,
+    ) -> Result<Option<Book>, StoreError> {
+        let mut sql = self.select();
+        sql.column(Column::OwnerId).push(" = ").bind(owner);
+        sql.push(" AND ").column(column).push(" = ").bind(value);
+        Ok(self.0.db.read_one(sql).await?)
+    }
+
+    /// Begins a statement that reads books: `SELECT … FROM books WHERE `.
+    fn select(&self) -> Sql {
+        let mut sql = self.0.db.sql();
+        sql.push("SELECT ").columns(BookColumns::all().to_select());
+        sql.push(" FROM ").table(Entity).push(" WHERE ");
+        sql
+    }
+}
+
+/// A book of which all columns were selected.
+impl FromRow for Book {
+    fn from_row(row: &mut RowReader<'_>) -> Result<Self, QueryError> {
+        Self::read(row, BookColumns::all())
+    }
+}

@@ -1,0 +1,233 @@
+//! How statements reach the database.
+//!
+//! Short statements, whose time does not depend on the size of the library, are SQL text and bound values
+//! ([`Sql`]) and bypass sea-orm's pools. Each is prepared once per connection. PostgreSQL: pipelined
+//! connections, so that no statement waits for a free connection ([`postgres`]). SQLite: reads run on the
+//! calling thread, and waiting writes are committed as a group ([`sqlite`]). If PostgreSQL requires TLS,
+//! these statements use sea-orm's pool too.
+//!
+//! Searches and other scans ([`Db::scan`]), transactions, and all statements that sea-orm builds use
+//! sea-orm's pools ([`Db::reader`], [`Db::writer`], [`Db::begin`]).
+
+use std::num::{NonZero, NonZeroU32};
+use std::sync::Arc;
+use std::thread::available_parallelism;
+
+use sea_orm::{
+    ConnectionTrait, Database as Connector, DatabaseConnection, DatabaseTransaction, DbBackend,
+    SqliteTransactionMode, TransactionOptions,
+};
+use secrecy::ExposeSecret;
+
+use super::error::{QueryError, StoreError};
+use super::last_outage::LastOutage;
+use super::write_lock::{WriteGuard, WriteLock};
+use crate::config::Database;
+
+mod options;
+mod postgres;
+pub(super) mod row;
+pub(super) mod sql;
+mod sqlite;
+
+use postgres::PipelinedPool;
+use row::{DriverRow, FromRow, RowReader};
+use sql::Sql;
+use sqlite::Sqlite;
+
+/// Called with the SQL of every statement, for example to count them.
+pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
+
+/// The connections to the database. With SQLite, one connection writes at a time and several read; with
+/// PostgreSQL, every connection reads and writes.
+#[derive(Clone)]
+pub(super) struct Db {
+    driver: Driver,
+    reader: DatabaseConnection,
+    writer: DatabaseConnection,
+    /// SQLite only.
+    write_lock: Option<WriteLock>,
+    observer: Option<StatementObserver>,
+}
+
+/// What runs short statements.
+#[derive(Clone, Debug)]
+enum Driver {
+    Sqlite(Arc<Sqlite>),
+    Postgres(Arc<PipelinedPool>),
+    /// sea-orm's pool, for a PostgreSQL that refuses pipelined connections.
+    Pool,
+}
+
+impl Db {
+    /// Connects to the database. Creates the SQLite file and its folder if they do not exist. `outage` is the
+    /// last outage of the database: connections that are older are not used.
+    pub(super) async fn connect(
+        database: &Database,
+        pool_size: Option<NonZeroU32>,
+        observer: Option<StatementObserver>,
+        outage: Arc<LastOutage>,
+    ) -> anyhow::Result<Self> {
+        let connections = pool_size.map_or_else(default_pool_size, NonZeroU32::get);
+        let observed = |mut connection: DatabaseConnection| {
+            if let Some(observer) = observer.clone() {
+                connection.set_metric_callback(move |info| observer(&info.statement.sql));
+            }
+            connection
+        };
+        let (driver, reader, writer, write_lock) = match database {
+            Database::Sqlite(path) => {
+                options::create_database_file(path)?;
+                // The writer connects first: it initialises the file and sets its journal mode.
+                let writer = Connector::connect(options::sqlite(path, 1, false)).await?;
+                let reader = Connector::connect(options::sqlite(path, connections, true)).await?;
+                let write_lock = WriteLock::default();
+                let sqlite = Sqlite::open(path, options::BUSY_TIMEOUT, write_lock.clone())?;
+                (
+                    Driver::Sqlite(Arc::new(sqlite)),
+                    observed(reader),
+                    observed(writer),
+                    Some(write_lock),
+                )
+            }
+            Database::Postgres(url) => {
+                let url = url.expose_secret();
+                let options = options::postgres(url, connections, Arc::clone(&outage));
+                let pool = observed(Connector::connect(options).await?);
+                let driver = match PipelinedPool::connect(
+                    url,
+                    connections,
+                    options::STATEMENT_TIMEOUT,
+                    outage,
+                )
+                .await
+                {
+                    Some(pipelined) => Driver::Postgres(Arc::new(pipelined)),
+                    None => {
+                        tracing::info!(
+                            "fast path disabled: could not open a pipelined connection, \
+                             the database may require TLS"
+                        );
+                        Driver::Pool
+                    }
+                };
+                (driver, pool.clone(), pool, None)
+            }
+        };
+        Ok(Self { driver, reader, writer, write_lock, observer })
+    }
+
+    /// An empty statement in the dialect of this database.
+    pub(super) fn sql(&self) -> Sql {
+        Sql::new(self.backend())
+    }
+
+    pub(super) fn backend(&self) -> DbBackend {
+        self.reader.get_database_backend()
+    }
+
+    /// Returns the rows of a short read-only statement.
+    pub(super) async fn read<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, QueryError> {
+        self.read_with(sql, T::from_row).await
+    }
+
+    /// Returns the first row of a short read-only statement, if any.
+    pub(super) async fn read_one<T: FromRow>(&self, sql: Sql) -> Result<Option<T>, QueryError> {
+        Ok(self.read(sql).await?.into_iter().next())
+    }
+
+    /// Like [`Db::read`], for rows that are not read by their type alone.
+    pub(super) async fn read_with<T>(
+        &self,
+        sql: Sql,
+        read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
+    ) -> Result<Vec<T>, QueryError> {
+        match &self.driver {
+            Driver::Postgres(pipelined) if !pipelined.is_disabled() => {
+                self.observe(&sql);
+                pipelined.read(&sql, read_row).await
+            }
+            Driver::Sqlite(sqlite) => {
+                self.observe(&sql);
+                sqlite.read(&sql, read_row)
+            }
+            Driver::Postgres(_) | Driver::Pool => query(&self.reader, sql, read_row).await,
+        }
+    }
+
+    /// Returns the rows of a statement whose time depends on the size of the library.
+    pub(super) async fn scan<T>(
+        &self,
+        sql: Sql,
+        read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
+    ) -> Result<Vec<T>, QueryError> {
+        query(&self.reader, sql, read_row).await
+    }
+
+    /// Runs a single writing statement in its own transaction and returns its rows. When this returns, the
+    /// change is on disk.
+    pub(super) async fn write<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, QueryError> {
+        match &self.driver {
+            Driver::Postgres(pipelined) if !pipelined.is_disabled() => {
+                self.observe(&sql);
+                pipelined.write(&sql, T::from_row).await
+            }
+            Driver::Sqlite(sqlite) => {
+                self.observe(&sql);
+                sqlite.write(sql).await
+            }
+            Driver::Postgres(_) | Driver::Pool => query(&self.writer, sql, T::from_row).await,
+        }
+    }
+
+    /// The connections for reading statements of sea-orm.
+    pub(super) fn reader(&self) -> &DatabaseConnection {
+        &self.reader
+    }
+
+    /// The connection for a single writing statement of sea-orm. Waits for the write lock.
+    pub(super) async fn writer(&self) -> Result<WriteGuard<&DatabaseConnection>, StoreError> {
+        Ok(WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?)
+    }
+
+    /// Begins a transaction that may write. SQLite takes its file lock at once: it may reject a later
+    /// upgrade from a read to a write lock immediately, without waiting for the busy timeout.
+    pub(super) async fn begin(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
+        let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
+        let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
+        let guard = WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?;
+        Ok(guard.begin(options).await?)
+    }
+
+    /// Reports a statement that does not go through sea-orm, which reports its own.
+    fn observe(&self, sql: &Sql) {
+        if let Some(observer) = &self.observer {
+            observer(sql.text());
+        }
+    }
+}
+
+impl std::fmt::Debug for Db {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Db").field(&self.driver).finish()
+    }
+}
+
+/// Runs a statement through sea-orm.
+async fn query<T>(
+    pool: &DatabaseConnection,
+    sql: Sql,
+    mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
+) -> Result<Vec<T>, QueryError> {
+    let (text, values) = sql.into_parts();
+    let statement =
+        sea_orm::Statement::from_sql_and_values(pool.get_database_backend(), text, values);
+    let rows = pool.query_all_raw(statement).await?;
+    rows.iter().map(|row| read_row(&mut RowReader::new(DriverRow::SeaOrm(row)))).collect()
+}
+
+/// Four connections per core: fewer make writes slower, more are not faster.
+fn default_pool_size() -> u32 {
+    let cores = available_parallelism().map_or(1, NonZero::get);
+    4 * u32::try_from(cores).unwrap_or(1)
+}
