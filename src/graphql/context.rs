@@ -4,10 +4,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use async_graphql::Context;
 
-use super::Services;
 use super::error::{ApiError, Result};
 use super::loaders::Loaders;
 use super::rate_limit::RateLimitKey;
+use super::services::Services;
 use crate::auth::Auth;
 use crate::auth::identity::{AuthFailure, Identity, Viewer};
 use crate::auth::passwords::PasswordHasher;

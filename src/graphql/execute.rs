@@ -13,13 +13,13 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
 use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
-use super::Services;
 use super::context::{ClientInfo, RequestContext};
 use super::direct_json::to_json;
 use super::document::{Documents, GraphqlRequest, PreparedOperation};
 use super::dyn_schema::DynSchema;
 use super::error::{ApiError, ErrorCode, finalize_errors, only_propagates};
 use super::rate_limit::{QuotaStatus, RateLimitKey};
+use super::services::Services;
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Limits;
 

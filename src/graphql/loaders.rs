@@ -8,7 +8,7 @@ use std::sync::{Arc, OnceLock};
 use dataloader::BatchFn;
 use dataloader::cached::Loader;
 
-use super::Services;
+use super::services::Services;
 use crate::id::{BookId, SessionId, UserId};
 use crate::store::StoreError;
 use crate::store::books::Book;
