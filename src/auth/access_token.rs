@@ -160,8 +160,7 @@ pub(super) fn bearer(authorization: &[u8]) -> Option<&str> {
 
 /// Identifies a secret without revealing it: the first 8 bytes of its SHA-256, in hexadecimal.
 fn key_id(secret: &SecretString) -> String {
-    let digest = Sha256::digest(secret.expose_secret().as_bytes());
-    digest[..8].iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(secret.expose_secret().as_bytes())[..8])
 }
 
 #[cfg(test)]

@@ -41,7 +41,7 @@ fn load_or_make(path: &Path) -> anyhow::Result<SecretString> {
 fn make(path: &Path) -> io::Result<()> {
     let mut bytes = [0; RANDOM_BYTES];
     rand::rng().fill_bytes(&mut bytes);
-    let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    let text = hex::encode(bytes);
 
     let draft = path.with_extension(format!("jwt-secret.{}", std::process::id()));
     let mut options = fs::OpenOptions::new();

@@ -11,8 +11,7 @@ use crate::graphql;
 /// The schema and its `ETag`, a hash of its bytes (RFC 9110, section 8.8.3).
 static SDL: LazyLock<(String, String)> = LazyLock::new(|| {
     let sdl = graphql::sdl();
-    let digest: String =
-        Sha256::digest(sdl.as_bytes())[..16].iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest = hex::encode(&Sha256::digest(sdl.as_bytes())[..16]);
     (sdl, format!("\"{digest}\""))
 });
 
