@@ -25,18 +25,20 @@ mod json;
 mod media_type;
 mod operation_log;
 mod parameters;
+mod rate_limit_headers;
 mod request;
 mod request_id;
 mod response;
 mod sdl;
 mod server;
 mod state;
+mod status;
 mod subscription_stream;
 mod timeouts;
 mod upload;
 mod websocket;
 
-use response::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use rate_limit_headers::{RATE_LIMIT, RATE_LIMIT_POLICY};
 pub(crate) use server::HttpServer;
 pub(crate) use state::AppState;
 

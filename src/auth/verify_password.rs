@@ -18,7 +18,7 @@ pub(crate) enum VerifyError {
     Hash(#[from] HashError),
     /// Too many recent wrong passwords for this account.
     #[error("too many wrong passwords")]
-    Throttled { wait: Duration },
+    Throttled { retry_after: Duration },
 }
 
 impl Auth {
@@ -36,8 +36,8 @@ impl Auth {
             return Ok(hashing.verify(user, password).await?);
         };
         let (failed, account) = (self.store.failed_logins(), AccountHash::of(email_folded));
-        if let Err(wait) = failed.try_acquire(account, burst, self.clock.now()).await? {
-            return Err(VerifyError::Throttled { wait });
+        if let Err(retry_after) = failed.try_acquire(account, burst, self.clock.now()).await? {
+            return Err(VerifyError::Throttled { retry_after });
         }
         let right = hashing.verify(user, password).await;
         if !matches!(right, Ok(false)) {

@@ -150,7 +150,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         let RequestContext { services, identity, client, cost, .. } = request(self);
         let payer = RateLimitKey::of(*identity, client.address);
         while let Err(exceeded) = services.rates.charge_event(*cost, payer) {
-            services.clock.sleep(exceeded.wait).await;
+            services.clock.sleep(exceeded.retry_after).await;
         }
     }
 

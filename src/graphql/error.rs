@@ -76,34 +76,6 @@ impl ErrorCode {
             Self::InternalServerError => "INTERNAL_SERVER_ERROR",
         }
     }
-
-    /// The HTTP status of a response that contains only this error.
-    pub(crate) const fn status(self) -> u16 {
-        match self {
-            // Not an error: the client sends the text of the document next.
-            Self::PersistedQueryNotFound => 200,
-            Self::Unauthenticated => 401,
-            Self::MethodNotAllowed => 405,
-            Self::NotAcceptable => 406,
-            Self::PayloadTooLarge => 413,
-            Self::UnsupportedMediaType => 415,
-            Self::RateLimited => 429,
-            Self::InternalServerError => 500,
-            Self::SubscriberTooSlow | Self::Timeout | Self::ServiceUnavailable => 503,
-            Self::GraphqlParseFailed
-            | Self::GraphqlValidationFailed
-            | Self::BadUserInput
-            | Self::OperationResolutionFailure
-            | Self::DocumentNotTrusted
-            | Self::BadRequest
-            | Self::CsrfBlocked
-            | Self::QueryTooDeep
-            | Self::QueryTooComplex
-            | Self::TooManyAliases
-            | Self::TooManyTokens
-            | Self::BatchNotAllowed => 400,
-        }
-    }
 }
 
 /// Why a resolver or an operation failed. Clients receive the text of the error, but never its cause.
@@ -126,8 +98,8 @@ pub(crate) enum ApiError {
     )]
     SubscriberTooSlow,
     /// The rate limit of a caller, or the limit of failed logins, is exceeded.
-    #[error("Too many requests; please try again in {} s.", .wait.as_secs())]
-    RateLimited { wait: Duration },
+    #[error("Too many requests; please try again in {} s.", .retry_after.as_secs())]
+    RateLimited { retry_after: Duration },
     #[error("One connection can run at most {0} operations at the same time.")]
     OperationLimit(usize),
     #[error("The service is busy or its database is unavailable; please try again shortly.")]
@@ -149,9 +121,9 @@ impl ApiError {
     }
 
     /// How long to wait before a retry; `None` if that is unknown.
-    pub(crate) fn wait(&self) -> Option<Duration> {
+    pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
-            Self::RateLimited { wait } => Some(*wait),
+            Self::RateLimited { retry_after } => Some(*retry_after),
             // A running operation may end at any moment.
             Self::OperationLimit(_) | Self::Overloaded | Self::Unavailable(_) => {
                 Some(Duration::from_secs(1))
@@ -195,8 +167,8 @@ impl From<VerifyError> for ApiError {
         match error {
             VerifyError::Store(error) => error.into(),
             VerifyError::Hash(error) => error.into(),
-            VerifyError::Throttled { wait } => Self::RateLimited {
-                wait: Duration::from_secs(wait.as_millis().div_ceil(1_000) as u64),
+            VerifyError::Throttled { retry_after } => Self::RateLimited {
+                retry_after: Duration::from_secs(retry_after.as_millis().div_ceil(1_000) as u64),
             },
         }
     }
@@ -229,8 +201,8 @@ pub(super) fn finalize_errors(
 ) -> ErrorSummary {
     response.errors.retain(|error| !only_propagates(error));
     response.errors.truncate(limits.errors);
-    let waits = response.errors.iter().filter_map(|error| error.source::<ApiError>()?.wait());
-    let retry_after = waits.max();
+    let retry_after =
+        response.errors.iter().filter_map(|error| error.source::<ApiError>()?.retry_after()).max();
     let codes: Vec<_> =
         response.errors.iter_mut().map(|error| finalize_error(error, request_id, limits)).collect();
     ErrorSummary { code: codes.first().copied(), retry_after }
@@ -246,10 +218,10 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
     };
     let extensions = error.extensions.get_or_insert_with(ErrorExtensionValues::default);
     extensions.set("code", code.as_str());
-    if let Some(wait) =
-        failure.as_ref().filter(|_| code == ErrorCode::RateLimited).and_then(ApiError::wait)
+    if code == ErrorCode::RateLimited
+        && let Some(retry_after) = failure.as_ref().and_then(ApiError::retry_after)
     {
-        extensions.set("retryAfter", wait.as_secs());
+        extensions.set("retryAfter", retry_after.as_secs());
     }
     match &failure {
         Some(ApiError::Unauthenticated(rejection)) => {

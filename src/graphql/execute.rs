@@ -63,7 +63,7 @@ pub(crate) struct OperationOutcome {
     /// How long to wait before a retry; `None` if a retry does not help.
     pub(crate) retry_after: Option<Duration>,
     /// The state of the caller's rate limits.
-    pub(crate) standings: Vec<QuotaStatus>,
+    pub(crate) quotas: Vec<QuotaStatus>,
     /// Whether the operation was executed. If not, the response has no `data`.
     pub(crate) ran: bool,
 }
@@ -75,7 +75,7 @@ pub(crate) struct SubscriptionStream {
     pub(crate) operation: OperationInfo,
     pub(crate) viewer: Option<Viewer>,
     /// The state of the caller's rate limits.
-    pub(crate) standings: Vec<QuotaStatus>,
+    pub(crate) quotas: Vec<QuotaStatus>,
 }
 
 impl GraphqlService {
@@ -95,19 +95,19 @@ impl GraphqlService {
         request: GraphqlRequest,
         caller: &RequestMeta,
     ) -> Result<PreparedOperation, Box<OperationOutcome>> {
-        let mut standings = Vec::new();
+        let mut quotas = Vec::new();
         let charge = |tokens| {
             let from = caller.client.address.network();
             let charged = self.services.rates.charge_reading(from, tokens);
             charged.map_err(|exceeded| {
-                standings.push(exceeded.standing);
+                quotas.push(exceeded.quota);
                 ApiError::from(exceeded)
             })
         };
         let found = catch_unwind(AssertUnwindSafe(|| self.documents.find(request, charge)));
         let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
-            let refused = OperationOutcome { standings, ..OperationOutcome::refused(errors) };
+            let refused = OperationOutcome { quotas, ..OperationOutcome::refused(errors) };
             Box::new(refused.finalize_errors(&caller.request_id, &self.limits))
         })
     }
@@ -156,8 +156,8 @@ impl GraphqlService {
             Err(failure) => failed(failure),
         };
         response.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
-        let Authorized { viewer, standings } = admitted;
-        OperationOutcome { standings, ..OperationOutcome::of(response, operation, viewer) }
+        let Authorized { viewer, quotas } = admitted;
+        OperationOutcome { quotas, ..OperationOutcome::of(response, operation, viewer) }
     }
 
     /// The value of `extensions.cost`, for clients that request it.
@@ -178,7 +178,7 @@ impl GraphqlService {
             Ok(request) => self.schema.subscribe(request),
             Err(failure) => stream::once(ready(failed(failure))).boxed(),
         };
-        let Authorized { viewer, standings } = admitted;
+        let Authorized { viewer, quotas } = admitted;
         let (request_id, limits) = (Arc::clone(&caller.request_id), self.limits.clone());
         let info = operation.clone();
         let responses = AssertUnwindSafe(responses).catch_unwind();
@@ -193,16 +193,16 @@ impl GraphqlService {
         match responses.next().now_or_never() {
             None => {
                 let responses = spawn_buffered(responses);
-                Ok(SubscriptionStream { responses, operation, viewer, standings })
+                Ok(SubscriptionStream { responses, operation, viewer, quotas })
             }
             // Section 6.2.3.1 of the GraphQL specification: if there is no source stream, the response has
             // errors and no `data`.
             Some(Some(refused)) if refused.has_no_data() => {
-                Err(Box::new(OperationOutcome { ran: false, standings, ..refused }))
+                Err(Box::new(OperationOutcome { ran: false, quotas, ..refused }))
             }
             Some(first) => {
                 let responses = stream::iter(first).chain(spawn_buffered(responses)).boxed();
-                Ok(SubscriptionStream { responses, operation, viewer, standings })
+                Ok(SubscriptionStream { responses, operation, viewer, quotas })
             }
         }
     }
@@ -235,9 +235,9 @@ impl GraphqlService {
         let (from, payer) = (client.address.network(), RateLimitKey::of(identity, client.address));
         let cost = prepared.cost();
         match services.rates.charge(prepared.attempts(), from, cost, payer) {
-            Ok(standings) => admitted.standings = standings,
+            Ok(quotas) => admitted.quotas = quotas,
             Err(exceeded) => {
-                admitted.standings.push(exceeded.standing);
+                admitted.quotas.push(exceeded.quota);
                 return Err(exceeded.into());
             }
         }
@@ -271,7 +271,7 @@ pub(crate) fn spawn_buffered(
 #[derive(Debug, Default)]
 struct Authorized {
     viewer: Option<Viewer>,
-    standings: Vec<QuotaStatus>,
+    quotas: Vec<QuotaStatus>,
 }
 
 impl OperationOutcome {
@@ -291,7 +291,7 @@ impl OperationOutcome {
             viewer: None,
             code: None,
             retry_after: None,
-            standings: Vec::new(),
+            quotas: Vec::new(),
             ran: false,
         }
     }

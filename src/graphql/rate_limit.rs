@@ -53,42 +53,33 @@ impl RateLimitKey {
     }
 }
 
-/// The state of one rate limit of a caller, for the headers `RateLimit` and `RateLimit-Policy`
-/// (draft-ietf-httpapi-ratelimit-headers-10).
+/// The state of one rate limit of a client.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct QuotaStatus {
-    policy: &'static str,
-    quota: u32,
-    remaining: u32,
+    /// The name of the limit.
+    pub(crate) policy: &'static str,
+    /// Units per [`WINDOW`].
+    pub(crate) quota: u32,
+    /// Units that are left.
+    pub(crate) remaining: u32,
     /// Seconds until the whole quota is available again; if the limit is exceeded, until a retry.
-    reset: u64,
+    pub(crate) reset: u64,
 }
 
-impl QuotaStatus {
-    /// An item of `RateLimit-Policy`.
-    pub(crate) fn policy(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| write!(f, "\"{}\";q={};w=60", self.policy, self.quota))
-    }
-
-    /// An item of `RateLimit`.
-    pub(crate) fn state(self) -> impl fmt::Display {
-        fmt::from_fn(move |f| {
-            write!(f, "\"{}\";r={};t={}", self.policy, self.remaining, self.reset)
-        })
-    }
-}
+/// The time in which an exhausted quota refills completely.
+pub(crate) const WINDOW: Duration = Duration::from_secs(60);
 
 /// A caller has exceeded a rate limit.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Exceeded {
-    pub(crate) standing: QuotaStatus,
+    pub(crate) quota: QuotaStatus,
     /// How long to wait before a retry.
-    pub(crate) wait: Duration,
+    pub(crate) retry_after: Duration,
 }
 
 impl From<Exceeded> for ApiError {
     fn from(exceeded: Exceeded) -> Self {
-        Self::RateLimited { wait: exceeded.wait }
+        Self::RateLimited { retry_after: exceeded.retry_after }
     }
 }
 
@@ -121,15 +112,15 @@ impl RateLimits {
         payer: RateLimitKey,
     ) -> Result<Vec<QuotaStatus>, Exceeded> {
         let Some(limiters) = &self.0 else { return Ok(Vec::new()) };
-        let mut standings = Vec::with_capacity(2);
+        let mut quotas = Vec::with_capacity(2);
         if attempts.sign_ins > 0 {
-            standings.push(limiters.sign_ins.charge(from, attempts.sign_ins.into())?);
+            quotas.push(limiters.sign_ins.charge(from, attempts.sign_ins.into())?);
         }
         if attempts.registrations > 0 {
-            standings.push(limiters.registrations.charge(from, attempts.registrations.into())?);
+            quotas.push(limiters.registrations.charge(from, attempts.registrations.into())?);
         }
-        standings.push(limiters.cost.charge(payer, cost)?);
-        Ok(standings)
+        quotas.push(limiters.cost.charge(payer, cost)?);
+        Ok(quotas)
     }
 
     /// Charges for another event of a subscription.
@@ -154,31 +145,31 @@ impl<Key: Copy + Eq + Hash> Limiter<Key> {
     }
 
     fn charge(&self, key: Key, units: u64) -> Result<QuotaStatus, Exceeded> {
-        let standing = |remaining, reset| QuotaStatus {
+        let status = |remaining, reset| QuotaStatus {
             policy: self.policy,
             quota: self.per_minute,
             remaining,
             reset,
         };
         let exceeded = |wait: Duration| Exceeded {
-            standing: standing(0, whole_seconds(wait)),
-            wait: Duration::from_secs(whole_seconds(wait)),
+            quota: status(0, whole_seconds(wait)),
+            retry_after: Duration::from_secs(whole_seconds(wait)),
         };
         let units = u32::try_from(units).ok().and_then(NonZeroU32::new).unwrap_or(NonZeroU32::MIN);
         // The initialiser is infallible.
         let bucket = self.buckets.get_or_insert_with(&key, || Ok::<_, ()>(Arc::new(self.bucket())));
-        let Ok(bucket) = bucket else { return Ok(standing(0, 0)) };
+        let Ok(bucket) = bucket else { return Ok(status(0, 0)) };
         match bucket.check_n(units) {
             Ok(Ok(snapshot)) => {
                 let remaining = snapshot.remaining_burst_capacity();
                 let used = u64::from(self.per_minute.saturating_sub(remaining));
-                Ok(standing(remaining, (60 * used).div_ceil(self.per_minute.into())))
+                Ok(status(remaining, (WINDOW.as_secs() * used).div_ceil(self.per_minute.into())))
             }
             Ok(Err(not_until)) => {
                 Err(exceeded(not_until.wait_time_from(GovernorClock::now(&self.clock))))
             }
             // The charge exceeds the whole quota.
-            Err(_) => Err(exceeded(Duration::from_secs(60))),
+            Err(_) => Err(exceeded(WINDOW)),
         }
     }
 
@@ -222,14 +213,17 @@ mod tests {
     fn a_bucket_starts_full_and_refills_evenly() {
         let (limiter, clock) = limiter(20);
         for left in (0..20).rev() {
-            let standing = limiter.charge(1, 1).expect("within the quota");
-            assert_eq!((standing.remaining, standing.reset), (left, u64::from(20 - left) * 3));
+            let status = limiter.charge(1, 1).expect("within the quota");
+            assert_eq!((status.remaining, status.reset), (left, u64::from(20 - left) * 3));
         }
         let exceeded = limiter.charge(1, 1).expect_err("too many");
-        assert_eq!(exceeded.wait, Duration::from_secs(3));
+        assert_eq!(exceeded.retry_after, Duration::from_secs(3));
         assert_eq!(limiter.charge(2, 1).expect("another key").remaining, 19);
         clock.advance(Duration::from_secs(2));
-        assert_eq!(limiter.charge(1, 1).expect_err("too early").wait, Duration::from_secs(1));
+        assert_eq!(
+            limiter.charge(1, 1).expect_err("too early").retry_after,
+            Duration::from_secs(1)
+        );
         clock.advance(Duration::from_secs(1));
         assert_eq!(limiter.charge(1, 1).expect("after the reported wait").remaining, 0);
     }
@@ -250,12 +244,5 @@ mod tests {
             limiter.charge(key, 1).expect("the first charge of a key");
         }
         assert!(limiter.buckets.len() <= MAX_KEYS, "{}", limiter.buckets.len());
-    }
-
-    #[test]
-    fn rate_limit_headers_are_structured_fields() {
-        let standing = QuotaStatus { policy: "sign-in", quota: 20, remaining: 7, reset: 39 };
-        assert_eq!(standing.policy().to_string(), "\"sign-in\";q=20;w=60");
-        assert_eq!(standing.state().to_string(), "\"sign-in\";r=7;t=39");
     }
 }

@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::media_type::MediaType;
+use super::status::status;
 use crate::graphql::error::ErrorCode;
 
 /// Why a request was rejected.
@@ -62,10 +63,6 @@ impl IntoResponse for HttpError {
         }
         response
     }
-}
-
-pub(super) fn status(code: ErrorCode) -> StatusCode {
-    StatusCode::from_u16(code.status()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
 }
 
 pub(super) fn bad_request(message: impl Into<Cow<'static, str>>) -> HttpError {

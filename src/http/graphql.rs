@@ -15,9 +15,10 @@ use super::client_info::client_info;
 use super::error_response::HttpError;
 use super::media_type::{Accept, MediaType};
 use super::operation_log::OperationLogEntry;
+use super::rate_limit_headers::set_rate_limit_headers;
 use super::request::read;
 use super::request_id::RequestId;
-use super::response::{respond, respond_as_sse, set_rate_limit_headers};
+use super::response::{respond, respond_as_sse};
 use super::state::AppState;
 use super::{cookie, csrf, subscription_stream, websocket};
 use crate::graphql::error::ErrorCode;
@@ -91,11 +92,11 @@ async fn answer(
                 Err(refused) => *refused,
                 Ok(subscribed) => {
                     let line = OperationLogEntry::begun(&subscribed);
-                    let standings = subscribed.standings.clone();
+                    let quotas = subscribed.quotas.clone();
                     let id = Arc::clone(&id.0);
                     let mut response =
                         subscription_stream::respond(server, subscribed, media_type, id);
-                    set_rate_limit_headers(response.headers_mut(), &standings);
+                    set_rate_limit_headers(response.headers_mut(), &quotas);
                     return Ok((response, line));
                 }
             }

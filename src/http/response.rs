@@ -4,18 +4,15 @@ use std::mem::take;
 
 use async_graphql_axum::GraphQLResponse;
 use axum::body::Body;
-use axum::http::{HeaderMap, HeaderName, HeaderValue, StatusCode, header};
+use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
-use super::error_response::status;
 use super::media_type::MediaType;
+use super::rate_limit_headers::set_rate_limit_headers;
+use super::status::status;
 use super::subscription_stream;
 use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::OperationOutcome;
-use crate::graphql::rate_limit::QuotaStatus;
-
-pub(super) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-pub(super) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// The response to an operation. A response without data has the status of its first error. But clients
 /// that accept only plain `application/json` get 200, which the audits of the specification's working
@@ -33,7 +30,7 @@ pub(super) fn respond(
         Some(code) if no_data && tells => status(code),
         _ => StatusCode::OK,
     };
-    let (retry_after, standings) = (executed.retry_after, take(&mut executed.standings));
+    let (retry_after, quotas) = (executed.retry_after, take(&mut executed.quotas));
     let json = executed.json();
     // async-graphql provides the headers; the body is already serialised.
     executed.response.data = async_graphql::Value::Null;
@@ -41,10 +38,10 @@ pub(super) fn respond(
     *response.body_mut() = Body::from(json);
     *response.status_mut() = status;
     let headers = response.headers_mut();
-    if let Some(wait) = retry_after {
-        headers.insert(header::RETRY_AFTER, wait.as_secs().into());
+    if let Some(retry_after) = retry_after {
+        headers.insert(header::RETRY_AFTER, retry_after.as_secs().into());
     }
-    set_rate_limit_headers(headers, &standings);
+    set_rate_limit_headers(headers, &quotas);
     headers.insert(header::CONTENT_TYPE, media_type.header());
     if status == StatusCode::UNAUTHORIZED {
         let challenge = HeaderValue::from_static("Bearer realm=\"bookshelf\"");
@@ -56,26 +53,12 @@ pub(super) fn respond(
     response
 }
 
-/// Sets `RateLimit` and `RateLimit-Policy`, which report the client's quotas and what is left of them.
-pub(super) fn set_rate_limit_headers(headers: &mut HeaderMap, standings: &[QuotaStatus]) {
-    let list = |item: fn(QuotaStatus) -> String| {
-        let items: Vec<_> = standings.iter().map(|standing| item(*standing)).collect();
-        HeaderValue::try_from(items.join(", ")).ok().filter(|value| !value.is_empty())
-    };
-    for (name, value) in [
-        (RATE_LIMIT_POLICY, list(|standing| standing.policy().to_string())),
-        (RATE_LIMIT, list(|standing| standing.state().to_string())),
-    ] {
-        value.and_then(|value| headers.insert(name, value));
-    }
-}
-
 /// The response for a client that accepts only events: a single event. If the operation was rejected with a
 /// status above 400, the response has this status and no events, so that clients retry with another token,
 /// or later.
 pub(super) fn respond_as_sse(executed: OperationOutcome) -> Response {
     match executed.code {
-        Some(code) if !executed.ran && code.status() > 400 => {
+        Some(code) if !executed.ran && status(code) > StatusCode::BAD_REQUEST => {
             respond(executed, MediaType::Json, true)
         }
         _ => subscription_stream::single_event_response(&executed),
