@@ -14,7 +14,7 @@ pub(super) enum SecurityEvent {
     /// A sign-in with a wrong password, or for an account that does not exist.
     SignInFailed,
     /// A wrong password from a user who is signed in.
-    PasswordRefused,
+    PasswordRejected,
     /// Too many wrong passwords recently: this one was not verified.
     SignInThrottled,
     /// A refresh token was reused after the grace period. It counts as stolen, and its session was ended.
@@ -32,8 +32,8 @@ impl SecurityEvent {
             Self::Registered => "registered",
             Self::SignedIn => "signed_in",
             Self::SignInFailed => "sign_in_failed",
-            Self::PasswordRefused => "password_refused",
-            Self::SignInThrottled => "sign_in_held_off",
+            Self::PasswordRejected => "password_rejected",
+            Self::SignInThrottled => "sign_in_throttled",
             Self::RefreshTokenReused => "refresh_token_reused",
             Self::PasswordChanged => "password_changed",
             Self::EmailChanged => "email_changed",
@@ -47,7 +47,7 @@ impl SecurityEvent {
         matches!(
             self,
             Self::SignInFailed
-                | Self::PasswordRefused
+                | Self::PasswordRejected
                 | Self::SignInThrottled
                 | Self::RefreshTokenReused
         )

@@ -246,7 +246,7 @@ async fn check_password(
     };
     let (caller, password) = (ctx.client().address.network(), password.expose_secret());
     if !ctx.auth().verify_password(caller, &user.email_folded, Some(user), password).await? {
-        SecurityEvent::PasswordRefused.log(ctx, Some(user.id), None);
+        SecurityEvent::PasswordRejected.log(ctx, Some(user.id), None);
         form.add(field, UserErrorCode::InvalidCredentials, WRONG_PASSWORD);
     }
     Ok(())

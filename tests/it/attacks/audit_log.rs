@@ -91,10 +91,10 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
             ("sign_in_failed", "WARN"),
             ("refresh_token_reused", "WARN"),
             ("email_changed", "INFO"),
-            ("password_refused", "WARN"),
+            ("password_rejected", "WARN"),
             ("password_changed", "INFO"),
             ("sign_in_failed", "WARN"),
-            ("sign_in_held_off", "WARN"),
+            ("sign_in_throttled", "WARN"),
             ("session_ended", "INFO"),
         ],
         "{log}"
