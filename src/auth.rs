@@ -126,7 +126,7 @@ impl Auth {
         }
         tokio::select! {
             _ = ending.next() => AuthFailure::SessionEnded,
-            () = self.clock.sleep_until(viewer.until) => AuthFailure::TokenExpired,
+            () = self.clock.sleep_until(viewer.token_expires_at) => AuthFailure::TokenExpired,
         }
     }
 
@@ -149,7 +149,7 @@ impl Auth {
         let generation = self.live_sessions.generation();
         let user = self.store.sessions().user_of(viewer.session, now).await?;
         if let Some(user) = user {
-            self.live_sessions.remember(generation, viewer.session, user, now);
+            self.live_sessions.insert(generation, viewer.session, user, now);
         }
         Ok(user == Some(viewer.user))
     }
@@ -165,7 +165,7 @@ impl Auth {
         let (token, new) = self.new_session(user_agent);
         let (users, id) = (self.store.users(), self.ids.next());
         Ok(match users.create(id, username, email, password_hash, &new).await? {
-            SaveUserOutcome::Done(user) => Ok(self.signed_in(user, &new, token)),
+            SaveUserOutcome::Done(user) => Ok(self.issue_first_tokens(user, &new, token)),
             SaveUserOutcome::NameConflicts(taken) => Err(taken),
         })
     }
@@ -178,7 +178,7 @@ impl Auth {
     ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);
         let opened = self.store.sessions().open(user.id, &user.password_hash, &new).await?;
-        Ok(opened.then(|| self.signed_in(user, &new, token)))
+        Ok(opened.then(|| self.issue_first_tokens(user, &new, token)))
     }
 
     /// Exchanges a refresh token for a new one and a new access token.
@@ -201,8 +201,8 @@ impl Auth {
         let Some(user) = self.store.users().find(user).await? else {
             return Ok(RefreshOutcome::Invalid);
         };
-        let signed_in = self.with_tokens(user, session, token, new.expires_at, now);
-        Ok(RefreshOutcome::Rotated(Box::new(signed_in)))
+        let issued = self.issue_tokens(user, session, token, new.expires_at, now);
+        Ok(RefreshOutcome::Rotated(Box::new(issued)))
     }
 
     /// Ends a session of an account; false if the account has no such session.
@@ -236,7 +236,7 @@ impl Auth {
         let (token, new) = self.new_session(user_agent);
         let ended = self.store.users().change_password(&user, password_hash, &new).await?;
         self.live_sessions.end(ended.as_deref().unwrap_or_default());
-        Ok(ended.map(|_| self.signed_in(user, &new, token)))
+        Ok(ended.map(|_| self.issue_first_tokens(user, &new, token)))
     }
 
     /// Deletes the account of a user whose password was just verified, with all its data; false if the
@@ -260,11 +260,16 @@ impl Auth {
         (token, new)
     }
 
-    fn signed_in(&self, user: User, new: &NewSession, token: RefreshToken) -> IssuedTokens {
-        self.with_tokens(user, new.id, token, new.token.expires_at, new.created_at)
+    fn issue_first_tokens(
+        &self,
+        user: User,
+        new: &NewSession,
+        token: RefreshToken,
+    ) -> IssuedTokens {
+        self.issue_tokens(user, new.id, token, new.token.expires_at, new.created_at)
     }
 
-    fn with_tokens(
+    fn issue_tokens(
         &self,
         user: User,
         session: SessionId,

@@ -117,7 +117,7 @@ impl Clock {
     }
 
     /// Monotonic time since an arbitrary instant.
-    pub(crate) fn elapsed(&self) -> Duration {
+    pub(crate) fn monotonic(&self) -> Duration {
         static START: LazyLock<Instant> = LazyLock::new(Instant::now);
         match &self.0 {
             Source::System => START.elapsed(),

@@ -44,7 +44,7 @@ pub(crate) struct AccessTokens {
     ttl: Duration,
     /// Cache of tokens whose signature has been verified. Clients send the same token many times, and the
     /// secrets do not change.
-    signed: Cache<Box<str>, VerifiedClaims>,
+    verified: Cache<Box<str>, VerifiedClaims>,
 }
 
 /// The claims of a token with a valid signature.
@@ -79,7 +79,7 @@ impl AccessTokens {
             verifying: secrets.iter().map(verifying).collect(),
             validation,
             ttl,
-            signed: Cache::new(TOKEN_CACHE_SIZE),
+            verified: Cache::new(TOKEN_CACHE_SIZE),
         })
     }
 
@@ -114,15 +114,15 @@ impl AccessTokens {
 
     /// The viewer that a token identifies. Does not check whether the session is still alive.
     pub(crate) fn verify(&self, token: &str, now: Timestamp) -> Result<Viewer, AuthFailure> {
-        let VerifiedClaims { viewer, not_before } = match self.signed.get(token) {
-            Some(signed) => signed,
+        let VerifiedClaims { viewer, not_before } = match self.verified.get(token) {
+            Some(claims) => claims,
             None => {
-                let signed = self.verify_signature(token).ok_or(AuthFailure::TokenInvalid)?;
-                self.signed.insert(token.into(), signed);
-                signed
+                let claims = self.verify_signature(token).ok_or(AuthFailure::TokenInvalid)?;
+                self.verified.insert(token.into(), claims);
+                claims
             }
         };
-        if viewer.until.as_secs() <= now.as_secs() {
+        if viewer.token_expires_at.as_secs() <= now.as_secs() {
             return Err(AuthFailure::TokenExpired);
         }
         if not_before > now.as_secs() + CLOCK_SKEW_SECS {
@@ -141,7 +141,8 @@ impl AccessTokens {
         let (_, key) = self.verifying.iter().find(|(id, _)| header.kid.as_ref() == Some(id))?;
         let claims = jsonwebtoken::decode::<Claims>(token, key, &self.validation).ok()?.claims;
         let (user, session) = (UserId::parse(&claims.sub)?, SessionId::parse(&claims.sid)?);
-        let viewer = Viewer { user, session, until: Timestamp::from_secs(claims.exp) };
+        let token_expires_at = Timestamp::from_secs(claims.exp);
+        let viewer = Viewer { user, session, token_expires_at };
         Some(VerifiedClaims { viewer, not_before: claims.nbf })
     }
 }
@@ -178,8 +179,8 @@ mod tests {
 
     fn viewer() -> Viewer {
         let ids = IdGenerator::new(Clock::manual(NOW));
-        let until = NOW + Duration::from_secs(900);
-        Viewer { user: ids.next(), session: ids.next(), until }
+        let token_expires_at = NOW + Duration::from_secs(900);
+        Viewer { user: ids.next(), session: ids.next(), token_expires_at }
     }
 
     fn issue(tokens: &AccessTokens, viewer: Viewer) -> (String, Timestamp) {

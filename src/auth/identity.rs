@@ -31,7 +31,7 @@ pub(crate) struct Viewer {
     pub(crate) user: UserId,
     pub(crate) session: SessionId,
     /// When the access token expires.
-    pub(crate) until: Timestamp,
+    pub(crate) token_expires_at: Timestamp,
 }
 
 impl Viewer {

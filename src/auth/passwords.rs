@@ -48,13 +48,13 @@ pub(crate) struct HashingPool {
 /// Hashes and verifies passwords for one client.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PasswordHasher<'a> {
-    passwords: &'a HashingPool,
-    caller: ClientPrefix,
+    pool: &'a HashingPool,
+    client: ClientPrefix,
 }
 
 impl HashingPool {
-    pub(super) fn new(cost: u32, waiting: usize) -> std::io::Result<Self> {
-        let queue = Arc::new(FairQueue::<Job>::new(waiting));
+    pub(super) fn new(cost: u32, queue_capacity: usize) -> std::io::Result<Self> {
+        let queue = Arc::new(FairQueue::<Job>::new(queue_capacity));
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         for number in 0..cores {
             let queue = Arc::clone(&queue);
@@ -68,8 +68,8 @@ impl HashingPool {
         Ok(Self { queue, cost })
     }
 
-    pub(crate) fn for_client(&self, caller: ClientPrefix) -> PasswordHasher<'_> {
-        PasswordHasher { passwords: self, caller }
+    pub(crate) fn for_client(&self, client: ClientPrefix) -> PasswordHasher<'_> {
+        PasswordHasher { pool: self, client }
     }
 }
 
@@ -98,7 +98,7 @@ impl PasswordHasher<'_> {
 
     /// The bcrypt hash to store for a password.
     pub(crate) async fn hash(&self, password: Password) -> Result<PasswordHash, HashError> {
-        let cost = self.passwords.cost;
+        let cost = self.pool.cost;
         let hash = self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??;
         Ok(PasswordHash::new(hash))
     }
@@ -112,9 +112,9 @@ impl PasswordHasher<'_> {
     ) -> Result<bool, HashError> {
         let possible = password.len() <= MAX_BYTES && !password.contains('\0');
         let known = user.filter(|_| possible).map(|user| user.password_hash.as_str().to_owned());
-        let (password, right_if_equal) =
+        let (password, correct_if_equal) =
             if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
-        let cost = self.passwords.cost;
+        let cost = self.pool.cost;
         let hash = known.unwrap_or_else(|| dummy_hash(cost));
         let verify = move || {
             let equal = bcrypt::verify(password, &hash)?;
@@ -126,7 +126,7 @@ impl PasswordHasher<'_> {
             Ok::<_, BcryptError>(equal)
         };
         let equal = self.run(verify).await??;
-        Ok(equal && right_if_equal)
+        Ok(equal && correct_if_equal)
     }
 
     /// A new hash of a password that was just verified; `None` if the stored hash already has the
@@ -136,7 +136,7 @@ impl PasswordHasher<'_> {
         user: &User,
         password: SecretString,
     ) -> Result<Option<PasswordHash>, HashError> {
-        let cost = self.passwords.cost;
+        let cost = self.pool.cost;
         if user.password_hash.as_str().parse::<HashParts>()?.get_cost() == cost {
             return Ok(None);
         }
@@ -157,7 +157,7 @@ impl PasswordHasher<'_> {
                 let _ = sender.send(done.map_err(panicked));
             }
         });
-        self.passwords.queue.push(self.caller, job).map_err(|queue::Full| HashError::Busy)?;
+        self.pool.queue.push(self.client, job).map_err(|queue::Full| HashError::Busy)?;
         // No result: the full queue dropped this job in favour of another client's.
         receiver.await.unwrap_or(Err(HashError::Busy))
     }
@@ -193,7 +193,7 @@ mod tests {
     #[tokio::test]
     async fn passwords_that_bcrypt_would_truncate_never_match() {
         let threads = HashingPool::new(10, 4).expect("threads");
-        let passwords = threads.for_client(caller());
+        let passwords = threads.for_client(client());
         let password = Password::parse("correct horse battery staple", &[]).expect("a password");
         let password_hash = passwords.hash(password).await.expect("a hash");
         let user = user_with(password_hash);
@@ -210,7 +210,7 @@ mod tests {
     #[tokio::test]
     async fn a_full_queue_rejects_passwords_at_once() {
         let threads = HashingPool::new(10, 1).expect("threads");
-        let passwords = threads.for_client(caller());
+        let passwords = threads.for_client(client());
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         let release = Arc::new(std::sync::Barrier::new(cores + 1));
         let (start, mut started) = tokio::sync::mpsc::channel(cores);
@@ -236,7 +236,7 @@ mod tests {
         assert!(futures_util::future::join_all(running).await.iter().all(Result::is_ok));
     }
 
-    fn caller() -> ClientPrefix {
+    fn client() -> ClientPrefix {
         crate::client_ip::ClientIp::from(std::net::IpAddr::from([192, 0, 2, 1])).network()
     }
 

@@ -20,7 +20,7 @@ impl RefreshToken {
     }
 
     /// Wraps the text that a client presents. Only the database can check whether it is a valid token.
-    pub(crate) fn shown(text: &str) -> Self {
+    pub(crate) fn from_presented(text: &str) -> Self {
         Self(text.into())
     }
 

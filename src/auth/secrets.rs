@@ -17,16 +17,16 @@ pub(super) fn load(secrets: &JwtSecrets) -> anyhow::Result<Vec<SecretString>> {
     match secrets {
         JwtSecrets::Configured(secrets) => Ok(secrets.clone()),
         JwtSecrets::GeneratedFile(path) => {
-            let secret =
-                load_or_make(path).with_context(|| format!("secret file {}", path.display()))?;
+            let secret = load_or_generate(path)
+                .with_context(|| format!("secret file {}", path.display()))?;
             Ok(vec![secret])
         }
     }
 }
 
-fn load_or_make(path: &Path) -> anyhow::Result<SecretString> {
+fn load_or_generate(path: &Path) -> anyhow::Result<SecretString> {
     if !path.exists() {
-        make(path)?;
+        generate(path)?;
     }
     let text = fs::read_to_string(path)?;
     let text = text.trim();
@@ -38,7 +38,7 @@ fn load_or_make(path: &Path) -> anyhow::Result<SecretString> {
 }
 
 /// Writes a new secret atomically. If two instances start at the same time, both use the first one's.
-fn make(path: &Path) -> io::Result<()> {
+fn generate(path: &Path) -> io::Result<()> {
     let mut bytes = [0; RANDOM_BYTES];
     rand::rng().fill_bytes(&mut bytes);
     let text = hex::encode(bytes);
@@ -51,10 +51,10 @@ fn make(path: &Path) -> io::Result<()> {
     let mut file = options.open(&draft)?;
     writeln!(file, "{text}")?;
     file.sync_all()?;
-    let made = match fs::hard_link(&draft, path) {
+    let linked = match fs::hard_link(&draft, path) {
         Err(error) if error.kind() == ErrorKind::AlreadyExists => Ok(()),
         other => other,
     };
     fs::remove_file(&draft)?;
-    made
+    linked
 }

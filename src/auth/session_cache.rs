@@ -18,7 +18,7 @@ const CAPACITY: usize = 50_000;
 
 #[derive(Debug)]
 pub(super) struct SessionCache {
-    seen: Cache<SessionId, CachedSession>,
+    sessions: Cache<SessionId, CachedSession>,
     /// Incremented whenever sessions end on this instance.
     generation: AtomicU64,
 }
@@ -26,7 +26,7 @@ pub(super) struct SessionCache {
 #[derive(Clone, Copy, Debug)]
 struct CachedSession {
     user: UserId,
-    at: Timestamp,
+    queried_at: Timestamp,
 }
 
 /// The generation of the cache when a query for a session began.
@@ -35,15 +35,15 @@ pub(super) struct Generation(u64);
 
 impl Default for SessionCache {
     fn default() -> Self {
-        Self { seen: Cache::new(CAPACITY), generation: AtomicU64::new(0) }
+        Self { sessions: Cache::new(CAPACITY), generation: AtomicU64::new(0) }
     }
 }
 
 impl SessionCache {
     /// The owner of the session, if it was alive less than [`TTL`] ago.
     pub(super) fn find(&self, session: SessionId, now: Timestamp) -> Option<UserId> {
-        let seen = self.seen.get(&session)?;
-        (seen.at <= now && now < seen.at + TTL).then_some(seen.user)
+        let cached = self.sessions.get(&session)?;
+        (cached.queried_at <= now && now < cached.queried_at + TTL).then_some(cached.user)
     }
 
     /// The current generation. To be read before the query for a session.
@@ -53,29 +53,29 @@ impl SessionCache {
 
     /// Caches a session that a query returned, unless a session has ended since the query began:
     /// then the result may be stale.
-    pub(super) fn remember(
+    pub(super) fn insert(
         &self,
-        queried: Generation,
+        generation: Generation,
         session: SessionId,
         user: UserId,
-        at: Timestamp,
+        queried_at: Timestamp,
     ) {
-        self.seen.insert(session, CachedSession { user, at });
-        if self.generation.load(Ordering::SeqCst) != queried.0 {
-            self.seen.remove(&session);
+        self.sessions.insert(session, CachedSession { user, queried_at });
+        if self.generation.load(Ordering::SeqCst) != generation.0 {
+            self.sessions.remove(&session);
         }
     }
 
     /// Evicts the session; the next check queries the database.
     pub(super) fn evict(&self, session: SessionId) {
-        self.seen.remove(&session);
+        self.sessions.remove(&session);
     }
 
     /// Evicts sessions that have ended in the database.
     pub(super) fn end(&self, sessions: &[SessionId]) {
         self.generation.fetch_add(1, Ordering::SeqCst);
         for session in sessions {
-            self.seen.remove(session);
+            self.sessions.remove(session);
         }
     }
 }
@@ -94,14 +94,14 @@ mod tests {
         let sessions = SessionCache::default();
 
         let generation = sessions.generation();
-        sessions.remember(generation, session, user, now);
+        sessions.insert(generation, session, user, now);
         assert_eq!(sessions.find(session, now), Some(user));
         assert_eq!(sessions.find(session, now + TTL), None);
         assert_eq!(sessions.find(session, now - TTL), None, "a clock that was set back");
 
         let generation = sessions.generation();
         sessions.end(&[session]);
-        sessions.remember(generation, session, user, now);
+        sessions.insert(generation, session, user, now);
         assert_eq!(sessions.find(session, now), None);
     }
 }

@@ -26,12 +26,12 @@ impl Auth {
     /// account, the check takes the same time and the same limits apply.
     pub(crate) async fn verify_password(
         &self,
-        caller: ClientPrefix,
+        client: ClientPrefix,
         email_folded: &str,
         user: Option<&User>,
         password: &str,
     ) -> Result<bool, VerifyError> {
-        let hashing = self.passwords.for_client(caller);
+        let hashing = self.passwords.for_client(client);
         let Some(burst) = self.failed_logins else {
             return Ok(hashing.verify(user, password).await?);
         };
@@ -39,10 +39,10 @@ impl Auth {
         if let Err(retry_after) = failed.try_acquire(account, burst, self.clock.now()).await? {
             return Err(VerifyError::Throttled { retry_after });
         }
-        let right = hashing.verify(user, password).await;
-        if !matches!(right, Ok(false)) {
+        let verified = hashing.verify(user, password).await;
+        if !matches!(verified, Ok(false)) {
             failed.refund(account).await?;
         }
-        Ok(right?)
+        Ok(verified?)
     }
 }

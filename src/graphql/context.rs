@@ -54,7 +54,7 @@ pub(crate) enum CookieUpdate {
 
 impl ClientInfo {
     /// A client of which only the IP address is known.
-    pub(crate) fn at(address: ClientIp) -> Self {
+    pub(crate) fn new(address: ClientIp) -> Self {
         Self {
             address,
             user_agent: None,
@@ -148,7 +148,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
 
     async fn charge_event(&self) {
         let RequestContext { services, identity, client, cost, .. } = request(self);
-        let payer = RateLimitKey::of(*identity, client.address);
+        let payer = RateLimitKey::for_client(*identity, client.address);
         while let Err(exceeded) = services.rates.charge_event(*cost, payer) {
             services.clock.sleep(exceeded.retry_after).await;
         }

@@ -107,8 +107,8 @@ impl GraphqlService {
         let found = catch_unwind(AssertUnwindSafe(|| self.documents.find(request, charge)));
         let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
-            let refused = OperationOutcome { quotas, ..OperationOutcome::refused(errors) };
-            Box::new(refused.finalize_errors(&caller.request_id, &self.limits))
+            let rejected = OperationOutcome { quotas, ..OperationOutcome::rejected(errors) };
+            Box::new(rejected.finalize_errors(&caller.request_id, &self.limits))
         })
     }
 
@@ -122,8 +122,9 @@ impl GraphqlService {
     ) -> OperationOutcome {
         let operation = prepared.operation();
         let Ok(permit) = Arc::clone(&self.operation_permits).try_acquire_owned() else {
-            let refused = OperationOutcome::of(failed(ApiError::Overloaded), operation, None);
-            return refused.finalize_errors(&caller.request_id, &self.limits);
+            let rejected =
+                OperationOutcome::for_operation(failed(ApiError::Overloaded), operation, None);
+            return rejected.finalize_errors(&caller.request_id, &self.limits);
         };
         // Boxed, because the future is large and is moved several times.
         let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), permit));
@@ -136,8 +137,10 @@ impl GraphqlService {
         };
         let executed = match timeout(self.limits.operation_timeout, work).await {
             Ok(Ok(executed)) => executed,
-            Ok(Err(_)) => OperationOutcome::of(failed(ApiError::Panicked), operation, None),
-            Err(_) => OperationOutcome::of(failed(ApiError::TimedOut), operation, None),
+            Ok(Err(_)) => {
+                OperationOutcome::for_operation(failed(ApiError::Panicked), operation, None)
+            }
+            Err(_) => OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None),
         };
         executed.finalize_errors(&caller.request_id, &self.limits)
     }
@@ -157,7 +160,7 @@ impl GraphqlService {
         };
         response.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
         let Authorized { viewer, quotas } = admitted;
-        OperationOutcome { quotas, ..OperationOutcome::of(response, operation, viewer) }
+        OperationOutcome { quotas, ..OperationOutcome::for_operation(response, operation, viewer) }
     }
 
     /// The value of `extensions.cost`, for clients that request it.
@@ -185,7 +188,7 @@ impl GraphqlService {
         let mut responses = responses
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
-                let executed = OperationOutcome::of(response, info.clone(), viewer);
+                let executed = OperationOutcome::for_operation(response, info.clone(), viewer);
                 executed.finalize_errors(&request_id, &limits)
             })
             .boxed();
@@ -197,8 +200,8 @@ impl GraphqlService {
             }
             // Section 6.2.3.1 of the GraphQL specification: if there is no source stream, the response has
             // errors and no `data`.
-            Some(Some(refused)) if refused.has_no_data() => {
-                Err(Box::new(OperationOutcome { ran: false, quotas, ..refused }))
+            Some(Some(rejected)) if rejected.has_no_data() => {
+                Err(Box::new(OperationOutcome { ran: false, quotas, ..rejected }))
             }
             Some(first) => {
                 let responses = stream::iter(first).chain(spawn_buffered(responses)).boxed();
@@ -215,8 +218,8 @@ impl GraphqlService {
     }
 
     /// The response of an operation that was not executed, or that was aborted.
-    pub(crate) fn refuse(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
-        let executed = OperationOutcome::refused(vec![failure.into_server_error()]);
+    pub(crate) fn reject(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
+        let executed = OperationOutcome::rejected(vec![failure.into_server_error()]);
         executed.finalize_errors(request_id, &self.limits)
     }
 
@@ -232,7 +235,8 @@ impl GraphqlService {
         if let Identity::User(viewer) = identity {
             admitted.viewer = Some(viewer);
         }
-        let (from, payer) = (client.address.network(), RateLimitKey::of(identity, client.address));
+        let (from, payer) =
+            (client.address.network(), RateLimitKey::for_client(identity, client.address));
         let cost = prepared.cost();
         match services.rates.charge(prepared.attempts(), from, cost, payer) {
             Ok(quotas) => admitted.quotas = quotas,
@@ -275,12 +279,12 @@ struct Authorized {
 }
 
 impl OperationOutcome {
-    fn of(response: Response, operation: OperationInfo, viewer: Option<Viewer>) -> Self {
+    fn for_operation(response: Response, operation: OperationInfo, viewer: Option<Viewer>) -> Self {
         let ran = !is_request_error(&response);
         Self { operation: Some(operation), viewer, ran, ..Self::new(response) }
     }
 
-    fn refused(errors: Vec<ServerError>) -> Self {
+    fn rejected(errors: Vec<ServerError>) -> Self {
         Self::new(Response::from_errors(errors))
     }
 

@@ -45,7 +45,7 @@ pub(crate) enum RateLimitKey {
 }
 
 impl RateLimitKey {
-    pub(super) fn of(identity: Identity, address: ClientIp) -> Self {
+    pub(super) fn for_client(identity: Identity, address: ClientIp) -> Self {
         match identity {
             Identity::User(viewer) => Self::Viewer(viewer.user),
             Identity::Anonymous | Identity::Invalid(_) => Self::ClientPrefix(address.network()),
@@ -190,7 +190,7 @@ impl GovernorClock for Clock {
     type Instant = Duration;
 
     fn now(&self) -> Duration {
-        self.elapsed()
+        self.monotonic()
     }
 }
 

@@ -8,8 +8,8 @@ use crate::client_ip::ClientPrefix;
 /// Issues permits for connections.
 #[derive(Debug)]
 pub(super) struct ConnectionLimiter {
-    total: usize,
-    each: usize,
+    total_limit: usize,
+    per_client_limit: usize,
     counts: Mutex<Counts>,
 }
 
@@ -32,32 +32,32 @@ pub(super) enum LimitReached {
 pub(super) struct ConnectionPermit {
     limiter: Arc<ConnectionLimiter>,
     /// `None` for a trusted proxy.
-    caller: Option<ClientPrefix>,
+    client: Option<ClientPrefix>,
 }
 
 impl ConnectionLimiter {
-    pub(super) fn new(total: usize, each: usize) -> Arc<Self> {
-        Arc::new(Self { total, each, counts: Mutex::default() })
+    pub(super) fn new(total_limit: usize, per_client_limit: usize) -> Arc<Self> {
+        Arc::new(Self { total_limit, per_client_limit, counts: Mutex::default() })
     }
 
-    /// Takes a permit. `caller` is `None` for a trusted proxy, which has no limit per client.
+    /// Takes a permit. `client` is `None` for a trusted proxy, which has no limit per client.
     pub(super) fn take(
         self: &Arc<Self>,
-        caller: Option<ClientPrefix>,
+        client: Option<ClientPrefix>,
     ) -> Result<ConnectionPermit, LimitReached> {
         let mut counts = self.counts();
-        if counts.total >= self.total {
+        if counts.total >= self.total_limit {
             return Err(LimitReached::Total);
         }
-        if let Some(caller) = caller {
-            let count = counts.per_client.entry(caller).or_default();
-            if *count >= self.each {
+        if let Some(client) = client {
+            let count = counts.per_client.entry(client).or_default();
+            if *count >= self.per_client_limit {
                 return Err(LimitReached::PerClient);
             }
             *count += 1;
         }
         counts.total += 1;
-        Ok(ConnectionPermit { limiter: Arc::clone(self), caller })
+        Ok(ConnectionPermit { limiter: Arc::clone(self), client })
     }
 
     fn counts(&self) -> MutexGuard<'_, Counts> {
@@ -69,12 +69,12 @@ impl Drop for ConnectionPermit {
     fn drop(&mut self) {
         let mut counts = self.limiter.counts();
         counts.total -= 1;
-        if let Some(caller) = self.caller
-            && let Some(count) = counts.per_client.get_mut(&caller)
+        if let Some(client) = self.client
+            && let Some(count) = counts.per_client.get_mut(&client)
         {
             *count -= 1;
             if *count == 0 {
-                counts.per_client.remove(&caller);
+                counts.per_client.remove(&client);
             }
         }
     }
@@ -87,28 +87,28 @@ mod tests {
     use super::*;
     use crate::client_ip::ClientIp;
 
-    fn caller(number: u8) -> Option<ClientPrefix> {
+    fn client(number: u8) -> Option<ClientPrefix> {
         Some(ClientIp::from(IpAddr::from([192, 0, 2, number])).network())
     }
 
     #[test]
     fn the_per_client_and_total_limits_are_enforced() {
         let limiter = ConnectionLimiter::new(4, 2);
-        let first = limiter.take(caller(1)).expect("a permit");
-        let _second = limiter.take(caller(1)).expect("a permit");
-        assert_eq!(limiter.take(caller(1)).expect_err("a third"), LimitReached::PerClient);
-        let _others = limiter.take(caller(2)).expect("a permit of another client");
+        let first = limiter.take(client(1)).expect("a permit");
+        let _second = limiter.take(client(1)).expect("a permit");
+        assert_eq!(limiter.take(client(1)).expect_err("a third"), LimitReached::PerClient);
+        let _others = limiter.take(client(2)).expect("a permit of another client");
         drop(first);
-        let _again = limiter.take(caller(1)).expect("the released permit");
+        let _again = limiter.take(client(1)).expect("the released permit");
         let _proxy = limiter.take(None).expect("the last permit");
-        assert_eq!(limiter.take(caller(3)).expect_err("a fifth"), LimitReached::Total);
+        assert_eq!(limiter.take(client(3)).expect_err("a fifth"), LimitReached::Total);
         assert_eq!(limiter.take(None).expect_err("a fifth"), LimitReached::Total);
     }
 
     #[test]
     fn closed_connections_are_not_counted() {
         let limiter = ConnectionLimiter::new(4, 2);
-        drop([limiter.take(caller(1)), limiter.take(caller(1)), limiter.take(None)]);
+        drop([limiter.take(client(1)), limiter.take(client(1)), limiter.take(None)]);
         assert!(limiter.counts().per_client.is_empty());
         assert_eq!(limiter.counts().total, 0);
     }

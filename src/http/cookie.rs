@@ -15,14 +15,14 @@ const SECURE_NAME: &str = "__Host-refresh";
 const LOCAL_NAME: &str = "refresh";
 
 /// The refresh token in the request's cookie.
-pub(super) fn shown(headers: &HeaderMap) -> Option<RefreshToken> {
+pub(super) fn read(headers: &HeaderMap) -> Option<RefreshToken> {
     let name = name(headers);
     let values = headers.get_all(header::COOKIE).iter().filter_map(|value| value.to_str().ok());
     values
         .flat_map(Cookie::split_parse)
         .filter_map(Result::ok)
         .find(|cookie| cookie.name() == name && !cookie.value().is_empty())
-        .map(|cookie| RefreshToken::shown(cookie.value()))
+        .map(|cookie| RefreshToken::from_presented(cookie.value()))
 }
 
 /// The `Set-Cookie` header of a response.
@@ -90,19 +90,19 @@ mod tests {
         headers
     }
 
-    fn kept(host: &'static str) -> String {
+    fn set_cookie(host: &'static str) -> String {
         let change = CookieUpdate::Set {
-            token: RefreshToken::shown("abc"),
+            token: RefreshToken::from_presented("abc"),
             expires_at: Timestamp::from_millis(1_774_602_900_000),
         };
-        let set = set(&request(host, ""), &change).expect("a header");
-        set.to_str().expect("ascii").to_owned()
+        let header = set(&request(host, ""), &change).expect("a header");
+        header.to_str().expect("ascii").to_owned()
     }
 
     #[test]
     fn the_cookie_is_host_only_secure_and_http_only() {
         assert_eq!(
-            kept("books.example.org"),
+            set_cookie("books.example.org"),
             "__Host-refresh=abc; HttpOnly; SameSite=Lax; Secure; Path=/; \
              Expires=Fri, 27 Mar 2026 09:15:00 GMT"
         );
@@ -113,11 +113,11 @@ mod tests {
         for host in
             ["localhost", "localhost:8000", "127.0.0.1:8000", "[::1]:8000", "books.localhost"]
         {
-            let set = kept(host);
+            let set = set_cookie(host);
             assert!(set.starts_with("refresh=abc;") && !set.contains("Secure"), "{host}: {set}");
         }
         for host in ["localhost.example.org", "127.0.0.10", "[::2]:80", ""] {
-            assert!(kept(host).starts_with("__Host-refresh=abc;"), "{host}");
+            assert!(set_cookie(host).starts_with("__Host-refresh=abc;"), "{host}");
         }
     }
 
@@ -138,11 +138,11 @@ mod tests {
 
     #[test]
     fn the_refresh_cookie_is_found_among_others() {
-        let shown =
-            |host, cookie| shown(&request(host, cookie)).map(|token| token.expose().to_owned());
-        assert_eq!(shown("b.org", "a=1; __Host-refresh=xyz; b=2").as_deref(), Some("xyz"));
-        assert_eq!(shown("localhost", "a=1; refresh=xyz").as_deref(), Some("xyz"));
-        assert_eq!(shown("b.org", "refresh=xyz"), None);
-        assert_eq!(shown("b.org", "__Host-refresh="), None);
+        let read =
+            |host, cookie| read(&request(host, cookie)).map(|token| token.expose().to_owned());
+        assert_eq!(read("b.org", "a=1; __Host-refresh=xyz; b=2").as_deref(), Some("xyz"));
+        assert_eq!(read("localhost", "a=1; refresh=xyz").as_deref(), Some("xyz"));
+        assert_eq!(read("b.org", "refresh=xyz"), None);
+        assert_eq!(read("b.org", "__Host-refresh="), None);
     }
 }

@@ -43,7 +43,9 @@ pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<()
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let authority = origin.split_once("://").map(|(_, authority)| authority);
-    if authority.is_some_and(|it| it.eq_ignore_ascii_case(host)) || allowed.contains(&origin) {
+    if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
+        || allowed.contains(&origin)
+    {
         return Ok(());
     }
     let message = "Pages of this origin may not connect. CORS_ORIGINS lists the allowed origins.";

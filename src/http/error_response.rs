@@ -26,7 +26,7 @@ impl HttpError {
     }
 
     /// The same error, in the media type that the client prefers.
-    pub(super) fn in_type(self, media_type: MediaType) -> Self {
+    pub(super) fn with_media_type(self, media_type: MediaType) -> Self {
         Self { media_type, ..self }
     }
 
@@ -49,7 +49,8 @@ impl HttpError {
         json!({ "errors": [{ "message": self.message, "extensions": extensions }] }).to_string()
     }
 
-    pub(super) fn of_request(self, id: &str) -> Self {
+    /// The same error, with the request id. For internal errors, which the operators look up in the log.
+    pub(super) fn with_request_id(self, id: &str) -> Self {
         Self { request_id: Some(id.to_owned()), ..self }
     }
 }

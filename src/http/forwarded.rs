@@ -13,7 +13,7 @@ const FORWARDED_FOR: &str = "x-forwarded-for";
 
 /// The address of the connection's peer. If that is a trusted proxy, the last address in `X-Forwarded-For`
 /// that is not a trusted proxy. A client can forge the entries before it, so they are ignored.
-pub(super) fn of(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
+pub(super) fn client_ip(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
     let mut address = ClientIp::from(peer);
@@ -48,7 +48,7 @@ mod tests {
 
     use super::*;
 
-    fn client_ip_of(peer: &str, forwarded: &[&str]) -> String {
+    fn forwarded_ip(peer: &str, forwarded: &[&str]) -> String {
         let peer: IpAddr = peer.parse().expect("an address");
         let mut request = Request::get("/").extension(ConnectInfo(SocketAddr::new(peer, 4711)));
         for value in forwarded {
@@ -56,35 +56,35 @@ mod tests {
         }
         let (parts, ()) = request.body(()).expect("a request").into_parts();
         let proxies = ["127.0.0.1/32", "10.0.0.0/8", "2001:db8::/32"];
-        of(&parts, &proxies.map(|proxy| proxy.parse().expect("a network"))).to_string()
+        client_ip(&parts, &proxies.map(|proxy| proxy.parse().expect("a network"))).to_string()
     }
 
     #[test]
     fn x_forwarded_for_is_read_from_trusted_proxies_only() {
-        assert_eq!(client_ip_of("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
-        assert_eq!(client_ip_of("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(client_ip_of("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
-        assert_eq!(client_ip_of("127.0.0.1", &[]), "127.0.0.1");
+        assert_eq!(forwarded_ip("192.0.2.1", &["198.51.100.7"]), "192.0.2.1");
+        assert_eq!(forwarded_ip("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(forwarded_ip("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
+        assert_eq!(forwarded_ip("127.0.0.1", &[]), "127.0.0.1");
     }
 
     #[test]
     fn entries_written_by_the_client_are_ignored() {
-        assert_eq!(client_ip_of("127.0.0.1", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
+        assert_eq!(forwarded_ip("127.0.0.1", &["203.0.113.9, 198.51.100.7"]), "198.51.100.7");
         assert_eq!(
-            client_ip_of("127.0.0.1", &["203.0.113.9", "198.51.100.7, 10.1.2.3"]),
+            forwarded_ip("127.0.0.1", &["203.0.113.9", "198.51.100.7, 10.1.2.3"]),
             "198.51.100.7"
         );
         assert_eq!(
-            client_ip_of("127.0.0.1", &["10.9.9.9, 198.51.100.7, 10.1.2.3"]),
+            forwarded_ip("127.0.0.1", &["10.9.9.9, 198.51.100.7, 10.1.2.3"]),
             "198.51.100.7"
         );
-        assert_eq!(client_ip_of("127.0.0.1", &["198.51.100.7, nonsense, 10.1.2.3"]), "10.1.2.3");
+        assert_eq!(forwarded_ip("127.0.0.1", &["198.51.100.7, nonsense, 10.1.2.3"]), "10.1.2.3");
     }
 
     #[test]
     fn addresses_are_parsed_with_or_without_a_port() {
-        assert_eq!(client_ip_of("127.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
-        assert_eq!(client_ip_of("2001:db8::1", &["[2001:dead::7]:4711"]), "2001:dead::7");
-        assert_eq!(client_ip_of("2001:db8::1", &["2001:dead::7"]), "2001:dead::7");
+        assert_eq!(forwarded_ip("127.0.0.1", &["198.51.100.7:4711"]), "198.51.100.7");
+        assert_eq!(forwarded_ip("2001:db8::1", &["[2001:dead::7]:4711"]), "2001:dead::7");
+        assert_eq!(forwarded_ip("2001:db8::1", &["2001:dead::7"]), "2001:dead::7");
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {
 /// Parses the value of an `Accept` header.
 pub(crate) fn accept(value: &[u8]) {
     if let Ok(value) = HeaderValue::from_bytes(value) {
-        let _ = Accept::by(&HeaderMap::from_iter([(header::ACCEPT, value)]));
+        let _ = Accept::from_headers(&HeaderMap::from_iter([(header::ACCEPT, value)]));
     }
 }
 

@@ -11,7 +11,6 @@ use axum::http::request::Parts;
 use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 
-use super::client_info::client_info;
 use super::error_response::HttpError;
 use super::media_type::{Accept, MediaType};
 use super::operation_log::OperationLogEntry;
@@ -20,7 +19,7 @@ use super::request::read;
 use super::request_id::RequestId;
 use super::response::{respond, respond_as_sse};
 use super::state::AppState;
-use super::{cookie, csrf, subscription_stream, websocket};
+use super::{client_info, cookie, csrf, subscription_stream, websocket};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::RequestMeta;
 
@@ -33,24 +32,24 @@ pub(super) async fn serve(
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     if websocket::is_upgrade_request(&parts.headers) {
-        return websocket::upgrade(server, parts).await.unwrap_or_else(|refusal| {
-            let line = OperationLogEntry::rejected(refusal.code);
-            let response = refusal.into_response();
-            line.log(&id, "http", Some(response.status().as_u16()), started);
+        return websocket::upgrade(server, parts).await.unwrap_or_else(|error| {
+            let entry = OperationLogEntry::rejected(error.code);
+            let response = error.into_response();
+            entry.log(&id, "http", Some(response.status().as_u16()), started);
             response
         });
     }
-    let accepted = Accept::by(&parts.headers);
-    let (mut response, line) = match answer(&server, &id, &parts, body, accepted).await {
-        Ok(answered) => answered,
-        Err(refusal) => {
-            let line = OperationLogEntry::rejected(refusal.code);
-            let media_type = accepted.one.unwrap_or(MediaType::Json);
-            (refusal.in_type(media_type).into_response(), line)
+    let accept = Accept::from_headers(&parts.headers);
+    let (mut response, entry) = match handle(&server, &id, &parts, body, accept).await {
+        Ok(handled) => handled,
+        Err(error) => {
+            let entry = OperationLogEntry::rejected(error.code);
+            let media_type = accept.response.unwrap_or(MediaType::Json);
+            (error.with_media_type(media_type).into_response(), entry)
         }
     };
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
-    line.log(&id, "http", Some(response.status().as_u16()), started);
+    entry.log(&id, "http", Some(response.status().as_u16()), started);
     response
 }
 
@@ -61,56 +60,59 @@ pub(super) async fn method_not_allowed() -> Response {
     response
 }
 
-async fn answer(
+async fn handle(
     server: &Arc<AppState>,
     id: &RequestId,
     parts: &Parts,
     body: Body,
-    accepted: Accept,
+    accept: Accept,
 ) -> Result<(Response, OperationLogEntry), HttpError> {
-    if accepted.one.is_none() && accepted.many.is_none() {
+    if accept.response.is_none() && accept.stream.is_none() {
         return Err(not_acceptable());
     }
     csrf::check(&parts.method, &parts.headers)?;
     let limits = &server.config.limits;
     let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
-    let mut client = client_info(parts, &server.config);
+    let mut client = client_info::from_request(parts, &server.config);
     client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
-    client.cookie = cookie::shown(&parts.headers);
+    client.cookie = cookie::read(&parts.headers);
     let client = Arc::new(client);
-    let caller = RequestMeta {
-        authorization: parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec()),
+    let meta = RequestMeta {
+        authorization: parts
+            .headers
+            .get(header::AUTHORIZATION)
+            .map(|value| value.as_bytes().to_vec()),
         client: Arc::clone(&client),
         request_id: Arc::clone(&id.0),
     };
-    let in_events = accepted.many == Some(MediaType::EventStream);
-    let executed = match server.api.prepare(request, &caller) {
-        Err(refused) => *refused,
+    let as_sse = accept.stream == Some(MediaType::EventStream);
+    let outcome = match server.api.prepare(request, &meta) {
+        Err(outcome) => *outcome,
         Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
-            let media_type = accepted.many.ok_or_else(not_acceptable)?;
-            match server.api.subscribe(prepared, &caller).await {
-                Err(refused) => *refused,
-                Ok(subscribed) => {
-                    let line = OperationLogEntry::begun(&subscribed);
-                    let quotas = subscribed.quotas.clone();
+            let media_type = accept.stream.ok_or_else(not_acceptable)?;
+            match server.api.subscribe(prepared, &meta).await {
+                Err(outcome) => *outcome,
+                Ok(subscription) => {
+                    let entry = OperationLogEntry::subscribed(&subscription);
+                    let quotas = subscription.quotas.clone();
                     let id = Arc::clone(&id.0);
                     let mut response =
-                        subscription_stream::respond(server, subscribed, media_type, id);
+                        subscription_stream::respond(server, subscription, media_type, id);
                     set_rate_limit_headers(response.headers_mut(), &quotas);
-                    return Ok((response, line));
+                    return Ok((response, entry));
                 }
             }
         }
         // Do not run an operation if the client accepts no media type of its response.
-        Ok(_) if accepted.one.is_none() && !in_events => return Err(not_acceptable()),
-        Ok(prepared) => server.api.execute(prepared, &caller).await,
+        Ok(_) if accept.response.is_none() && !as_sse => return Err(not_acceptable()),
+        Ok(prepared) => server.api.execute(prepared, &meta).await,
     };
-    let line = OperationLogEntry::of(&executed);
-    let mut response = match accepted.one {
-        None if in_events => respond_as_sse(executed),
+    let entry = OperationLogEntry::new(&outcome);
+    let mut response = match accept.response {
+        None if as_sse => respond_as_sse(outcome),
         media_type => {
             let media_type = media_type.unwrap_or(MediaType::Json);
-            respond(executed, media_type, server.config.strict_status)
+            respond(outcome, media_type, server.config.strict_status)
         }
     };
     if let Some(change) = client.cookie_change()
@@ -118,7 +120,7 @@ async fn answer(
     {
         response.headers_mut().insert(header::SET_COOKIE, set);
     }
-    Ok((response, line))
+    Ok((response, entry))
 }
 
 fn not_acceptable() -> HttpError {

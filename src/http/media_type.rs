@@ -20,13 +20,13 @@ pub(super) enum MediaType {
 pub(super) struct Accept {
     /// For a single response. Without a preference, or with `*/*`, it is plain JSON, for clients that
     /// know no other type.
-    pub(super) one: Option<MediaType>,
+    pub(super) response: Option<MediaType>,
     /// For the responses of a subscription.
-    pub(super) many: Option<MediaType>,
+    pub(super) stream: Option<MediaType>,
 }
 
 impl Accept {
-    pub(super) fn by(headers: &HeaderMap) -> Self {
+    pub(super) fn from_headers(headers: &HeaderMap) -> Self {
         let ranges: Vec<MediaRange> = headers
             .get_all(header::ACCEPT)
             .iter()
@@ -34,8 +34,8 @@ impl Accept {
             .filter_map(MediaRange::parse)
             .collect();
         Self {
-            one: preferred(&ranges, MediaType::Json, MediaType::GraphqlResponse),
-            many: preferred(&ranges, MediaType::EventStream, MediaType::Multipart),
+            response: preferred(&ranges, MediaType::Json, MediaType::GraphqlResponse),
+            stream: preferred(&ranges, MediaType::EventStream, MediaType::Multipart),
         }
     }
 }
@@ -47,13 +47,14 @@ fn preferred(ranges: &[MediaRange], usual: MediaType, other: MediaType) -> Optio
     if ranges.is_empty() {
         return Some(usual);
     }
-    let named = |it: MediaType| ranges.iter().any(|range| range.specificity(it) == Some(2));
+    let is_listed =
+        |media_type| ranges.iter().any(|range| range.specificity(media_type) == Some(2));
     match (usual.quality(ranges), other.quality(ranges)) {
         (0, 0) => None,
         (quality, others) if others > quality => Some(other),
-        (quality, others) if others == quality && named(other) => {
-            let first = usual == MediaType::Json || !named(usual);
-            Some(if first { other } else { usual })
+        (quality, others) if others == quality && is_listed(other) => {
+            let other_wins = usual == MediaType::Json || !is_listed(usual);
+            Some(if other_wins { other } else { usual })
         }
         _ => Some(usual),
     }
@@ -152,17 +153,17 @@ mod tests {
     fn accepted(accept: &'static str) -> Accept {
         let mut headers = HeaderMap::new();
         headers.insert(header::ACCEPT, HeaderValue::from_static(accept));
-        Accept::by(&headers)
+        Accept::from_headers(&headers)
     }
 
     #[test]
     fn the_default_media_types_are_json_and_event_stream() {
-        let (one, many) = (Some(MediaType::Json), Some(MediaType::EventStream));
-        assert_eq!(Accept::by(&HeaderMap::new()), Accept { one, many });
+        let (response, stream) = (Some(MediaType::Json), Some(MediaType::EventStream));
+        assert_eq!(Accept::from_headers(&HeaderMap::new()), Accept { response, stream });
         for anything in ["*/*", "text/html, */*;q=0.8", "", "nonsense"] {
-            assert_eq!(accepted(anything), Accept { one, many }, "{anything}");
+            assert_eq!(accepted(anything), Accept { response, stream }, "{anything}");
         }
-        assert_eq!(accepted("application/*"), Accept { one, many: None });
+        assert_eq!(accepted("application/*"), Accept { response, stream: None });
     }
 
     #[test]
@@ -176,7 +177,7 @@ mod tests {
             "application/json;q=0, */*",
             "application/graphql-response+json, application/json, text/event-stream, multipart/mixed",
         ] {
-            assert_eq!(accepted(response).one, Some(MediaType::GraphqlResponse), "{response}");
+            assert_eq!(accepted(response).response, Some(MediaType::GraphqlResponse), "{response}");
         }
         for json in [
             "application/json",
@@ -185,7 +186,7 @@ mod tests {
             "application/graphql-response+json;q=0, application/*",
             "application/graphql-response+json;q=0.1, */*;q=0.2",
         ] {
-            assert_eq!(accepted(json).one, Some(MediaType::Json), "{json}");
+            assert_eq!(accepted(json).response, Some(MediaType::Json), "{json}");
         }
     }
 
@@ -197,16 +198,16 @@ mod tests {
             "multipart/mixed, text/event-stream",
             "application/json, text/*",
         ] {
-            assert_eq!(accepted(events).many, Some(MediaType::EventStream), "{events}");
+            assert_eq!(accepted(events).stream, Some(MediaType::EventStream), "{events}");
         }
         for parts in [
             "multipart/mixed;boundary=\"graphql\";subscriptionSpec=1.0,application/json;q=0.9",
             "multipart/mixed, */*",
             "multipart/mixed, text/event-stream;q=0.5",
         ] {
-            assert_eq!(accepted(parts).many, Some(MediaType::Multipart), "{parts}");
+            assert_eq!(accepted(parts).stream, Some(MediaType::Multipart), "{parts}");
         }
-        assert_eq!(accepted("application/json").many, None);
+        assert_eq!(accepted("application/json").stream, None);
     }
 
     #[test]
@@ -219,8 +220,8 @@ mod tests {
             "application/json;q=0",
             "application/json; charset=iso-8859-1",
         ] {
-            assert_eq!(accepted(other), Accept { one: None, many: None }, "{other}");
+            assert_eq!(accepted(other), Accept { response: None, stream: None }, "{other}");
         }
-        assert_eq!(accepted("text/event-stream").one, None);
+        assert_eq!(accepted("text/event-stream").response, None);
     }
 }

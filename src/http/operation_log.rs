@@ -16,14 +16,15 @@ pub(super) struct OperationLogEntry {
 }
 
 impl OperationLogEntry {
-    pub(super) fn of(executed: &OperationOutcome) -> Self {
-        Self { operation: executed.operation.clone(), viewer: executed.viewer, code: executed.code }
+    pub(super) fn new(outcome: &OperationOutcome) -> Self {
+        Self { operation: outcome.operation.clone(), viewer: outcome.viewer, code: outcome.code }
     }
 
-    pub(super) fn begun(subscribed: &SubscriptionStream) -> Self {
+    /// The entry of a subscription that has started.
+    pub(super) fn subscribed(subscription: &SubscriptionStream) -> Self {
         Self {
-            operation: Some(subscribed.operation.clone()),
-            viewer: subscribed.viewer,
+            operation: Some(subscription.operation.clone()),
+            viewer: subscription.viewer,
             code: None,
         }
     }

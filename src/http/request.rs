@@ -34,12 +34,12 @@ pub(super) async fn read(
     }
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
-    match BodyFormat::of(content_type) {
-        Some(BodyFormat::Json) => {
-            parameters(json_object(&bytes(body, limits.body_bytes, limits.body_timeout).await?)?)
-        }
+    match BodyFormat::from_content_type(content_type) {
+        Some(BodyFormat::Json) => parameters(json_object(
+            &read_body(body, limits.body_bytes, limits.body_timeout).await?,
+        )?),
         Some(BodyFormat::Multipart) => {
-            let body = bytes(body, limits.upload_bytes, limits.body_timeout).await?;
+            let body = read_body(body, limits.upload_bytes, limits.body_timeout).await?;
             upload::read(content_type, body, limits).await
         }
         None => {
@@ -58,7 +58,7 @@ enum BodyFormat {
 }
 
 impl BodyFormat {
-    fn of(content_type: &str) -> Option<Self> {
+    fn from_content_type(content_type: &str) -> Option<Self> {
         let mut parts = content_type.split(';').map(str::trim);
         let essence = parts.next()?;
         if essence.eq_ignore_ascii_case("multipart/form-data") {
@@ -73,11 +73,11 @@ impl BodyFormat {
     }
 }
 
-async fn bytes(body: Body, most: usize, time: Duration) -> Result<Bytes, HttpError> {
-    match timeout(time, to_bytes(body, most)).await {
+async fn read_body(body: Body, max_bytes: usize, time: Duration) -> Result<Bytes, HttpError> {
+    match timeout(time, to_bytes(body, max_bytes)).await {
         Ok(Ok(bytes)) => Ok(bytes),
         Ok(Err(error)) if is_too_long(&error) => {
-            let message = format!("A request body may have at most {most} bytes.");
+            let message = format!("A request body may have at most {max_bytes} bytes.");
             Err(HttpError::new(ErrorCode::PayloadTooLarge, message))
         }
         Ok(Err(_)) => Err(bad_request("The body ended too early.")),

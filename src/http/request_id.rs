@@ -41,7 +41,9 @@ pub(super) async fn wrap(
     let mut response = handled.unwrap_or_else(|_| {
         tracing::error!(request_id = %id.0, "a handler panicked");
         let message = "Something went wrong on our side.";
-        HttpError::new(ErrorCode::InternalServerError, message).of_request(&id.0).into_response()
+        HttpError::new(ErrorCode::InternalServerError, message)
+            .with_request_id(&id.0)
+            .into_response()
     });
     let headers = response.headers_mut();
     if let Ok(id) = header_value {

@@ -18,23 +18,23 @@ use crate::graphql::execute::OperationOutcome;
 /// that accept only plain `application/json` get 200, which the audits of the specification's working
 /// group require, unless `strict` is set, which newer drafts of the specification require.
 pub(super) fn respond(
-    mut executed: OperationOutcome,
+    mut outcome: OperationOutcome,
     media_type: MediaType,
     strict: bool,
 ) -> Response {
-    let tells = strict || media_type == MediaType::GraphqlResponse;
-    let no_data = executed.response.data == async_graphql::Value::Null;
-    let status = match executed.code {
+    let reports_status = strict || media_type == MediaType::GraphqlResponse;
+    let no_data = outcome.response.data == async_graphql::Value::Null;
+    let status = match outcome.code {
         // An operation that GET does not allow gets this status with every media type.
         Some(ErrorCode::MethodNotAllowed) => status(ErrorCode::MethodNotAllowed),
-        Some(code) if no_data && tells => status(code),
+        Some(code) if no_data && reports_status => status(code),
         _ => StatusCode::OK,
     };
-    let (retry_after, quotas) = (executed.retry_after, take(&mut executed.quotas));
-    let json = executed.json();
+    let (retry_after, quotas) = (outcome.retry_after, take(&mut outcome.quotas));
+    let json = outcome.json();
     // async-graphql provides the headers; the body is already serialised.
-    executed.response.data = async_graphql::Value::Null;
-    let mut response = GraphQLResponse::from(executed.response).into_response();
+    outcome.response.data = async_graphql::Value::Null;
+    let mut response = GraphQLResponse::from(outcome.response).into_response();
     *response.body_mut() = Body::from(json);
     *response.status_mut() = status;
     let headers = response.headers_mut();
@@ -56,11 +56,11 @@ pub(super) fn respond(
 /// The response for a client that accepts only events: a single event. If the operation was rejected with a
 /// status above 400, the response has this status and no events, so that clients retry with another token,
 /// or later.
-pub(super) fn respond_as_sse(executed: OperationOutcome) -> Response {
-    match executed.code {
-        Some(code) if !executed.ran && status(code) > StatusCode::BAD_REQUEST => {
-            respond(executed, MediaType::Json, true)
+pub(super) fn respond_as_sse(outcome: OperationOutcome) -> Response {
+    match outcome.code {
+        Some(code) if !outcome.ran && status(code) > StatusCode::BAD_REQUEST => {
+            respond(outcome, MediaType::Json, true)
         }
-        _ => subscription_stream::single_event_response(&executed),
+        _ => subscription_stream::single_event_response(&outcome),
     }
 }

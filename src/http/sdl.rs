@@ -17,14 +17,14 @@ static SDL: LazyLock<(String, String)> = LazyLock::new(|| {
 
 pub(super) async fn get(headers: HeaderMap) -> Response {
     let (sdl, etag) = &*SDL;
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
+    let is_current = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
         value.to_str().is_ok_and(|tags| {
             tags.split(',')
                 .map(|tag| tag.trim().trim_start_matches("W/"))
                 .any(|tag| tag == etag || tag == "*")
         })
     });
-    let mut response = if known {
+    let mut response = if is_current {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let text = HeaderValue::from_static("application/graphql; charset=utf-8");

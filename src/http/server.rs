@@ -93,13 +93,13 @@ impl HttpServer {
         let _ = stream.set_nodelay(true);
         limit_send_buffer(&stream);
         let address = ClientIp::from(peer.ip());
-        let caller = (!forwarded::is_trusted(address, &self.proxies)).then(|| address.network());
-        match self.limiter.take(caller) {
+        let client = (!forwarded::is_trusted(address, &self.proxies)).then(|| address.network());
+        match self.limiter.take(client) {
             Ok(permit) => self.tasks.spawn(self.connection(stream, peer, permit)),
-            Err(full) => match Arc::clone(&self.rejections).try_acquire_owned() {
-                Ok(place) => self.tasks.spawn(async move {
-                    let _ = timeout(REJECT_TIMEOUT, reject_connection(stream, full)).await;
-                    drop(place);
+            Err(reached) => match Arc::clone(&self.rejections).try_acquire_owned() {
+                Ok(permit) => self.tasks.spawn(async move {
+                    let _ = timeout(REJECT_TIMEOUT, reject_connection(stream, reached)).await;
+                    drop(permit);
                 }),
                 Err(_) => return,
             },
@@ -112,21 +112,21 @@ impl HttpServer {
         peer: SocketAddr,
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + use<> {
-        let progress = Arc::new(ConnectionState::default());
-        let io = TimeoutStream::new(stream, Arc::clone(&progress), &self.limits, permit);
+        let state = Arc::new(ConnectionState::default());
+        let io = TimeoutStream::new(stream, Arc::clone(&state), &self.limits, permit);
         let (router, stopping) = (self.router.clone(), self.stopping.clone());
         let header_bytes = self.limits.header_bytes;
         let service = service_fn(move |mut request: Request<Incoming>| {
-            progress.request_started();
+            state.request_started();
             request.extensions_mut().insert(ConnectInfo(peer));
-            let (response, progress) =
-                (router.clone().call(request.map(Body::new)), Arc::clone(&progress));
+            let (response, state) =
+                (router.clone().call(request.map(Body::new)), Arc::clone(&state));
             async move {
                 let response = response.await?;
                 if response.status() == StatusCode::SWITCHING_PROTOCOLS {
-                    progress.upgraded();
+                    state.upgraded();
                 }
-                Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, progress)))
+                Ok::<_, Infallible>(response.map(|body| TrackedBody::new(body, state)))
             }
         });
         async move {
@@ -172,8 +172,8 @@ fn limit_send_buffer(_: &TcpStream) {}
 const MIN_HYPER_BUFFER: usize = 8 << 10;
 
 /// Sends an error that names the limit reached. The request is not parsed.
-async fn reject_connection(mut stream: TcpStream, full: LimitReached) -> io::Result<()> {
-    let (code, message) = match full {
+async fn reject_connection(mut stream: TcpStream, reached: LimitReached) -> io::Result<()> {
+    let (code, message) = match reached {
         LimitReached::Total => (ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string()),
         LimitReached::PerClient => {
             (ErrorCode::RateLimited, "Too many connections from your address.".to_owned())

@@ -48,8 +48,8 @@ impl StreamFormat {
         }
     }
 
-    fn answer(self, executed: &OperationOutcome) -> String {
-        let json = executed.json();
+    fn next(self, outcome: &OperationOutcome) -> String {
+        let json = outcome.json();
         match self {
             Self::Sse => format!("event: next\ndata: {json}\n\n"),
             Self::Multipart => part(&format!("{{\"payload\":{json}}}")),
@@ -57,11 +57,11 @@ impl StreamFormat {
     }
 
     /// A last response with the error that ends the stream early.
-    fn refusal(self, executed: &OperationOutcome) -> String {
+    fn error(self, outcome: &OperationOutcome) -> String {
         match self {
-            Self::Sse => self.answer(executed),
+            Self::Sse => self.next(outcome),
             Self::Multipart => {
-                let errors = serde_json::json!(executed.response.errors);
+                let errors = serde_json::json!(outcome.response.errors);
                 part(&format!("{{\"payload\":null,\"errors\":{errors}}}"))
             }
         }
@@ -84,7 +84,7 @@ fn part(json: &str) -> String {
 /// Streams the responses of a subscription until it ends or its viewer is no longer authenticated.
 pub(super) fn respond(
     server: &Arc<AppState>,
-    subscribed: SubscriptionStream,
+    subscription: SubscriptionStream,
     media_type: MediaType,
     request_id: Arc<str>,
 ) -> Response {
@@ -92,27 +92,30 @@ pub(super) fn respond(
         MediaType::Multipart => StreamFormat::Multipart,
         _ => StreamFormat::Sse,
     };
-    let rejection = {
+    let revoked = {
         let server = Arc::clone(server);
-        async move { server.api.wait_until_revoked(subscribed.viewer).await }.boxed()
+        async move { server.api.wait_until_revoked(subscription.viewer).await }.boxed()
     };
     let open = OpenStream {
         server: Arc::clone(server),
         format,
-        responses: subscribed.responses,
-        rejection,
+        responses: subscription.responses,
+        revoked,
         request_id,
     };
     let (frames, body) = mpsc::channel(1);
     server.tasks.spawn(open.write_to(frames));
     let body = stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
-    response(media_type, Body::from_stream(body.map(|it| Ok::<_, Infallible>(Bytes::from(it)))))
+    response(
+        media_type,
+        Body::from_stream(body.map(|frame| Ok::<_, Infallible>(Bytes::from(frame)))),
+    )
 }
 
 /// A single response, for a client that accepts only events.
-pub(super) fn single_event_response(executed: &OperationOutcome) -> Response {
+pub(super) fn single_event_response(outcome: &OperationOutcome) -> Response {
     let format = StreamFormat::Sse;
-    let frames = format!("{}{}", format.answer(executed), format.end());
+    let frames = format!("{}{}", format.next(outcome), format.end());
     response(MediaType::EventStream, Body::from(frames))
 }
 
@@ -130,7 +133,7 @@ struct OpenStream {
     server: Arc<AppState>,
     format: StreamFormat,
     responses: BoxStream<'static, OperationOutcome>,
-    rejection: BoxFuture<'static, ApiError>,
+    revoked: BoxFuture<'static, ApiError>,
     request_id: Arc<str>,
 }
 
@@ -157,12 +160,12 @@ impl OpenStream {
         tokio::select! {
             biased;
             () = self.server.stopping.cancelled() => None,
-            failure = &mut self.rejection => {
-                let refusal = self.server.api.refuse(failure, &self.request_id);
-                Some((format!("{}{}", format.refusal(&refusal), format.end()), false))
+            error = &mut self.revoked => {
+                let error = self.server.api.reject(error, &self.request_id);
+                Some((format!("{}{}", format.error(&error), format.end()), false))
             }
-            executed = self.responses.next() => Some(match executed {
-                Some(executed) => (format.answer(&executed), true),
+            outcome = self.responses.next() => Some(match outcome {
+                Some(outcome) => (format.next(&outcome), true),
                 None => (format.end().to_owned(), false),
             }),
             () = self.server.services.clock.sleep(KEEP_ALIVE) => Some((format.keep_alive(), true)),

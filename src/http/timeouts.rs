@@ -38,32 +38,32 @@ enum Phase {
 pub(super) struct ConnectionState {
     opened: Instant,
     /// The lowest two bits: the phase. The others: its start, in milliseconds after `opened`.
-    state: AtomicU64,
+    phase: AtomicU64,
 }
 
 impl Default for ConnectionState {
     fn default() -> Self {
-        Self { opened: Instant::now(), state: AtomicU64::new(Phase::ReadingHead as u64) }
+        Self { opened: Instant::now(), phase: AtomicU64::new(Phase::ReadingHead as u64) }
     }
 }
 
 impl ConnectionState {
     /// The current phase, and when it began.
-    fn now(&self) -> (Phase, Instant) {
-        let state = self.state.load(Ordering::Acquire);
-        let phase = match state & 3 {
+    fn current(&self) -> (Phase, Instant) {
+        let bits = self.phase.load(Ordering::Acquire);
+        let phase = match bits & 3 {
             0 => Phase::ReadingHead,
             1 => Phase::Responding,
             2 => Phase::Idle,
             _ => Phase::Upgraded,
         };
-        (phase, self.opened + Duration::from_millis(state >> 2))
+        (phase, self.opened + Duration::from_millis(bits >> 2))
     }
 
     fn enter(&self, phase: Phase) {
-        if self.now().0 != Phase::Upgraded {
+        if self.current().0 != Phase::Upgraded {
             let millis = u64::try_from(self.opened.elapsed().as_millis()).unwrap_or(0);
-            self.state.store(millis << 2 | phase as u64, Ordering::Release);
+            self.phase.store(millis << 2 | phase as u64, Ordering::Release);
         }
     }
 
@@ -81,13 +81,13 @@ impl ConnectionState {
 /// A connection whose reads and writes fail with `TimedOut` when they take too long.
 pub(super) struct TimeoutStream<T> {
     stream: T,
-    progress: Arc<ConnectionState>,
-    times: Timeouts,
+    state: Arc<ConnectionState>,
+    timeouts: Timeouts,
     reading: Deadline,
     writing: Deadline,
     /// Bytes written since the write deadline was last stopped.
-    counts: usize,
-    _seat: ConnectionPermit,
+    written: usize,
+    _permit: ConnectionPermit,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -100,34 +100,34 @@ struct Timeouts {
 impl<T> TimeoutStream<T> {
     pub(super) fn new(
         stream: T,
-        progress: Arc<ConnectionState>,
+        state: Arc<ConnectionState>,
         limits: &Limits,
         permit: ConnectionPermit,
     ) -> Self {
-        let times = Timeouts {
+        let timeouts = Timeouts {
             head: limits.header_read_timeout,
             idle: limits.keep_alive_timeout,
             write: limits.write_timeout,
         };
         let (reading, writing) = (Deadline::default(), Deadline::default());
-        Self { stream, progress, times, reading, writing, counts: 0, _seat: permit }
+        Self { stream, state, timeouts, reading, writing, written: 0, _permit: permit }
     }
 
     /// Fails when no data has arrived within the timeout of the current phase. During a request the phase is
     /// checked again after each idle timeout, so this task need not be woken when the phase becomes idle.
     fn poll_read_timeout(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
-            let (phase, since) = self.progress.now();
+            let (phase, since) = self.state.current();
             let end = match phase {
-                Phase::ReadingHead => Some(since + self.times.head),
+                Phase::ReadingHead => Some(since + self.timeouts.head),
                 // hyper has produced the whole response, but it is not flushed yet.
                 Phase::Idle if self.writing.is_running() => None,
-                Phase::Idle => Some(since + self.times.idle),
+                Phase::Idle => Some(since + self.timeouts.idle),
                 Phase::Responding | Phase::Upgraded => None,
             };
             match end {
                 Some(end) => self.reading.end_by(end),
-                None => self.reading.start_unless_running(self.times.idle),
+                None => self.reading.start_unless_running(self.timeouts.idle),
             }
             ready!(self.reading.poll(cx));
             if end.is_some_and(|end| end <= Instant::now()) {
@@ -138,14 +138,14 @@ impl<T> TimeoutStream<T> {
 
     /// Fails when the write timeout passes before `WRITE_PROGRESS_BYTES` are written or all is flushed.
     fn poll_write_timeout<O>(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<O>> {
-        self.writing.start_unless_running(self.times.write);
+        self.writing.start_unless_running(self.timeouts.write);
         self.writing.poll(cx).map(|()| Err(io::ErrorKind::TimedOut.into()))
     }
 
     fn record_written(&mut self, bytes: usize) {
-        self.counts += bytes;
-        if self.counts >= WRITE_PROGRESS_BYTES {
-            self.counts = 0;
+        self.written += bytes;
+        if self.written >= WRITE_PROGRESS_BYTES {
+            self.written = 0;
             self.writing.stop();
         }
     }
@@ -161,8 +161,8 @@ impl<T: AsyncRead + Unpin> AsyncRead for TimeoutStream<T> {
         match Pin::new(&mut this.stream).poll_read(cx, buf) {
             Poll::Pending => this.poll_read_timeout(cx),
             ready => {
-                if this.progress.now().0 == Phase::Idle {
-                    this.progress.enter(Phase::ReadingHead);
+                if this.state.current().0 == Phase::Idle {
+                    this.state.enter(Phase::ReadingHead);
                 }
                 ready
             }
@@ -219,8 +219,8 @@ impl<T> TimeoutStream<T> {
             Poll::Ready(Ok(bytes)) => {
                 self.record_written(bytes);
                 // hyper had the whole response before; the idle timeout starts again with this write.
-                if self.progress.now().0 == Phase::Idle {
-                    self.progress.enter(Phase::Idle);
+                if self.state.current().0 == Phase::Idle {
+                    self.state.enter(Phase::Idle);
                 }
                 Poll::Ready(Ok(bytes))
             }
@@ -280,12 +280,12 @@ impl Deadline {
 /// The body of a response. When it is dropped, the connection becomes idle.
 pub(super) struct TrackedBody {
     body: Body,
-    progress: Arc<ConnectionState>,
+    state: Arc<ConnectionState>,
 }
 
 impl TrackedBody {
-    pub(super) fn new(body: Body, progress: Arc<ConnectionState>) -> Self {
-        Self { body, progress }
+    pub(super) fn new(body: Body, state: Arc<ConnectionState>) -> Self {
+        Self { body, state }
     }
 }
 
@@ -311,7 +311,7 @@ impl HttpBody for TrackedBody {
 
 impl Drop for TrackedBody {
     fn drop(&mut self) {
-        self.progress.enter(Phase::Idle);
+        self.state.enter(Phase::Idle);
     }
 }
 
@@ -333,9 +333,9 @@ mod tests {
             ..Limits::default()
         };
         let (stream, client) = duplex(WRITE_PROGRESS_BYTES);
-        let progress = Arc::new(ConnectionState::default());
+        let state = Arc::new(ConnectionState::default());
         let permit = ConnectionLimiter::new(1, 1).take(None).expect("a permit");
-        (TimeoutStream::new(stream, Arc::clone(&progress), &limits, permit), client, progress)
+        (TimeoutStream::new(stream, Arc::clone(&state), &limits, permit), client, state)
     }
 
     /// Whether a read is pending until half a second before `seconds`, and times out in the next second.
@@ -349,11 +349,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_header_read_timeout_starts_at_the_first_byte() {
-        let (mut connection, mut client, progress) = connection();
+        let (mut connection, mut client, state) = connection();
         assert!(is_given_up_after(&mut connection, 10).await);
 
-        progress.request_started();
-        progress.enter(Phase::Idle);
+        state.request_started();
+        state.enter(Phase::Idle);
         sleep(50 * SECOND).await;
         client.write_all(b"P").await.expect("a byte");
         assert_eq!(connection.read_u8().await.expect("a byte"), b'P');
@@ -362,11 +362,11 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn a_connection_that_goes_idle_is_closed_after_the_idle_timeout() {
-        let (mut connection, _client, progress) = connection();
-        progress.request_started();
+        let (mut connection, _client, state) = connection();
+        state.request_started();
         let mut byte = [0];
         assert!(timeout(200 * SECOND, connection.read(&mut byte)).await.is_err(), "it is busy");
-        progress.enter(Phase::Idle);
+        state.enter(Phase::Idle);
         sleep(30 * SECOND).await;
         // hyper flushes on every poll, even if there is nothing to flush.
         connection.flush().await.expect("nothing to flush");
@@ -375,12 +375,12 @@ mod tests {
 
     #[tokio::test(start_paused = true)]
     async fn the_keep_alive_timeout_starts_when_the_response_is_written() {
-        let (connection, mut client, progress) = connection();
+        let (connection, mut client, state) = connection();
         let (mut reader, mut writer) = split(connection);
-        progress.request_started();
+        state.request_started();
         let answer = async {
             // hyper drops the body as soon as it has read all of it.
-            progress.enter(Phase::Idle);
+            state.enter(Phase::Idle);
             writer.write_all(&[0; 5 * WRITE_PROGRESS_BYTES]).await.expect("the response is read");
             writer.flush().await.expect("the response is read");
         };

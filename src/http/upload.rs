@@ -24,7 +24,7 @@ pub(super) async fn read(
     body: Bytes,
     limits: &Limits,
 ) -> Result<GraphqlRequest, HttpError> {
-    let boundary = multer::parse_boundary(content_type).map_err(|error| refused(&error))?;
+    let boundary = multer::parse_boundary(content_type).map_err(|error| to_http_error(&error))?;
     let sizes = SizeLimit::new()
         .for_field("operations", limits.body_bytes as u64)
         .for_field("map", limits.body_bytes as u64);
@@ -35,7 +35,7 @@ pub(super) async fn read(
     let operations = expect_part(&mut parts, "operations").await?;
     let mut request = parameters(json_object(&operations)?)?;
     let mut places = places(&expect_part(&mut parts, "map").await?, limits)?;
-    while let Some(part) = next(&mut parts).await? {
+    while let Some(part) = next_part(&mut parts).await? {
         // Skip a file that `map` does not list.
         let Some(places) = part.name().and_then(|name| places.remove(name)) else { continue };
         let filename = part.file_name().unwrap_or_default().to_owned();
@@ -52,8 +52,8 @@ pub(super) async fn read(
 
 /// The paths at which each file is used, by the name of its part.
 fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, HttpError> {
-    let wrong = || bad_request("map must be an object of lists of paths.");
-    let Some(Value::Object(map)) = json::parse(map) else { return Err(wrong()) };
+    let invalid = || bad_request("map must be an object of lists of paths.");
+    let Some(Value::Object(map)) = json::parse(map) else { return Err(invalid()) };
     if map.len() > limits.upload_files {
         let message = format!("A request may have at most {} files.", limits.upload_files);
         return Err(HttpError::new(ErrorCode::PayloadTooLarge, message));
@@ -61,14 +61,14 @@ fn places(map: &[u8], limits: &Limits) -> Result<BTreeMap<String, Vec<String>>, 
     map.into_iter()
         .map(|(name, paths)| Some((name, serde_json::from_value::<Vec<String>>(paths).ok()?)))
         .collect::<Option<_>>()
-        .ok_or_else(wrong)
+        .ok_or_else(invalid)
 }
 
 async fn expect_part(
     parts: &mut Multipart<'static>,
     name: &'static str,
 ) -> Result<Bytes, HttpError> {
-    match next(parts).await? {
+    match next_part(parts).await? {
         Some(part) if part.name() == Some(name) => read_part(part).await,
         _ => {
             let message = "The parts must be operations, map and then the files";
@@ -77,15 +77,15 @@ async fn expect_part(
     }
 }
 
-async fn next(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, HttpError> {
-    parts.next_field().await.map_err(|error| refused(&error))
+async fn next_part(parts: &mut Multipart<'static>) -> Result<Option<Field<'static>>, HttpError> {
+    parts.next_field().await.map_err(|error| to_http_error(&error))
 }
 
 async fn read_part(part: Field<'static>) -> Result<Bytes, HttpError> {
-    part.bytes().await.map_err(|error| refused(&error))
+    part.bytes().await.map_err(|error| to_http_error(&error))
 }
 
-fn refused(error: &multer::Error) -> HttpError {
+fn to_http_error(error: &multer::Error) -> HttpError {
     match error {
         multer::Error::FieldSizeExceeded { .. } => {
             let message = "The part operations or map is too long.";

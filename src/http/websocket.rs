@@ -18,12 +18,11 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use tokio_stream::StreamMap;
 
-use super::client_info::client_info;
-use super::csrf;
 use super::error_response::HttpError;
 use super::operation_log::OperationLogEntry;
 use super::request_id::RequestId;
 use super::state::AppState;
+use super::{client_info, csrf};
 use crate::auth::identity::{Identity, Viewer};
 use crate::clock::Timestamp;
 use crate::graphql::context::ClientInfo;
@@ -56,7 +55,9 @@ pub(super) fn fuzz(message: &[u8]) {
 
 /// Whether this is a WebSocket upgrade request (RFC 6455, section 4.2.1).
 pub(super) fn is_upgrade_request(headers: &HeaderMap) -> bool {
-    headers.get(header::UPGRADE).is_some_and(|it| it.as_bytes().eq_ignore_ascii_case(b"websocket"))
+    headers
+        .get(header::UPGRADE)
+        .is_some_and(|value| value.as_bytes().eq_ignore_ascii_case(b"websocket"))
 }
 
 /// Upgrades a request to a WebSocket. Fails if its origin is not allowed, its handshake is invalid, or
@@ -71,12 +72,13 @@ pub(super) async fn upgrade(
         return Err(HttpError::new(ErrorCode::BadRequest, message));
     };
     // Cookie mode stays off, because messages over a WebSocket cannot set cookies.
-    let client = Arc::new(client_info(&parts, &server.config));
-    let Ok(seat) = server.websockets.take(Some(client.address.network())) else {
+    let client = Arc::new(client_info::from_request(&parts, &server.config));
+    let Ok(permit) = server.websockets.take(Some(client.address.network())) else {
         let message = "Too many WebSockets from your address.";
         return Err(HttpError::new(ErrorCode::RateLimited, message));
     };
-    let authorization = parts.headers.get(header::AUTHORIZATION).map(|it| it.as_bytes().to_vec());
+    let authorization =
+        parts.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec());
     let limit = server.config.limits.websocket_message_bytes;
     let upgrade = upgrade
         .protocols([PROTOCOL])
@@ -89,7 +91,7 @@ pub(super) async fn upgrade(
         let connection = Connection::new(Arc::clone(&server), socket, client, authorization);
         server.tasks.track_future(async move {
             connection.serve().await;
-            drop(seat);
+            drop(permit);
         })
     }))
 }
@@ -110,7 +112,7 @@ struct Connection {
     /// The messages of each running operation, by operation id.
     operations: StreamMap<String, BoxStream<'static, String>>,
     /// Completes when the viewer is no longer authenticated.
-    rejection: BoxFuture<'static, ApiError>,
+    revoked: BoxFuture<'static, ApiError>,
 }
 
 /// Whether the connection continues. If not, the reason to close it with, or `None` if the client cannot
@@ -136,7 +138,7 @@ impl Connection {
             keep_alive_deadline: init_deadline,
             ping_outstanding: false,
             operations: StreamMap::new(),
-            rejection: std::future::pending().boxed(),
+            revoked: std::future::pending().boxed(),
         }
     }
 
@@ -155,25 +157,26 @@ impl Connection {
         if let Some(close) = close
             && self.write(Message::Close(Some(close.frame()))).await.is_continue()
         {
-            let goodbye = async { while let Some(Ok(_)) = self.socket.recv().await {} };
-            let _ = timeout(CLOSE_TIMEOUT, goodbye).await;
+            let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
+            let _ = timeout(CLOSE_TIMEOUT, closed).await;
         }
     }
 
     /// Waits for the next event and handles it.
     async fn poll_once(&mut self) -> Step {
         let clock = self.server.services.clock.clone();
-        let until = if self.acknowledged { self.keep_alive_deadline } else { self.init_deadline };
+        let deadline =
+            if self.acknowledged { self.keep_alive_deadline } else { self.init_deadline };
         tokio::select! {
             biased;
             () = self.server.stopping.cancelled() => Break(Some(CloseReason::GOING_AWAY)),
-            _ = &mut self.rejection => Break(Some(CloseReason::FORBIDDEN)),
+            _ = &mut self.revoked => Break(Some(CloseReason::FORBIDDEN)),
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.receive(message).await,
                 Some(Err(_)) | None => Break(None),
             },
             Some((_, text)) = self.operations.next() => self.send_text(text).await,
-            () = clock.sleep_until(until) => self.on_deadline().await,
+            () = clock.sleep_until(deadline) => self.on_deadline().await,
         }
     }
 
@@ -225,7 +228,7 @@ impl Connection {
         self.authorization = authorization(payload).or(self.authorization.take());
         match self.server.services.auth.identify(self.authorization.as_deref()).await {
             Ok(Identity::Anonymous) => {}
-            Ok(Identity::User(viewer)) => self.rejection = self.revocation(viewer),
+            Ok(Identity::User(viewer)) => self.revoked = self.wait_until_revoked(viewer),
             Ok(Identity::Invalid(_)) => return Break(Some(CloseReason::FORBIDDEN)),
             Err(_) => return Break(Some(CloseReason::TRY_AGAIN_LATER)),
         }
@@ -233,7 +236,7 @@ impl Connection {
         self.send_text(message::ack()).await
     }
 
-    fn revocation(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
+    fn wait_until_revoked(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
         let server = Arc::clone(&self.server);
         async move { server.api.wait_until_revoked(Some(viewer)).await }.boxed()
     }
@@ -247,49 +250,54 @@ impl Connection {
         }
         let started = Instant::now();
         let request_id = RequestId::new(&self.server.services.ids);
-        let most = self.server.config.limits.websocket_operations;
-        let caller = RequestMeta {
+        let max_operations = self.server.config.limits.websocket_operations;
+        let meta = RequestMeta {
             authorization: self.authorization.clone(),
             client: Arc::clone(&self.client),
             request_id: Arc::clone(&request_id.0),
         };
-        let prepared = if self.operations.len() < most {
-            self.server.api.prepare(request, &caller)
+        let prepared = if self.operations.len() < max_operations {
+            self.server.api.prepare(request, &meta)
         } else {
-            let failure = ApiError::OperationLimit(most);
-            Err(Box::new(self.server.api.refuse(failure, &request_id.0)))
+            let error = ApiError::OperationLimit(max_operations);
+            Err(Box::new(self.server.api.reject(error, &request_id.0)))
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
-            Err(refused) => {
-                OperationLogEntry::of(&refused).log(&request_id, PROTOCOL, None, started);
-                return self.send_text(message::error(&id, &refused)).await;
+            Err(rejected) => {
+                OperationLogEntry::new(&rejected).log(&request_id, PROTOCOL, None, started);
+                return self.send_text(message::error(&id, &rejected)).await;
             }
         };
         let server = Arc::clone(&self.server);
-        let answers = if prepared.operation().kind == OperationType::Subscription {
-            match server.api.subscribe(prepared, &caller).await {
-                Ok(subscribed) => {
-                    OperationLogEntry::begun(&subscribed).log(&request_id, PROTOCOL, None, started);
-                    subscribed.responses
+        let outcomes = if prepared.operation().kind == OperationType::Subscription {
+            match server.api.subscribe(prepared, &meta).await {
+                Ok(subscription) => {
+                    OperationLogEntry::subscribed(&subscription).log(
+                        &request_id,
+                        PROTOCOL,
+                        None,
+                        started,
+                    );
+                    subscription.responses
                 }
-                Err(refused) => {
-                    OperationLogEntry::of(&refused).log(&request_id, PROTOCOL, None, started);
-                    stream::once(std::future::ready(*refused)).boxed()
+                Err(rejected) => {
+                    OperationLogEntry::new(&rejected).log(&request_id, PROTOCOL, None, started);
+                    stream::once(std::future::ready(*rejected)).boxed()
                 }
             }
         } else {
-            let answer = async move {
-                let executed = server.api.execute(prepared, &caller).await;
-                OperationLogEntry::of(&executed).log(&request_id, PROTOCOL, None, started);
-                executed
+            let outcome = async move {
+                let outcome = server.api.execute(prepared, &meta).await;
+                OperationLogEntry::new(&outcome).log(&request_id, PROTOCOL, None, started);
+                outcome
             };
-            spawn_buffered(stream::once(answer).boxed())
+            spawn_buffered(stream::once(outcome).boxed())
         };
         let complete = stream::once(std::future::ready(message::complete(&id)));
         let operation_id = id.clone();
         let messages =
-            answers.map(move |executed| message::next(&operation_id, &executed)).chain(complete);
+            outcomes.map(move |outcome| message::next(&operation_id, &outcome)).chain(complete);
         self.operations.insert(id, messages.boxed());
         Continue(())
     }
@@ -312,11 +320,10 @@ impl Connection {
 /// `headers`.
 fn authorization(payload: &Map<String, Value>) -> Option<Vec<u8>> {
     let headers = payload.get("headers").and_then(Value::as_object);
-    let places = [Some(payload), headers];
-    let shown = places.into_iter().flatten().find_map(|place| {
-        let shown = |name: &&str| place.get(*name)?.as_str().filter(|shown| !shown.is_empty());
-        ["Authorization", "authorization", "token"].iter().find_map(shown)
+    let token = [Some(payload), headers].into_iter().flatten().find_map(|object| {
+        let member = |name: &&str| object.get(*name)?.as_str().filter(|text| !text.is_empty());
+        ["Authorization", "authorization", "token"].iter().find_map(member)
     })?;
-    let scheme = if shown.contains(' ') { "" } else { "Bearer " };
-    Some(format!("{scheme}{shown}").into_bytes())
+    let scheme = if token.contains(' ') { "" } else { "Bearer " };
+    Some(format!("{scheme}{token}").into_bytes())
 }

@@ -109,7 +109,7 @@ mod tests {
     use super::*;
     use crate::client_ip::ClientIp;
 
-    fn caller(number: u8) -> ClientPrefix {
+    fn client(number: u8) -> ClientPrefix {
         ClientIp::from(IpAddr::from([192, 0, 2, number])).network()
     }
 
@@ -124,11 +124,11 @@ mod tests {
     fn clients_are_served_round_robin() {
         let queue = FairQueue::new(10);
         for job in ["a1", "a2", "a3"] {
-            queue.push(caller(1), job).expect("room");
+            queue.push(client(1), job).expect("room");
         }
-        queue.push(caller(2), "b1").expect("room");
+        queue.push(client(2), "b1").expect("room");
         assert_eq!(queue.take(), Some("a1"));
-        queue.push(caller(3), "c1").expect("room");
+        queue.push(client(3), "c1").expect("room");
         assert_eq!(all(&queue), ["b1", "a2", "c1", "a3"]);
     }
 
@@ -136,14 +136,14 @@ mod tests {
     fn a_full_queue_drops_a_job_of_the_client_with_the_most_jobs() {
         let queue = FairQueue::new(3);
         for job in ["a1", "a2", "a3"] {
-            queue.push(caller(1), job).expect("room");
+            queue.push(client(1), job).expect("room");
         }
-        assert_eq!(queue.push(caller(1), "a4"), Err(Full));
-        queue.push(caller(2), "b1").expect("replaces a3");
-        assert_eq!(queue.push(caller(2), "b2"), Err(Full), "both would have as many");
-        assert_eq!(queue.push(caller(1), "a4"), Err(Full));
-        queue.push(caller(3), "c1").expect("replaces a2");
-        assert_eq!(queue.push(caller(4), "d1"), Err(Full), "every client has one");
+        assert_eq!(queue.push(client(1), "a4"), Err(Full));
+        queue.push(client(2), "b1").expect("replaces a3");
+        assert_eq!(queue.push(client(2), "b2"), Err(Full), "both would have as many");
+        assert_eq!(queue.push(client(1), "a4"), Err(Full));
+        queue.push(client(3), "c1").expect("replaces a2");
+        assert_eq!(queue.push(client(4), "d1"), Err(Full), "every client has one");
         assert_eq!(all(&queue), ["a1", "b1", "c1"]);
     }
 

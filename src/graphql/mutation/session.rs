@@ -95,7 +95,7 @@ impl SessionMutation {
         let client = ctx.client();
         let (token, path, in_cookie): (_, &[&str], _) = match input {
             Some(input) => {
-                let token = RefreshToken::shown(input.refresh_token.expose_secret());
+                let token = RefreshToken::from_presented(input.refresh_token.expose_secret());
                 (Some(token), &["input", "refreshToken"], client.cookie_mode)
             }
             None => (client.cookie.clone(), &[], true),

@@ -59,14 +59,14 @@ pub(super) fn pong(payload: Option<Value>) -> String {
     }
 }
 
-pub(super) fn next(id: &str, executed: &OperationOutcome) -> String {
+pub(super) fn next(id: &str, outcome: &OperationOutcome) -> String {
     // The response is already JSON.
-    format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), executed.json())
+    format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), outcome.json())
 }
 
 /// The operation was rejected before it ran. No message follows, not even `complete`.
-pub(super) fn error(id: &str, executed: &OperationOutcome) -> String {
-    json!({ "id": id, "type": "error", "payload": executed.response.errors }).to_string()
+pub(super) fn error(id: &str, outcome: &OperationOutcome) -> String {
+    json!({ "id": id, "type": "error", "payload": outcome.response.errors }).to_string()
 }
 
 pub(super) fn complete(id: &str) -> String {
