@@ -39,6 +39,7 @@ mod upload;
 mod websocket;
 
 use rate_limit_headers::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use sdl::SchemaFile;
 pub(crate) use server::HttpServer;
 pub(crate) use state::AppState;
 
@@ -54,7 +55,8 @@ pub(crate) fn router(server: AppState) -> Router {
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if server.config.introspection {
-        router = router.route("/schema.graphql", get(sdl::get));
+        let file = Arc::new(SchemaFile::new(server.api.sdl()));
+        router = router.route("/schema.graphql", get(sdl::get).with_state(file));
     }
     if server.config.graphiql {
         router =

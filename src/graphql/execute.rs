@@ -89,6 +89,11 @@ impl GraphqlService {
         Self { schema, documents, services, limits, operation_permits }
     }
 
+    /// The schema in the Schema Definition Language.
+    pub(crate) fn sdl(&self) -> &str {
+        self.schema.sdl()
+    }
+
     /// Finds the operation of a request. The error is a complete response.
     pub(crate) fn prepare(
         &self,

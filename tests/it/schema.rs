@@ -1,5 +1,7 @@
 //! The schema: it matches the committed file, and every element has a description.
 
+use async_graphql::{EmptyMutation, EmptySubscription, Object};
+use bookshelf::graphql::DynSchema;
 use serde_json::{Value, json};
 
 use crate::support::TestApp;
@@ -73,4 +75,24 @@ async fn disabling_introspection_hides_the_schema() {
     assert_eq!(app.anon().ask("{ __typename }").await.data(), "Query");
     assert_eq!(app.anon().get("/schema.graphql").await.status, 404);
     assert_eq!(app.anon().ask("{ viewer { id } }").await.data(), json!(null));
+}
+
+struct Query;
+
+#[Object]
+impl Query {
+    async fn only_in_this_test(&self) -> bool {
+        true
+    }
+}
+
+#[tokio::test]
+async fn the_schema_file_is_the_schema_that_is_served() {
+    let schema = DynSchema::new(Query, EmptyMutation, EmptySubscription);
+    let app = TestApp::with_schema(schema).await;
+    let response = app.anon().get("/schema.graphql").await;
+    assert!(response.text.contains("onlyInThisTest: Boolean!"), "{response:?}");
+    assert!(!response.text.contains("Book"), "{response:?}");
+    let standard = TestApp::start().await.anon().get("/schema.graphql").await;
+    assert_ne!(response.header("etag"), standard.header("etag"));
 }
