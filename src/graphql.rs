@@ -14,6 +14,7 @@ mod failing_field;
 pub(crate) mod fuzzing;
 mod loaders;
 mod mutation;
+mod page_size;
 mod query;
 pub(crate) mod rate_limit;
 mod scalars;

@@ -8,7 +8,7 @@ use apollo_compiler::executable::{
 use async_graphql::Variables;
 use async_graphql_value::ConstValue;
 
-use crate::graphql::types::connection::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
+use crate::graphql::page_size::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
 /// The arguments that set the length of the list below their field.
 const PAGE_SIZE_ARGS: [&str; 3] = ["first", "last", "perPage"];

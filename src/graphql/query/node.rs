@@ -6,7 +6,7 @@ use futures_util::future::join_all;
 
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Nullable, Result};
-use crate::graphql::types::connection::MAX_PAGE_SIZE;
+use crate::graphql::page_size::MAX_PAGE_SIZE;
 use crate::graphql::types::node::Node;
 
 #[derive(Debug, Default)]

@@ -5,10 +5,11 @@ use futures_util::try_join;
 
 use super::book::Book;
 use super::book_filter::{BookFilter, BookOrder};
-use super::connection::{book_list, parse_page_size, saturating_i32};
+use super::connection::{book_list, saturating_i32};
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::JsonList;
 use crate::graphql::error::{ApiError, Result};
+use crate::graphql::page_size::parse_page_size;
 use crate::id::UserId;
 use crate::store::books::BookList;
 

@@ -8,15 +8,10 @@ use crate::graphql::context::ContextExt;
 use crate::graphql::cursor;
 use crate::graphql::direct_json::{DirectJson, Json, JsonList, ObjectPlan, PlannedObject, Writer};
 use crate::graphql::error::{ApiError, Result};
+use crate::graphql::page_size::{DEFAULT_PAGE_SIZE, parse_page_size};
 use crate::id::UserId;
 use crate::store::books::{self, BookList, KeysetPosition, PageSelection, Relative};
 use crate::store::page::{End, HasMore, Page, PageRequest};
-
-/// The page size if the client requests none.
-pub(in crate::graphql) const DEFAULT_PAGE_SIZE: i32 = 20;
-
-/// The maximum page size.
-pub(in crate::graphql) const MAX_PAGE_SIZE: usize = 100;
 
 /// The arguments of a connection.
 #[derive(Debug, Default)]
@@ -48,13 +43,6 @@ impl ConnectionArgs {
             after: position(&self.after, "after")?,
             before: position(&self.before, "before")?,
         })
-    }
-}
-
-pub(in crate::graphql) fn parse_page_size(size: i32, name: &str) -> Result<usize> {
-    match usize::try_from(size) {
-        Ok(size @ 1..=MAX_PAGE_SIZE) => Ok(size),
-        _ => Err(ApiError::bad_input(format!("{name} must be from 1 to {MAX_PAGE_SIZE}."))),
     }
 }
 
