@@ -118,7 +118,7 @@ impl Auth {
 
     /// Resolves when the token expires or the session ends, with the reason.
     pub(crate) async fn wait_until_revoked(&self, viewer: Viewer) -> AuthFailure {
-        let mut ending = self.store.events().session(viewer.session);
+        let mut ending = self.store.events().subscribe_to_session(viewer.session);
         // The session may have ended on any instance just before the subscription began.
         self.live_sessions.evict(viewer.session);
         if !self.is_live_with_retry(viewer).await {
@@ -147,7 +147,7 @@ impl Auth {
             return Ok(user == viewer.user);
         }
         let generation = self.live_sessions.generation();
-        let user = self.store.sessions().user_of(viewer.session, now).await?;
+        let user = self.store.sessions().find_user(viewer.session, now).await?;
         if let Some(user) = user {
             self.live_sessions.insert(generation, viewer.session, user, now);
         }

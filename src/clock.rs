@@ -39,7 +39,7 @@ impl Timestamp {
     }
 
     /// The time since an earlier instant; zero if that instant is later.
-    pub(crate) fn since(self, earlier: Self) -> Duration {
+    pub(crate) fn duration_since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
     }
 

@@ -15,7 +15,7 @@ impl MigrationTrait for Migration {
             .take();
         manager.create_table(failed_logins).await?;
         let index = Index::create()
-            .name("failed_logins_forgotten")
+            .name("failed_logins_by_resets_at")
             .table("failed_logins")
             .col("resets_at")
             .take();

@@ -35,7 +35,7 @@ impl Auth {
         let Some(burst) = self.failed_logins else {
             return Ok(hashing.verify(user, password).await?);
         };
-        let (failed, account) = (self.store.failed_logins(), AccountHash::of(email_folded));
+        let (failed, account) = (self.store.failed_logins(), AccountHash::new(email_folded));
         if let Err(retry_after) = failed.try_acquire(account, burst, self.clock.now()).await? {
             return Err(VerifyError::Throttled { retry_after });
         }

@@ -109,7 +109,7 @@ impl Loaders {
         Self { services, users, books, sessions }
     }
 
-    fn of<'a, R: Loadable>(
+    fn loader<'a, R: Loadable>(
         &self,
         lazy: &'a LazyLoader<R>,
     ) -> &'a Loader<R::Id, LoadResult<R>, BatchLoader<R>> {
@@ -120,30 +120,30 @@ impl Loaders {
     }
 
     pub(super) async fn user(&self, id: UserId) -> LoadResult<Profile> {
-        self.of(&self.users).load(id).await
+        self.loader(&self.users).load(id).await
     }
 
     /// Removes all cached rows: those that were read for one event are outdated at the next.
     pub(super) async fn clear(&self) {
-        self.of(&self.users).clear_all().await;
-        self.of(&self.books).clear_all().await;
-        self.of(&self.sessions).clear_all().await;
+        self.loader(&self.users).clear_all().await;
+        self.loader(&self.books).clear_all().await;
+        self.loader(&self.sessions).clear_all().await;
     }
 
     /// Caches an account that was already read, so that it is not queried again.
     pub(super) async fn prime_user(&self, user: Profile) {
-        self.of(&self.users).clear(user.id).await;
-        self.of(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
+        self.loader(&self.users).clear(user.id).await;
+        self.loader(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
     }
 
     /// The book with this id, of any owner.
     pub(super) async fn book(&self, id: BookId) -> LoadResult<Book> {
-        self.of(&self.books).load(id).await
+        self.loader(&self.books).load(id).await
     }
 
     /// The session with this id, of any user; `None` if it has expired or ended.
     pub(super) async fn session(&self, id: SessionId) -> LoadResult<Session> {
-        self.of(&self.sessions).load(id).await
+        self.loader(&self.sessions).load(id).await
     }
 }
 

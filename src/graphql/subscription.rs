@@ -23,14 +23,14 @@ impl Subscription {
         ctx: &Context<'ctx>,
     ) -> Result<impl Stream<Item = Result<BookChange>> + use<'ctx>> {
         let viewer = ctx.viewer()?;
-        let listener = ctx.store().events().books_of(viewer.user);
+        let subscriber = ctx.store().events().subscribe_to_books(viewer.user);
         let ctx = ctx.clone();
-        Ok(stream::unfold(Some(listener), move |listener| {
+        Ok(stream::unfold(Some(subscriber), move |subscriber| {
             let ctx = ctx.clone();
             async move {
-                let mut listener = listener?;
-                match next_book_change(&ctx, viewer, &mut listener).await {
-                    Ok(change) => Some((Ok(change), Some(listener))),
+                let mut subscriber = subscriber?;
+                match next_book_change(&ctx, viewer, &mut subscriber).await {
+                    Ok(change) => Some((Ok(change), Some(subscriber))),
                     Err(failure) => Some((Err(failure), None)),
                 }
             }
@@ -44,10 +44,10 @@ impl Subscription {
 async fn next_book_change(
     ctx: &Context<'_>,
     viewer: Viewer,
-    listener: &mut Subscriber,
+    subscriber: &mut Subscriber,
 ) -> Result<BookChange> {
     loop {
-        let event = listener.next().await.map_err(|_| ApiError::SubscriberTooSlow)?;
+        let event = subscriber.next().await.map_err(|_| ApiError::SubscriberTooSlow)?;
         let Event::BookChanged(change) = event else { continue };
         if ctx.auth().is_live_with_retry(viewer).await {
             ctx.loaders().clear().await;

@@ -39,7 +39,7 @@ pub(super) enum UniqueConstraint {
 /// The error of a statement, with the unique constraint that it violated, if any.
 #[derive(Clone, Debug)]
 pub(super) struct QueryError {
-    pub(super) broken: Option<UniqueConstraint>,
+    pub(super) violated: Option<UniqueConstraint>,
     pub(super) error: StoreError,
 }
 
@@ -64,7 +64,7 @@ impl From<DbErr> for StoreError {
 
 impl From<StoreError> for QueryError {
     fn from(error: StoreError) -> Self {
-        Self { broken: None, error }
+        Self { violated: None, error }
     }
 }
 
@@ -122,8 +122,8 @@ enum ErrorKind {
 impl ErrorKind {
     fn with_cause(self, cause: impl Error + Send + Sync + 'static) -> QueryError {
         match self {
-            Self::UniqueConstraint(broken) => {
-                QueryError { broken, error: StoreError::Internal(Arc::new(cause)) }
+            Self::UniqueConstraint(violated) => {
+                QueryError { violated, error: StoreError::Internal(Arc::new(cause)) }
             }
             Self::UserDeleted => StoreError::UserDeleted.into(),
             Self::Transient => StoreError::Unavailable(Arc::new(cause)).into(),

@@ -61,12 +61,12 @@ impl EventBus {
     }
 
     /// Subscribes to the changes of an account's books.
-    pub(crate) fn books_of(&self, owner: UserId) -> Subscriber {
-        self.broker.subscribe(Topic::BooksOf(owner))
+    pub(crate) fn subscribe_to_books(&self, owner: UserId) -> Subscriber {
+        self.broker.subscribe(Topic::Books(owner))
     }
 
     /// Subscribes to the end of a session.
-    pub(crate) fn session(&self, session: SessionId) -> Subscriber {
+    pub(crate) fn subscribe_to_session(&self, session: SessionId) -> Subscriber {
         self.broker.subscribe(Topic::Session(session))
     }
 }

@@ -12,7 +12,7 @@ use crate::clock::Timestamp;
 use crate::entity::failed_login::{Column, Entity};
 
 /// How long a wrong password counts, after those before it have expired.
-const FORGOTTEN_AFTER: Duration = Duration::from_secs(60);
+const RESET_AFTER: Duration = Duration::from_secs(60);
 
 /// Identifies an account, which may not exist, without storing its email address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,7 +20,7 @@ pub(crate) struct AccountHash([u8; 32]);
 
 impl AccountHash {
     /// The hash of a folded email address.
-    pub(crate) fn of(email_folded: &str) -> Self {
+    pub(crate) fn new(email_folded: &str) -> Self {
         Self(Sha256::digest(email_folded).into())
     }
 }
@@ -44,16 +44,16 @@ impl FailedLogins<'_> {
         burst: u32,
         now: Timestamp,
     ) -> Result<Result<(), Duration>, StoreError> {
-        let latest = now + FORGOTTEN_AFTER * burst.saturating_sub(1);
+        let latest = now + RESET_AFTER * burst.saturating_sub(1);
         let stored = Expr::col((Entity, Column::ResetsAt));
         let from: Expr =
             CaseStatement::new().case(stored.clone().gt(now), stored.clone()).finally(now).into();
-        let resets_at = from.add(millis(FORGOTTEN_AFTER));
+        let resets_at = from.add(millis(RESET_AFTER));
         let mut insert = Query::insert();
         insert
             .into_table(Entity)
             .columns([Column::AccountHash, Column::ResetsAt])
-            .values_panic([account.0.to_vec().into(), (now + FORGOTTEN_AFTER).into()])
+            .values_panic([account.0.to_vec().into(), (now + RESET_AFTER).into()])
             .on_conflict(
                 OnConflict::column(Column::AccountHash)
                     .value(Column::ResetsAt, resets_at)
@@ -71,13 +71,14 @@ impl FailedLogins<'_> {
             .into_tuple::<Timestamp>()
             .one(&*self.0.db.writer().await?)
             .await?;
-        let retry_after = resets_at.map_or(Duration::ZERO, |resets_at| resets_at.since(latest));
-        Ok(Err(retry_after.clamp(Duration::from_secs(1), FORGOTTEN_AFTER)))
+        let retry_after =
+            resets_at.map_or(Duration::ZERO, |resets_at| resets_at.duration_since(latest));
+        Ok(Err(retry_after.clamp(Duration::from_secs(1), RESET_AFTER)))
     }
 
     /// Removes a counted attempt that did not fail.
     pub(crate) async fn refund(&self, account: AccountHash) -> Result<(), StoreError> {
-        let earlier = Expr::col(Column::ResetsAt).sub(millis(FORGOTTEN_AFTER));
+        let earlier = Expr::col(Column::ResetsAt).sub(millis(RESET_AFTER));
         Entity::update_many()
             .col_expr(Column::ResetsAt, earlier)
             .filter(Column::AccountHash.eq(account.0.to_vec()))

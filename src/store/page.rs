@@ -82,12 +82,12 @@ mod tests {
     use super::*;
 
     /// The rows of a list 0, 1, 2 … as a database would return them.
-    fn ask(length: usize, slice: &PageRequest<usize>) -> Page<usize> {
+    fn query(length: usize, request: &PageRequest<usize>) -> Page<usize> {
         let between = (0..length)
-            .filter(|row| slice.after.is_none_or(|after| *row > after))
-            .filter(|row| slice.before.is_none_or(|before| *row < before));
-        let rows = slice.fetch_limit();
-        slice.collect(match slice.end {
+            .filter(|row| request.after.is_none_or(|after| *row > after))
+            .filter(|row| request.before.is_none_or(|before| *row < before));
+        let rows = request.fetch_limit();
+        request.collect(match request.end {
             End::Front => between.take(rows).collect(),
             End::Back => between.rev().take(rows).collect(),
         })
@@ -111,34 +111,34 @@ mod tests {
             before in prop::option::of(0usize..32),
         ) {
             let end = if from_start { End::Front } else { End::Back };
-            let slice = PageRequest { limit, end, after, before };
-            let sliced = ask(length, &slice);
-            prop_assert!(sliced.rows.len() <= limit);
-            prop_assert!(sliced.rows.is_sorted());
-            if let (Some(first), Some(last)) = (sliced.rows.first(), sliced.rows.last()) {
-                prop_assert_eq!(holds(length, &slice.next(sliced.more)), last + 1 < length);
-                prop_assert_eq!(holds(length, &slice.previous(sliced.more)), *first > 0);
+            let request = PageRequest { limit, end, after, before };
+            let page = query(length, &request);
+            prop_assert!(page.rows.len() <= limit);
+            prop_assert!(page.rows.is_sorted());
+            if let (Some(first), Some(last)) = (page.rows.first(), page.rows.last()) {
+                prop_assert_eq!(holds(length, &request.next(page.more)), last + 1 < length);
+                prop_assert_eq!(holds(length, &request.previous(page.more)), *first > 0);
             }
         }
 
         #[test]
         fn paging_returns_every_row_once(length in 0usize..60, limit in 1usize..9, from_start: bool) {
             let end = if from_start { End::Front } else { End::Back };
-            let mut slice = PageRequest { limit, end, after: None, before: None };
+            let mut request = PageRequest { limit, end, after: None, before: None };
             let mut seen = Vec::new();
             loop {
-                let sliced = ask(length, &slice);
+                let page = query(length, &request);
                 match end {
                     End::Front => {
-                        seen.extend(&sliced.rows);
-                        slice.after = sliced.rows.last().copied();
+                        seen.extend(&page.rows);
+                        request.after = page.rows.last().copied();
                     }
                     End::Back => {
-                        seen.splice(0..0, sliced.rows.iter().copied());
-                        slice.before = sliced.rows.first().copied();
+                        seen.splice(0..0, page.rows.iter().copied());
+                        request.before = page.rows.first().copied();
                     }
                 }
-                if !sliced.more {
+                if !page.more {
                     break;
                 }
             }

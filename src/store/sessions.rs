@@ -84,7 +84,7 @@ impl Sessions<'_> {
     }
 
     /// The owner of the session; `None` if it has ended.
-    pub(crate) async fn user_of(
+    pub(crate) async fn find_user(
         &self,
         id: SessionId,
         now: Timestamp,
@@ -112,7 +112,7 @@ impl Sessions<'_> {
     }
 
     /// The live sessions of an account, newest first; at most `limit`.
-    pub(crate) async fn of_user(
+    pub(crate) async fn list(
         &self,
         user: UserId,
         now: Timestamp,
@@ -140,7 +140,7 @@ impl Sessions<'_> {
         use refresh_token::Column;
 
         let transaction = self.0.db.begin().await?;
-        let Some(session) = lock_session_of(&*transaction, presented).await? else {
+        let Some(session) = lock_session(&*transaction, presented).await? else {
             return Ok(Rotation::Unknown);
         };
         let first_use =
@@ -239,7 +239,7 @@ pub(super) async fn insert<C: ConnectionTrait>(
 
 /// Locks and returns the session of a token, before its tokens are changed. Ending a session locks it
 /// first and its tokens after; the opposite order here could deadlock.
-async fn lock_session_of<C: ConnectionTrait>(
+async fn lock_session<C: ConnectionTrait>(
     connection: &C,
     token: TokenHash,
 ) -> Result<Option<Session>, StoreError> {

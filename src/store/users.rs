@@ -250,13 +250,13 @@ impl Users<'_> {
         email: Option<&Email>,
         except: Option<UserId>,
     ) -> Result<SaveUserOutcome, StoreError> {
-        let Some(broken) = failed.broken else {
+        let Some(violated) = failed.violated else {
             return Err(failed.error);
         };
         let taken = self.taken(username, email, except).await?;
         Ok(SaveUserOutcome::NameConflicts(NameConflicts {
-            username: taken.username || broken == UniqueConstraint::Username,
-            email: taken.email || broken == UniqueConstraint::Email,
+            username: taken.username || violated == UniqueConstraint::Username,
+            email: taken.email || violated == UniqueConstraint::Email,
         }))
     }
 }

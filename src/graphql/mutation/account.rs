@@ -117,7 +117,7 @@ impl AccountMutation {
             // Names that are taken are reported too: a form receives all its errors at once.
             let taken = ctx.store().users().taken(username.as_ref(), email.as_ref(), None).await?;
             add_conflicts(&mut form, taken);
-            return Ok(AuthPayload::refused(form));
+            return Ok(AuthPayload::rejected(form));
         };
         let hash = ctx.passwords().hash(password).await?;
         let user_agent = ctx.client().user_agent.as_deref();
@@ -125,11 +125,11 @@ impl AccountMutation {
             Ok(signed_in) => {
                 let (user, session) = (signed_in.user.id, signed_in.session);
                 SecurityEvent::Registered.log(ctx, Some(user), Some(session));
-                Ok(AuthPayload::of(ctx, signed_in, ctx.client().cookie_mode).await)
+                Ok(AuthPayload::from_tokens(ctx, signed_in, ctx.client().cookie_mode).await)
             }
             Err(taken) => {
                 add_conflicts(&mut form, taken);
-                Ok(AuthPayload::refused(form))
+                Ok(AuthPayload::rejected(form))
             }
         }
     }
@@ -182,20 +182,20 @@ impl AccountMutation {
         let current = Some(input.current_password);
         check_password(ctx, &mut form, &user, "currentPassword", current).await?;
         let Some(new) = new.filter(|_| form.is_empty()) else {
-            return Ok(AuthPayload::refused(form));
+            return Ok(AuthPayload::rejected(form));
         };
         let hash = ctx.passwords().hash(new).await?;
         let client = ctx.client();
         let changed = ctx.auth().change_password(user, hash, client.user_agent.as_deref()).await?;
         let Some(signed_in) = changed else {
             form.add("currentPassword", UserErrorCode::InvalidCredentials, WRONG_PASSWORD);
-            return Ok(AuthPayload::refused(form));
+            return Ok(AuthPayload::rejected(form));
         };
         let (id, session) = (signed_in.user.id, signed_in.session);
         SecurityEvent::PasswordChanged.log(ctx, Some(id), Some(session));
         // A client that sent its token in a cookie receives the next one in a cookie too.
         let in_cookie = client.cookie_mode || client.cookie.is_some();
-        Ok(AuthPayload::of(ctx, signed_in, in_cookie).await)
+        Ok(AuthPayload::from_tokens(ctx, signed_in, in_cookie).await)
     }
 
     /// Permanently deletes the account and everything that it owns.

@@ -27,27 +27,31 @@ pub(super) struct AuthPayload {
 }
 
 impl AuthPayload {
-    pub(super) fn refused(form: InputErrors) -> Self {
-        Self { user_errors: form.into_errors(), ..Self::default() }
+    pub(super) fn rejected(errors: InputErrors) -> Self {
+        Self { user_errors: errors.into_errors(), ..Self::default() }
     }
 
-    pub(super) fn refused_for(error: UserError) -> Self {
+    pub(super) fn rejected_with(error: UserError) -> Self {
         Self { user_errors: vec![error], ..Self::default() }
     }
 
     /// The payload of a sign-in. `in_cookie` puts the refresh token into a cookie instead.
-    pub(super) async fn of(ctx: &Context<'_>, signed_in: IssuedTokens, in_cookie: bool) -> Self {
-        let token = signed_in.refresh_token;
-        let expires_at = signed_in.refresh_token_expires_at;
+    pub(super) async fn from_tokens(
+        ctx: &Context<'_>,
+        tokens: IssuedTokens,
+        in_cookie: bool,
+    ) -> Self {
+        let token = tokens.refresh_token;
+        let expires_at = tokens.refresh_token_expires_at;
         let refresh_token = (!in_cookie).then(|| token.expose().to_owned());
         if in_cookie {
             ctx.client().change_cookie(CookieUpdate::Set { token, expires_at });
         }
-        let user = User(signed_in.user.id);
-        ctx.loaders().prime_user(signed_in.user.into()).await;
+        let user = User(tokens.user.id);
+        ctx.loaders().prime_user(tokens.user.into()).await;
         Self {
-            access_token: Some(signed_in.access_token),
-            access_token_expires_at: Some(DateTime(signed_in.access_token_expires_at)),
+            access_token: Some(tokens.access_token),
+            access_token_expires_at: Some(DateTime(tokens.access_token_expires_at)),
             refresh_token,
             refresh_token_expires_at: Some(DateTime(expires_at)),
             user: Some(user),

@@ -120,7 +120,7 @@ struct UpdateBookPayload {
 }
 
 impl UpdateBookPayload {
-    fn refused(error: UserError) -> Self {
+    fn rejected(error: UserError) -> Self {
         Self { book: None, user_errors: vec![error] }
     }
 }
@@ -175,7 +175,7 @@ impl BookMutation {
         let expected_version = input.expected_version;
         let mut form = InputErrors::default();
         let Some(id) = BookId::parse(&id) else {
-            return Ok(UpdateBookPayload::refused(UserError::not_found("book")));
+            return Ok(UpdateBookPayload::rejected(UserError::not_found("book")));
         };
         let isbn = input.isbn.as_opt_ref().flatten().cloned();
         let Some(changes) = input.parse(&mut form) else {
@@ -187,11 +187,11 @@ impl BookMutation {
             UpdateOutcome::Done(book) => {
                 UpdateBookPayload { book: Some(JsonObject(Book(book))), user_errors: Vec::new() }
             }
-            UpdateOutcome::NotFound => UpdateBookPayload::refused(UserError::not_found("book")),
+            UpdateOutcome::NotFound => UpdateBookPayload::rejected(UserError::not_found("book")),
             UpdateOutcome::VersionConflict(book) => {
-                UpdateBookPayload::refused(version_conflict(book))
+                UpdateBookPayload::rejected(version_conflict(book))
             }
-            UpdateOutcome::DuplicateIsbn(book) => UpdateBookPayload::refused(duplicate_isbn(book)),
+            UpdateOutcome::DuplicateIsbn(book) => UpdateBookPayload::rejected(duplicate_isbn(book)),
         })
     }
 

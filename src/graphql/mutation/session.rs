@@ -76,12 +76,12 @@ impl SessionMutation {
             if let Some(signed_in) = ctx.auth().open_session(user, user_agent).await? {
                 let (user, session) = (signed_in.user.id, signed_in.session);
                 SecurityEvent::SignedIn.log(ctx, Some(user), Some(session));
-                return Ok(AuthPayload::of(ctx, signed_in, ctx.client().cookie_mode).await);
+                return Ok(AuthPayload::from_tokens(ctx, signed_in, ctx.client().cookie_mode).await);
             }
         }
         let message = "Wrong email address or password.";
         let error = UserError::new(UserErrorCode::InvalidCredentials, &[], message);
-        Ok(AuthPayload::refused_for(error))
+        Ok(AuthPayload::rejected_with(error))
     }
 
     /// Exchanges a refresh token for a new one and a new access token. Without `input`, the refresh
@@ -103,7 +103,7 @@ impl SessionMutation {
         if let Some(token) = token {
             match ctx.auth().refresh(&token).await? {
                 RefreshOutcome::Rotated(signed_in) => {
-                    return Ok(AuthPayload::of(ctx, *signed_in, in_cookie).await);
+                    return Ok(AuthPayload::from_tokens(ctx, *signed_in, in_cookie).await);
                 }
                 RefreshOutcome::Reused { user, session } => {
                     SecurityEvent::RefreshTokenReused.log(ctx, Some(user), Some(session));
@@ -116,7 +116,7 @@ impl SessionMutation {
         }
         let message = "This session has ended; please sign in again.";
         let error = UserError::new(UserErrorCode::RefreshTokenInvalid, path, message);
-        Ok(AuthPayload::refused_for(error))
+        Ok(AuthPayload::rejected_with(error))
     }
 
     /// Ends this session, or all sessions of the account.

@@ -47,8 +47,8 @@ impl BookQuery {
         #[graphql(desc = "The order of the books; newest first if absent or null.")]
         order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
-        let window = ConnectionArgs { first, after, last, before };
-        BookConnection::load(ctx, ctx.viewer()?.user, window, filter, order_by).await
+        let arguments = ConnectionArgs { first, after, last, before };
+        BookConnection::load(ctx, ctx.viewer()?.user, arguments, filter, order_by).await
     }
 
     /// A numbered page of the viewer's books, for tables.

@@ -68,13 +68,13 @@ impl User {
         #[graphql(desc = "The order of the books; newest first if absent or null.")]
         order_by: Option<BookOrder>,
     ) -> Result<BookConnection> {
-        let window = ConnectionArgs { first, after, last, before };
-        BookConnection::load(ctx, self.0, window, filter, order_by).await
+        let arguments = ConnectionArgs { first, after, last, before };
+        BookConnection::load(ctx, self.0, arguments, filter, order_by).await
     }
 
     /// The active sessions of this account, newest first, at most 100.
     async fn sessions(&self, ctx: &Context<'_>) -> Result<Vec<Session>> {
-        let sessions = ctx.store().sessions().of_user(self.0, ctx.now(), SESSIONS).await?;
+        let sessions = ctx.store().sessions().list(self.0, ctx.now(), SESSIONS).await?;
         Ok(sessions.into_iter().map(Session).collect())
     }
 }

@@ -57,7 +57,7 @@ impl Books<'_> {
                 self.publish(owner, id, ChangeKind::Created).await;
                 return Ok(CreateOutcome::Created(new.into_book(id, owner, now)));
             };
-            let Some(broken) = failed.broken else {
+            let Some(violated) = failed.violated else {
                 return Err(failed.error);
             };
             // A retry has the same ISBN too, and the database may report either constraint.
@@ -67,7 +67,7 @@ impl Books<'_> {
             {
                 return Ok(CreateOutcome::Replayed(first));
             }
-            match (broken, &new.isbn) {
+            match (violated, &new.isbn) {
                 (UniqueConstraint::BookIsbn, Some(isbn)) => {
                     return Ok(CreateOutcome::DuplicateIsbn(self.find_by_isbn(owner, isbn).await?));
                 }
@@ -105,7 +105,10 @@ impl Books<'_> {
                         return Ok(UpdateOutcome::Done(book));
                     }
                 }
-                (Err(QueryError { broken: Some(UniqueConstraint::BookIsbn), .. }), Some(isbn)) => {
+                (
+                    Err(QueryError { violated: Some(UniqueConstraint::BookIsbn), .. }),
+                    Some(isbn),
+                ) => {
                     let other = self.find_by_isbn(owner, &isbn).await?;
                     return Ok(UpdateOutcome::DuplicateIsbn(other));
                 }

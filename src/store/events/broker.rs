@@ -18,14 +18,14 @@ const DEDUP_CACHE_SIZE: usize = 16_384;
 /// What a subscriber subscribes to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Topic {
-    BooksOf(UserId),
+    Books(UserId),
     Session(SessionId),
 }
 
 impl From<Event> for Topic {
     fn from(event: Event) -> Self {
         match event {
-            Event::BookChanged(change) => Self::BooksOf(change.owner),
+            Event::BookChanged(change) => Self::Books(change.owner),
             Event::SessionEnded(session) => Self::Session(session),
         }
     }
@@ -51,7 +51,7 @@ impl Broker {
     pub(super) fn subscribe(self: &Arc<Self>, topic: Topic) -> Subscriber {
         let mut topics = self.topics();
         let capacity = match topic {
-            Topic::BooksOf(_) => CHANNEL_CAPACITY,
+            Topic::Books(_) => CHANNEL_CAPACITY,
             // A session ends only once.
             Topic::Session(_) => 1,
         };
@@ -139,7 +139,7 @@ mod tests {
         let broker = Arc::new(Broker::default());
         let before = change(alice, ids.next(), ChangeKind::Created);
         broker.deliver(before);
-        let mut subscriber = broker.subscribe(Topic::BooksOf(alice));
+        let mut subscriber = broker.subscribe(Topic::Books(alice));
         let made = [
             change(alice, book, ChangeKind::Created),
             change(alice, book, ChangeKind::Updated(2)),
@@ -161,7 +161,7 @@ mod tests {
         let ids = IdGenerator::new(Clock::system());
         let alice = ids.next();
         let broker = Arc::new(Broker::default());
-        let mut subscriber = broker.subscribe(Topic::BooksOf(alice));
+        let mut subscriber = broker.subscribe(Topic::Books(alice));
         for _ in 0..=CHANNEL_CAPACITY {
             broker.deliver(change(alice, ids.next(), ChangeKind::Created));
         }
@@ -171,7 +171,7 @@ mod tests {
     #[test]
     fn a_topic_without_subscribers_is_removed() {
         let broker = Arc::new(Broker::default());
-        let topic = Topic::BooksOf(IdGenerator::new(Clock::system()).next());
+        let topic = Topic::Books(IdGenerator::new(Clock::system()).next());
         let (first, second) = (broker.subscribe(topic), broker.subscribe(topic));
         drop(first);
         assert_eq!(broker.topics().len(), 1);
