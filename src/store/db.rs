@@ -105,7 +105,7 @@ impl Db {
                     Some(pipelined) => Driver::Postgres(Arc::new(pipelined)),
                     None => {
                         tracing::info!(
-                            "fast path disabled: could not open a pipelined connection, \
+                            "pipelined connections disabled: could not open one, \
                              the database may require TLS"
                         );
                         Driver::Pool
