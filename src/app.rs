@@ -8,9 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::time::{MissedTickBehavior, interval, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
+use tokio::time::{MissedTickBehavior, interval};
 
 use crate::auth::Auth;
 use crate::clock::Clock;
@@ -19,7 +17,7 @@ use crate::graphql::document::Documents;
 use crate::graphql::execute::GraphqlService;
 use crate::graphql::rate_limit::RateLimits;
 use crate::graphql::{self, DynSchema, Services};
-use crate::http::{self, AppState, HttpServer};
+use crate::http::{self, AppState, HttpServer, Shutdown};
 use crate::id::IdGenerator;
 use crate::store::{StatementObserver, Store};
 
@@ -28,13 +26,11 @@ const PURGE_INTERVAL: Duration = Duration::from_secs(3_600);
 
 /// A server that is ready to serve: its tables are up to date and its port is bound.
 pub struct App {
-    router: Router,
     http_server: HttpServer,
     listener: TcpListener,
     services: Arc<Services>,
-    shutdown_timeout: Duration,
-    stopping: CancellationToken,
-    tasks: TaskTracker,
+    config: Arc<Config>,
+    shutdown: Shutdown,
 }
 
 /// Replacements of parts of the application, for tests.
@@ -60,43 +56,26 @@ impl App {
             .with_context(|| format!("cannot open the database {}", config.database))?;
         store.migrate().await.context("cannot migrate the database")?;
 
+        let config = Arc::new(config);
         let ids = Arc::new(IdGenerator::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
-        let rates = match config.rate_limits {
-            true => RateLimits::new(&config.limits, &clock),
-            false => RateLimits::off(),
-        };
+        let rates = RateLimits::new(&config, &clock);
         let services = Arc::new(Services { store, auth, clock, ids, rates });
-        let schema = schema.unwrap_or_else(graphql::schema);
-        let trusted = config.trusted_documents.as_deref();
-        let documents =
-            Documents::new(schema.sdl(), config.introspection, trusted, &config.limits)?;
-        let services_of_api = Arc::clone(&services);
-        let api = Arc::new(GraphqlService::new(
-            schema,
-            documents,
-            services_of_api,
-            config.limits.clone(),
-        ));
+        let api = Arc::new(graphql_service(schema, &services, &config)?);
 
         let listener = TcpListener::bind(config.listen)
             .await
             .with_context(|| format!("cannot listen on {}", config.listen))?;
-        let (stopping, tasks) = (CancellationToken::new(), TaskTracker::new());
-        let (proxies, limits) = (config.trusted_proxies.clone(), config.limits.clone());
-        let shutdown_timeout = limits.shutdown_timeout;
-        let services_of_server = Arc::clone(&services);
-        let server =
-            AppState::new(services_of_server, api, config, stopping.clone(), tasks.clone());
-        let router = http::router(server);
-        let http_server =
-            HttpServer::new(router.clone(), &proxies, &limits, stopping.clone(), tasks.clone());
-        Ok(Self { router, http_server, listener, services, shutdown_timeout, stopping, tasks })
+        let shutdown = Shutdown::default();
+        let state =
+            AppState::new(Arc::clone(&services), api, Arc::clone(&config), shutdown.clone());
+        let http_server = HttpServer::new(http::router(state), &config, shutdown.clone());
+        Ok(Self { http_server, listener, services, config, shutdown })
     }
 
     /// The routes, for calling them without a socket.
     pub fn router(&self) -> Router {
-        self.router.clone()
+        self.http_server.router()
     }
 
     /// The address that the server listens on.
@@ -109,22 +88,31 @@ impl App {
 
     /// Serves until `stop` completes, then waits for open requests, up to the shutdown timeout.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let Self { router: _, http_server, listener, services, shutdown_timeout, stopping, tasks } =
-            self;
-        let purge = tokio::spawn(purge(services));
+        let purge = tokio::spawn(purge(self.services));
         tokio::select! {
-            () = http_server.serve(listener) => {}
+            () = self.http_server.serve(self.listener) => {}
             () = stop => {}
         }
         tracing::info!("stopping");
-        stopping.cancel();
-        tasks.close();
-        if timeout(shutdown_timeout, tasks.wait()).await.is_err() {
+        self.shutdown.begin();
+        if !self.shutdown.wait(self.config.limits.shutdown_timeout).await {
             tracing::warn!("some requests did not complete within the shutdown timeout");
         }
         purge.abort();
         tracing::info!("stopped");
     }
+}
+
+/// Builds the service that executes operations, with its schema and documents.
+fn graphql_service(
+    schema: Option<DynSchema>,
+    services: &Arc<Services>,
+    config: &Arc<Config>,
+) -> anyhow::Result<GraphqlService> {
+    let schema = schema.unwrap_or_else(graphql::schema);
+    let trusted = config.trusted_documents.as_deref();
+    let documents = Documents::new(schema.sdl(), config.introspection, trusted, &config.limits)?;
+    Ok(GraphqlService::new(schema, documents, Arc::clone(services), Arc::clone(config)))
 }
 
 /// Removes expired rows, now and at every `PURGE_INTERVAL`.

@@ -31,6 +31,7 @@ mod request_id;
 mod response;
 mod sdl;
 mod server;
+mod shutdown;
 mod state;
 mod status;
 mod subscription_stream;
@@ -41,12 +42,12 @@ mod websocket;
 use rate_limit_headers::{RATE_LIMIT, RATE_LIMIT_POLICY};
 use sdl::SchemaFile;
 pub(crate) use server::HttpServer;
+pub(crate) use shutdown::Shutdown;
 pub(crate) use state::AppState;
 
 /// Builds the routes and their layers. The outermost layer gives every request an id and turns a panic
 /// into a response. The CORS layer responds to preflight requests before any route does.
-pub(crate) fn router(server: AppState) -> Router {
-    let server = Arc::new(server);
+pub(crate) fn router(state: AppState) -> Router {
     let mut router = Router::new()
         .route(
             "/graphql",
@@ -54,18 +55,18 @@ pub(crate) fn router(server: AppState) -> Router {
         )
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
-    if server.config.introspection {
-        let file = Arc::new(SchemaFile::new(server.api.sdl()));
+    if state.config.introspection {
+        let file = Arc::new(SchemaFile::new(state.api.sdl()));
         router = router.route("/schema.graphql", get(sdl::get).with_state(file));
     }
-    if server.config.graphiql {
+    if state.config.graphiql {
         router =
             router.route("/", get(graphiql::page)).route("/assets/{*path}", get(graphiql::asset));
     }
     router
-        .layer(option_layer(cors(&server.config.cors_origins)))
-        .layer(from_fn_with_state(Arc::clone(&server), request_id::wrap))
-        .with_state(server)
+        .layer(option_layer(cors(&state.config.cors_origins)))
+        .layer(from_fn_with_state(state.clone(), request_id::wrap))
+        .with_state(state)
 }
 
 /// Allows requests with credentials from the listed origins only. `None` if the list is empty, because

@@ -21,7 +21,7 @@ use super::error::{ApiError, ErrorCode, finalize_errors, only_propagates};
 use super::rate_limit::{QuotaStatus, RateLimitKey};
 use super::services::Services;
 use crate::auth::identity::{Identity, Viewer};
-use crate::config::Limits;
+use crate::config::{Config, Limits};
 
 /// Executes operations: the schema, its documents and the services of its resolvers.
 #[derive(Debug)]
@@ -29,7 +29,7 @@ pub(crate) struct GraphqlService {
     schema: DynSchema,
     documents: Documents,
     services: Arc<Services>,
-    limits: Limits,
+    config: Arc<Config>,
     /// Limits how many queries and mutations run at the same time.
     operation_permits: Arc<Semaphore>,
 }
@@ -83,10 +83,10 @@ impl GraphqlService {
         schema: DynSchema,
         documents: Documents,
         services: Arc<Services>,
-        limits: Limits,
+        config: Arc<Config>,
     ) -> Self {
-        let operation_permits = Arc::new(Semaphore::new(limits.concurrent_operations));
-        Self { schema, documents, services, limits, operation_permits }
+        let operation_permits = Arc::new(Semaphore::new(config.limits.concurrent_operations));
+        Self { schema, documents, services, config, operation_permits }
     }
 
     /// The schema in the Schema Definition Language.
@@ -113,7 +113,7 @@ impl GraphqlService {
         let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
             let rejected = OperationOutcome { quotas, ..OperationOutcome::rejected(errors) };
-            Box::new(rejected.finalize_errors(&caller.request_id, &self.limits))
+            Box::new(rejected.finalize_errors(&caller.request_id, &self.config.limits))
         })
     }
 
@@ -129,7 +129,7 @@ impl GraphqlService {
         let Ok(permit) = Arc::clone(&self.operation_permits).try_acquire_owned() else {
             let rejected =
                 OperationOutcome::for_operation(failed(ApiError::Overloaded), operation, None);
-            return rejected.finalize_errors(&caller.request_id, &self.limits);
+            return rejected.finalize_errors(&caller.request_id, &self.config.limits);
         };
         // Boxed, because the future is large and is moved several times.
         let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), permit));
@@ -140,14 +140,14 @@ impl GraphqlService {
             ),
             _ => Either::Right(work),
         };
-        let executed = match timeout(self.limits.operation_timeout, work).await {
+        let executed = match timeout(self.config.limits.operation_timeout, work).await {
             Ok(Ok(executed)) => executed,
             Ok(Err(_)) => {
                 OperationOutcome::for_operation(failed(ApiError::Panicked), operation, None)
             }
             Err(_) => OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None),
         };
-        executed.finalize_errors(&caller.request_id, &self.limits)
+        executed.finalize_errors(&caller.request_id, &self.config.limits)
     }
 
     async fn run(
@@ -170,7 +170,7 @@ impl GraphqlService {
 
     /// The value of `extensions.cost`, for clients that request it.
     fn cost_extension(&self, prepared: &PreparedOperation) -> async_graphql::Value {
-        async_graphql::value!({ "requested": prepared.cost(), "limit": self.limits.cost })
+        async_graphql::value!({ "requested": prepared.cost(), "limit": self.config.limits.cost })
     }
 
     /// Authenticates the caller and starts a subscription. No event after this call is missed. A rejected
@@ -187,14 +187,14 @@ impl GraphqlService {
             Err(failure) => stream::once(ready(failed(failure))).boxed(),
         };
         let Authorized { viewer, quotas } = admitted;
-        let (request_id, limits) = (Arc::clone(&caller.request_id), self.limits.clone());
+        let (request_id, config) = (Arc::clone(&caller.request_id), Arc::clone(&self.config));
         let info = operation.clone();
         let responses = AssertUnwindSafe(responses).catch_unwind();
         let mut responses = responses
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
                 let executed = OperationOutcome::for_operation(response, info.clone(), viewer);
-                executed.finalize_errors(&request_id, &limits)
+                executed.finalize_errors(&request_id, &config.limits)
             })
             .boxed();
         // The first poll makes async-graphql call the resolver, which subscribes or fails at once.
@@ -225,7 +225,7 @@ impl GraphqlService {
     /// The response of an operation that was not executed, or that was aborted.
     pub(crate) fn reject(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
         let executed = OperationOutcome::rejected(vec![failure.into_server_error()]);
-        executed.finalize_errors(request_id, &self.limits)
+        executed.finalize_errors(request_id, &self.config.limits)
     }
 
     /// Authenticates the caller and charges the operation to the rate limits before it runs.

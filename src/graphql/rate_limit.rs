@@ -18,7 +18,7 @@ use super::error::ApiError;
 use crate::auth::identity::Identity;
 use crate::client_ip::{ClientIp, ClientPrefix};
 use crate::clock::Clock;
-use crate::config::Limits;
+use crate::config::Config;
 use crate::id::UserId;
 
 /// Maximum number of keys in each limiter. Beyond that, the least recently used keys are evicted and start
@@ -84,17 +84,17 @@ impl From<Exceeded> for ApiError {
 }
 
 impl RateLimits {
-    pub(crate) fn new(limits: &Limits, clock: &Clock) -> Self {
+    pub(crate) fn new(config: &Config, clock: &Clock) -> Self {
+        if !config.rate_limits {
+            return Self(None);
+        }
+        let limits = &config.limits;
         let policy = |name, per_minute| (name, per_minute, clock.clone());
         Self(Some(Limiters {
             cost: Limiter::new(policy("cost", limits.cost_per_minute)),
             sign_ins: Limiter::new(policy("sign-in", limits.sign_ins_per_minute)),
             registrations: Limiter::new(policy("register", limits.registrations_per_minute)),
         }))
-    }
-
-    pub(crate) fn off() -> Self {
-        Self(None)
     }
 
     /// Charges for parsing a document that is not cached: one unit per token.

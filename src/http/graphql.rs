@@ -25,14 +25,14 @@ use crate::graphql::execute::RequestMeta;
 
 /// Runs an operation and logs one line about it, without variables, tokens or addresses.
 pub(super) async fn serve(
-    State(server): State<Arc<AppState>>,
+    State(state): State<AppState>,
     Extension(id): Extension<RequestId>,
     request: Request,
 ) -> Response {
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     if websocket::is_upgrade_request(&parts.headers) {
-        return websocket::upgrade(server, parts).await.unwrap_or_else(|error| {
+        return websocket::upgrade(state, parts).await.unwrap_or_else(|error| {
             let entry = OperationLogEntry::rejected(error.code);
             let response = error.into_response();
             entry.log(&id, "http", Some(response.status().as_u16()), started);
@@ -40,7 +40,7 @@ pub(super) async fn serve(
         });
     }
     let accept = Accept::from_headers(&parts.headers);
-    let (mut response, entry) = match handle(&server, &id, &parts, body, accept).await {
+    let (mut response, entry) = match handle(&state, &id, &parts, body, accept).await {
         Ok(handled) => handled,
         Err(error) => {
             let entry = OperationLogEntry::rejected(error.code);
@@ -61,7 +61,7 @@ pub(super) async fn method_not_allowed() -> Response {
 }
 
 async fn handle(
-    server: &Arc<AppState>,
+    state: &AppState,
     id: &RequestId,
     parts: &Parts,
     body: Body,
@@ -71,9 +71,9 @@ async fn handle(
         return Err(not_acceptable());
     }
     csrf::check(&parts.method, &parts.headers)?;
-    let limits = &server.config.limits;
+    let limits = &state.config.limits;
     let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
-    let mut client = client_info::from_request(parts, &server.config);
+    let mut client = client_info::from_request(parts, &state.config);
     client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
     client.cookie = cookie::read(&parts.headers);
     let client = Arc::new(client);
@@ -86,18 +86,18 @@ async fn handle(
         request_id: Arc::clone(&id.0),
     };
     let as_sse = accept.stream == Some(MediaType::EventStream);
-    let outcome = match server.api.prepare(request, &meta) {
+    let outcome = match state.api.prepare(request, &meta) {
         Err(outcome) => *outcome,
         Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
             let media_type = accept.stream.ok_or_else(not_acceptable)?;
-            match server.api.subscribe(prepared, &meta).await {
+            match state.api.subscribe(prepared, &meta).await {
                 Err(outcome) => *outcome,
                 Ok(subscription) => {
                     let entry = OperationLogEntry::subscribed(&subscription);
                     let quotas = subscription.quotas.clone();
                     let id = Arc::clone(&id.0);
                     let mut response =
-                        subscription_stream::respond(server, subscription, media_type, id);
+                        subscription_stream::respond(state, subscription, media_type, id);
                     set_rate_limit_headers(response.headers_mut(), &quotas);
                     return Ok((response, entry));
                 }
@@ -105,14 +105,14 @@ async fn handle(
         }
         // Do not run an operation if the client accepts no media type of its response.
         Ok(_) if accept.response.is_none() && !as_sse => return Err(not_acceptable()),
-        Ok(prepared) => server.api.execute(prepared, &meta).await,
+        Ok(prepared) => state.api.execute(prepared, &meta).await,
     };
     let entry = OperationLogEntry::new(&outcome);
     let mut response = match accept.response {
         None if as_sse => respond_as_sse(outcome),
         media_type => {
             let media_type = media_type.unwrap_or(MediaType::Json);
-            respond(outcome, media_type, server.config.strict_status)
+            respond(outcome, media_type, state.config.strict_status)
         }
     };
     if let Some(change) = client.cookie_change()

@@ -1,6 +1,5 @@
 //! Health endpoints for monitoring and load balancers.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::State;
@@ -19,8 +18,8 @@ pub(super) async fn live() -> Response {
 }
 
 /// Readiness: the database responds too, so requests may be sent to this instance.
-pub(super) async fn ready(State(server): State<Arc<AppState>>) -> Response {
-    match timeout(READINESS_TIMEOUT, server.services.store.ping()).await {
+pub(super) async fn ready(State(state): State<AppState>) -> Response {
+    match timeout(READINESS_TIMEOUT, state.services.store.ping()).await {
         Ok(Ok(())) => report(StatusCode::OK, r#"{"status":"ok"}"#),
         Ok(Err(_)) | Err(_) => {
             report(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unavailable"}"#)

@@ -29,11 +29,11 @@ impl RequestId {
 }
 
 pub(super) async fn wrap(
-    State(server): State<Arc<AppState>>,
+    State(state): State<AppState>,
     mut request: Request,
     next: Next,
 ) -> Response {
-    let id = RequestId::new(&server.services.ids);
+    let id = RequestId::new(&state.services.ids);
     let header_value = HeaderValue::from_str(&id.0);
     request.extensions_mut().insert(id.clone());
 

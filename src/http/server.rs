@@ -15,21 +15,19 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use ipnet::IpNet;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
 use tower::Service;
 
 use super::connection_limit::{ConnectionLimiter, ConnectionPermit, LimitReached};
 use super::error_response::HttpError;
 use super::forwarded;
+use super::shutdown::Shutdown;
 use super::timeouts::{ConnectionState, TimeoutStream, TrackedBody};
 use crate::client_ip::ClientIp;
-use crate::config::Limits;
+use crate::config::Config;
 use crate::graphql::error::{ApiError, ErrorCode};
 
 /// Pause after a failed accept, for example when no file descriptors are left.
@@ -42,39 +40,35 @@ const MAX_CONCURRENT_REJECTIONS: usize = 64;
 /// Accepts connections, enforces the connection limits and serves the router.
 pub(crate) struct HttpServer {
     router: Router,
-    proxies: Vec<IpNet>,
-    limits: Limits,
+    config: Arc<Config>,
     limiter: Arc<ConnectionLimiter>,
     rejections: Arc<Semaphore>,
-    stopping: CancellationToken,
-    tasks: TaskTracker,
+    shutdown: Shutdown,
 }
 
 impl HttpServer {
-    pub(crate) fn new(
-        router: Router,
-        proxies: &[IpNet],
-        limits: &Limits,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
-    ) -> Self {
+    pub(crate) fn new(router: Router, config: &Arc<Config>, shutdown: Shutdown) -> Self {
+        let limits = &config.limits;
         Self {
             router,
-            proxies: proxies.to_vec(),
-            limits: limits.clone(),
+            config: Arc::clone(config),
             limiter: ConnectionLimiter::new(limits.max_connections, limits.connections_per_client),
             rejections: Arc::new(Semaphore::new(MAX_CONCURRENT_REJECTIONS)),
-            stopping,
-            tasks,
+            shutdown,
         }
     }
 
+    /// The routes, for calling them without a socket.
+    pub(crate) fn router(&self) -> Router {
+        self.router.clone()
+    }
+
     /// Accepts connections until shutdown begins. The open connections then end after their current
-    /// request. They are tasks of the tracker, for which the caller waits.
+    /// request. [`Shutdown::wait`] waits for them.
     pub(crate) async fn serve(&self, listener: TcpListener) {
         loop {
             let accepted = tokio::select! {
-                () = self.stopping.cancelled() => return,
+                () = self.shutdown.begun() => return,
                 accepted = listener.accept() => accepted,
             };
             match accepted {
@@ -93,17 +87,19 @@ impl HttpServer {
         let _ = stream.set_nodelay(true);
         limit_send_buffer(&stream);
         let address = ClientIp::from(peer.ip());
-        let client = (!forwarded::is_trusted(address, &self.proxies)).then(|| address.network());
+        let client = (!forwarded::is_trusted(address, &self.config.trusted_proxies))
+            .then(|| address.network());
         match self.limiter.take(client) {
-            Ok(permit) => self.tasks.spawn(self.connection(stream, peer, permit)),
-            Err(reached) => match Arc::clone(&self.rejections).try_acquire_owned() {
-                Ok(permit) => self.tasks.spawn(async move {
-                    let _ = timeout(REJECT_TIMEOUT, reject_connection(stream, reached)).await;
-                    drop(permit);
-                }),
-                Err(_) => return,
-            },
-        };
+            Ok(permit) => self.shutdown.spawn(self.connection(stream, peer, permit)),
+            Err(reached) => {
+                if let Ok(permit) = Arc::clone(&self.rejections).try_acquire_owned() {
+                    self.shutdown.spawn(async move {
+                        let _ = timeout(REJECT_TIMEOUT, reject_connection(stream, reached)).await;
+                        drop(permit);
+                    });
+                }
+            }
+        }
     }
 
     fn connection(
@@ -113,9 +109,9 @@ impl HttpServer {
         permit: ConnectionPermit,
     ) -> impl Future<Output = ()> + use<> {
         let state = Arc::new(ConnectionState::default());
-        let io = TimeoutStream::new(stream, Arc::clone(&state), &self.limits, permit);
-        let (router, stopping) = (self.router.clone(), self.stopping.clone());
-        let header_bytes = self.limits.header_bytes;
+        let io = TimeoutStream::new(stream, Arc::clone(&state), &self.config.limits, permit);
+        let (router, shutdown) = (self.router.clone(), self.shutdown.clone());
+        let header_bytes = self.config.limits.header_bytes;
         let service = service_fn(move |mut request: Request<Incoming>| {
             state.request_started();
             request.extensions_mut().insert(ConnectInfo(peer));
@@ -140,7 +136,7 @@ impl HttpServer {
             let mut connection = pin!(connection);
             let ended = tokio::select! {
                 ended = &mut connection => ended,
-                () = stopping.cancelled() => {
+                () = shutdown.begun() => {
                     connection.as_mut().graceful_shutdown();
                     connection.await
                 }

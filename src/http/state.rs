@@ -2,36 +2,32 @@
 
 use std::sync::Arc;
 
-use tokio_util::sync::CancellationToken;
-use tokio_util::task::TaskTracker;
-
 use super::connection_limit::ConnectionLimiter;
+use super::shutdown::Shutdown;
 use crate::config::Config;
 use crate::graphql::Services;
 use crate::graphql::execute::GraphqlService;
 
-/// The state that all request handlers share.
+/// The state that all request handlers share. Clones are cheap.
+#[derive(Clone, Debug)]
 pub(crate) struct AppState {
     pub(super) services: Arc<Services>,
     pub(super) api: Arc<GraphqlService>,
-    pub(super) config: Config,
-    /// Cancelled when shutdown begins; streams end then.
-    pub(super) stopping: CancellationToken,
+    pub(super) config: Arc<Config>,
     /// Limits the WebSocket connections of each client.
     pub(super) websockets: Arc<ConnectionLimiter>,
-    /// Tasks of WebSocket connections and subscription streams. Shutdown waits for them.
-    pub(super) tasks: TaskTracker,
+    /// Streams and WebSocket connections end when shutdown begins, and it waits for them.
+    pub(super) shutdown: Shutdown,
 }
 
 impl AppState {
     pub(crate) fn new(
         services: Arc<Services>,
         api: Arc<GraphqlService>,
-        config: Config,
-        stopping: CancellationToken,
-        tasks: TaskTracker,
+        config: Arc<Config>,
+        shutdown: Shutdown,
     ) -> Self {
         let websockets = ConnectionLimiter::new(usize::MAX, config.limits.websockets_per_client);
-        Self { services, api, config, stopping, websockets, tasks }
+        Self { services, api, config, websockets, shutdown }
     }
 }

@@ -83,7 +83,7 @@ fn part(json: &str) -> String {
 
 /// Streams the responses of a subscription until it ends or its viewer is no longer authenticated.
 pub(super) fn respond(
-    server: &Arc<AppState>,
+    state: &AppState,
     subscription: SubscriptionStream,
     media_type: MediaType,
     request_id: Arc<str>,
@@ -93,18 +93,18 @@ pub(super) fn respond(
         _ => StreamFormat::Sse,
     };
     let revoked = {
-        let server = Arc::clone(server);
-        async move { server.api.wait_until_revoked(subscription.viewer).await }.boxed()
+        let api = Arc::clone(&state.api);
+        async move { api.wait_until_revoked(subscription.viewer).await }.boxed()
     };
     let open = OpenStream {
-        server: Arc::clone(server),
+        state: state.clone(),
         format,
         responses: subscription.responses,
         revoked,
         request_id,
     };
     let (frames, body) = mpsc::channel(1);
-    server.tasks.spawn(open.write_to(frames));
+    state.shutdown.spawn(open.write_to(frames));
     let body = stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
     response(
         media_type,
@@ -130,7 +130,7 @@ fn response(media_type: MediaType, body: Body) -> Response {
 
 /// An open subscription stream.
 struct OpenStream {
-    server: Arc<AppState>,
+    state: AppState,
     format: StreamFormat,
     responses: BoxStream<'static, OperationOutcome>,
     revoked: BoxFuture<'static, ApiError>,
@@ -159,16 +159,16 @@ impl OpenStream {
         let format = self.format;
         tokio::select! {
             biased;
-            () = self.server.stopping.cancelled() => None,
+            () = self.state.shutdown.begun() => None,
             error = &mut self.revoked => {
-                let error = self.server.api.reject(error, &self.request_id);
+                let error = self.state.api.reject(error, &self.request_id);
                 Some((format!("{}{}", format.error(&error), format.end()), false))
             }
             outcome = self.responses.next() => Some(match outcome {
                 Some(outcome) => (format.next(&outcome), true),
                 None => (format.end().to_owned(), false),
             }),
-            () = self.server.services.clock.sleep(KEEP_ALIVE) => Some((format.keep_alive(), true)),
+            () = self.state.services.clock.sleep(KEEP_ALIVE) => Some((format.keep_alive(), true)),
         }
     }
 }

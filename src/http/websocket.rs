@@ -62,24 +62,21 @@ pub(super) fn is_upgrade_request(headers: &HeaderMap) -> bool {
 
 /// Upgrades a request to a WebSocket. Fails if its origin is not allowed, its handshake is invalid, or
 /// the client has too many WebSockets.
-pub(super) async fn upgrade(
-    server: Arc<AppState>,
-    mut parts: Parts,
-) -> Result<Response, HttpError> {
-    csrf::check_origin(&parts.headers, &server.config.cors_origins)?;
+pub(super) async fn upgrade(state: AppState, mut parts: Parts) -> Result<Response, HttpError> {
+    csrf::check_origin(&parts.headers, &state.config.cors_origins)?;
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
         let message = "This is not a valid WebSocket version 13 handshake.";
         return Err(HttpError::new(ErrorCode::BadRequest, message));
     };
     // Cookie mode stays off, because messages over a WebSocket cannot set cookies.
-    let client = Arc::new(client_info::from_request(&parts, &server.config));
-    let Ok(permit) = server.websockets.take(Some(client.address.network())) else {
+    let client = Arc::new(client_info::from_request(&parts, &state.config));
+    let Ok(permit) = state.websockets.take(Some(client.address.network())) else {
         let message = "Too many WebSockets from your address.";
         return Err(HttpError::new(ErrorCode::RateLimited, message));
     };
     let authorization =
         parts.headers.get(header::AUTHORIZATION).map(|value| value.as_bytes().to_vec());
-    let limit = server.config.limits.websocket_message_bytes;
+    let limit = state.config.limits.websocket_message_bytes;
     let upgrade = upgrade
         .protocols([PROTOCOL])
         .read_buffer_size(BUFFER)
@@ -88,8 +85,8 @@ pub(super) async fn upgrade(
         .max_message_size(4 * limit)
         .max_frame_size(4 * limit);
     Ok(upgrade.on_upgrade(move |socket| {
-        let connection = Connection::new(Arc::clone(&server), socket, client, authorization);
-        server.tasks.track_future(async move {
+        let connection = Connection::new(state.clone(), socket, client, authorization);
+        state.shutdown.track(async move {
             connection.serve().await;
             drop(permit);
         })
@@ -97,7 +94,7 @@ pub(super) async fn upgrade(
 }
 
 struct Connection {
-    server: Arc<AppState>,
+    state: AppState,
     socket: WebSocket,
     client: Arc<ClientInfo>,
     /// `Authorization` of the handshake, replaced by a token in `connection_init`.
@@ -121,15 +118,15 @@ type Step = ControlFlow<Option<CloseReason>>;
 
 impl Connection {
     fn new(
-        server: Arc<AppState>,
+        state: AppState,
         socket: WebSocket,
         client: Arc<ClientInfo>,
         authorization: Option<Vec<u8>>,
     ) -> Self {
-        let timeout = server.config.limits.websocket_init_timeout;
-        let init_deadline = server.services.clock.now() + timeout;
+        let timeout = state.config.limits.websocket_init_timeout;
+        let init_deadline = state.services.clock.now() + timeout;
         Self {
-            server,
+            state,
             socket,
             client,
             authorization,
@@ -164,12 +161,12 @@ impl Connection {
 
     /// Waits for the next event and handles it.
     async fn poll_once(&mut self) -> Step {
-        let clock = self.server.services.clock.clone();
+        let clock = self.state.services.clock.clone();
         let deadline =
             if self.acknowledged { self.keep_alive_deadline } else { self.init_deadline };
         tokio::select! {
             biased;
-            () = self.server.stopping.cancelled() => Break(Some(CloseReason::GOING_AWAY)),
+            () = self.state.shutdown.begun() => Break(Some(CloseReason::GOING_AWAY)),
             _ = &mut self.revoked => Break(Some(CloseReason::FORBIDDEN)),
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.receive(message).await,
@@ -188,13 +185,13 @@ impl Connection {
             return Break(None);
         }
         self.ping_outstanding = true;
-        self.keep_alive_deadline = self.server.services.clock.now() + PING_EVERY;
+        self.keep_alive_deadline = self.state.services.clock.now() + PING_EVERY;
         self.write(Message::Ping(Bytes::new())).await
     }
 
     async fn receive(&mut self, message: Message) -> Step {
         self.ping_outstanding = false;
-        self.keep_alive_deadline = self.server.services.clock.now() + PING_EVERY;
+        self.keep_alive_deadline = self.state.services.clock.now() + PING_EVERY;
         let text = match message {
             Message::Text(text) => Bytes::from(text),
             Message::Binary(bytes) => bytes,
@@ -205,7 +202,7 @@ impl Connection {
                 return Break(None);
             }
         };
-        if text.len() > self.server.config.limits.websocket_message_bytes {
+        if text.len() > self.state.config.limits.websocket_message_bytes {
             return Break(Some(CloseReason::TOO_BIG));
         }
         match ClientMessage::parse(&text) {
@@ -226,7 +223,7 @@ impl Connection {
             return Break(Some(CloseReason::INITIALISED_TWICE));
         }
         self.authorization = authorization(payload).or(self.authorization.take());
-        match self.server.services.auth.identify(self.authorization.as_deref()).await {
+        match self.state.services.auth.identify(self.authorization.as_deref()).await {
             Ok(Identity::Anonymous) => {}
             Ok(Identity::User(viewer)) => self.revoked = self.wait_until_revoked(viewer),
             Ok(Identity::Invalid(_)) => return Break(Some(CloseReason::FORBIDDEN)),
@@ -237,8 +234,8 @@ impl Connection {
     }
 
     fn wait_until_revoked(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
-        let server = Arc::clone(&self.server);
-        async move { server.api.wait_until_revoked(Some(viewer)).await }.boxed()
+        let api = Arc::clone(&self.state.api);
+        async move { api.wait_until_revoked(Some(viewer)).await }.boxed()
     }
 
     async fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Step {
@@ -249,18 +246,18 @@ impl Connection {
             return Break(Some(CloseReason::duplicate(&id)));
         }
         let started = Instant::now();
-        let request_id = RequestId::new(&self.server.services.ids);
-        let max_operations = self.server.config.limits.websocket_operations;
+        let request_id = RequestId::new(&self.state.services.ids);
+        let max_operations = self.state.config.limits.websocket_operations;
         let meta = RequestMeta {
             authorization: self.authorization.clone(),
             client: Arc::clone(&self.client),
             request_id: Arc::clone(&request_id.0),
         };
         let prepared = if self.operations.len() < max_operations {
-            self.server.api.prepare(request, &meta)
+            self.state.api.prepare(request, &meta)
         } else {
             let error = ApiError::OperationLimit(max_operations);
-            Err(Box::new(self.server.api.reject(error, &request_id.0)))
+            Err(Box::new(self.state.api.reject(error, &request_id.0)))
         };
         let prepared = match prepared {
             Ok(prepared) => prepared,
@@ -269,9 +266,9 @@ impl Connection {
                 return self.send_text(message::error(&id, &rejected)).await;
             }
         };
-        let server = Arc::clone(&self.server);
+        let api = Arc::clone(&self.state.api);
         let outcomes = if prepared.operation().kind == OperationType::Subscription {
-            match server.api.subscribe(prepared, &meta).await {
+            match api.subscribe(prepared, &meta).await {
                 Ok(subscription) => {
                     OperationLogEntry::subscribed(&subscription).log(
                         &request_id,
@@ -288,7 +285,7 @@ impl Connection {
             }
         } else {
             let outcome = async move {
-                let outcome = server.api.execute(prepared, &meta).await;
+                let outcome = api.execute(prepared, &meta).await;
                 OperationLogEntry::new(&outcome).log(&request_id, PROTOCOL, None, started);
                 outcome
             };
