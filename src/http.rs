@@ -5,10 +5,12 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::from_fn_with_state;
+use axum::middleware::from_fn;
 use axum::routing::get;
-use tower::util::option_layer;
+use tower::util::{MapRequestLayer, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
+use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
+use tower_http::set_header::SetResponseHeaderLayer;
 
 mod client_info;
 mod connection_limit;
@@ -24,6 +26,7 @@ mod health;
 mod json;
 mod media_type;
 mod operation_log;
+mod panic;
 mod parameters;
 mod rate_limit_headers;
 mod request;
@@ -40,13 +43,18 @@ mod upload;
 mod websocket;
 
 use rate_limit_headers::{RATE_LIMIT, RATE_LIMIT_POLICY};
+use request_id::{RequestIds, X_REQUEST_ID, remove_client_id};
 use sdl::SchemaFile;
 pub(crate) use server::HttpServer;
 pub(crate) use shutdown::Shutdown;
 pub(crate) use state::AppState;
 
-/// Builds the routes and their layers. The outermost layer gives every request an id and turns a panic
-/// into a response. The CORS layer responds to preflight requests before any route does.
+const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+    HeaderName::from_static("cross-origin-resource-policy");
+
+/// Builds the routes and their layers. The outermost layers give every request an id, add headers to every
+/// response, and turn a panic into a response. The CORS layer responds to preflight requests before any
+/// route does.
 pub(crate) fn router(state: AppState) -> Router {
     let mut router = Router::new()
         .route(
@@ -65,8 +73,31 @@ pub(crate) fn router(state: AppState) -> Router {
     }
     router
         .layer(option_layer(cors(&state.config.cors_origins)))
-        .layer(from_fn_with_state(state.clone(), request_id::wrap))
+        .layer((
+            MapRequestLayer::new(remove_client_id),
+            SetRequestIdLayer::new(X_REQUEST_ID, RequestIds(Arc::clone(&state.services))),
+            PropagateRequestIdLayer::new(X_REQUEST_ID),
+            always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
+            always(header::REFERRER_POLICY, "no-referrer"),
+            always(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
+            unless_set(
+                header::CONTENT_SECURITY_POLICY,
+                "default-src 'none'; frame-ancestors 'none'",
+            ),
+            unless_set(header::CACHE_CONTROL, "private, no-store"),
+            from_fn(panic::catch),
+        ))
         .with_state(state)
+}
+
+/// Sets a header of every response.
+fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
+}
+
+/// Sets a header of every response that does not have it: some pages have their own value.
+fn unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
+    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// Allows requests with credentials from the listed origins only. `None` if the list is empty, because
@@ -83,7 +114,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())
         .expose_headers([
-            HeaderName::from_static("x-request-id"),
+            X_REQUEST_ID,
             RATE_LIMIT,
             RATE_LIMIT_POLICY,
             header::RETRY_AFTER,

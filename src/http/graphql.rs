@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use async_graphql::parser::types::OperationType;
-use axum::Extension;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
@@ -26,7 +25,7 @@ use crate::graphql::execute::RequestMeta;
 /// Runs an operation and logs one line about it, without variables, tokens or addresses.
 pub(super) async fn serve(
     State(state): State<AppState>,
-    Extension(id): Extension<RequestId>,
+    id: RequestId,
     request: Request,
 ) -> Response {
     let started = Instant::now();

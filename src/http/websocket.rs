@@ -246,7 +246,7 @@ impl Connection {
             return Break(Some(CloseReason::duplicate(&id)));
         }
         let started = Instant::now();
-        let request_id = RequestId::new(&self.state.services.ids);
+        let request_id = RequestId::generate(&self.state.services.ids);
         let max_operations = self.state.config.limits.websocket_operations;
         let meta = RequestMeta {
             authorization: self.authorization.clone(),
