@@ -9,7 +9,8 @@ use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
 use tokio::time::{sleep, timeout};
 
-use crate::support::{ServerProcess, User, code, until};
+use crate::LIST;
+use crate::support::{Actor, GRAPHQL_RESPONSE, ServerProcess, wait_until};
 
 const GET: &str = "GET /health/live HTTP/1.1\r\nHost: localhost\r\n\r\n";
 
@@ -46,6 +47,12 @@ fn parts(response: &str) -> (u16, String, Value) {
     let (head, body) = response.split_once("\r\n\r\n").unwrap_or_else(|| panic!("{response:?}"));
     let status = head.split(' ').nth(1).and_then(|status| status.parse().ok()).expect("a status");
     (status, head.to_lowercase(), serde_json::from_str(body).unwrap_or_default())
+}
+
+/// The code of the only error of a JSON body.
+fn code(body: &Value) -> Option<&str> {
+    assert_eq!(body["errors"].as_array().map(Vec::len), Some(1), "{body}");
+    body["errors"][0]["extensions"]["code"].as_str()
 }
 
 #[tokio::test]
@@ -109,7 +116,7 @@ async fn a_body_over_the_body_timeout_is_rejected() {
     stream.write_all(head.as_bytes()).await.expect("a start");
     let (response, took) = read_to_end(&mut stream).await;
     let (status, _, body) = parts(&response);
-    assert_eq!((status, code(&body).as_deref()), (400, Some("BAD_REQUEST")));
+    assert_eq!((status, code(&body)), (400, Some("BAD_REQUEST")));
     assert!((Duration::from_millis(900)..Duration::from_secs(20)).contains(&took), "{took:?}");
 }
 
@@ -126,18 +133,18 @@ async fn a_request_head_over_the_size_limit_is_rejected() {
 }
 
 /// Registers a user with 2 MB of books. Also returns a request for all of them.
-async fn register_with_large_books(server: &ServerProcess) -> (User, String) {
-    let alice = User::register(server, "alice").await;
+async fn register_with_large_books(server: &ServerProcess) -> (Actor, String) {
+    let alice = server.alice().await;
     let notes = "x".repeat(20_000);
     for number in 0..100 {
-        let response = alice.add(&number.to_string(), &notes).await.expect("a response");
-        assert_eq!(code(&response), None);
+        let book = json!({ "title": number.to_string(), "author": "A", "notes": notes });
+        alice.add_book(book).await;
     }
     let body = json!({ "query": "{ books(first: 100) { nodes { notes } } }" }).to_string();
     let request = format!(
         "POST /graphql HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\n\
          Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n{body}",
-        alice.token(),
+        alice.access_token,
         body.len()
     );
     (alice, request)
@@ -149,15 +156,15 @@ async fn a_client_that_does_not_read_is_disconnected() {
     let (alice, request) = register_with_large_books(&server).await;
     let before = server.sockets();
     let mut stream = connect(&server).await;
-    until("accepted", async || server.sockets() > before).await;
+    wait_until("accepted", async || server.sockets() > before).await;
     // The responses exceed what the socket buffers can hold.
     stream.write_all(request.repeat(10).as_bytes()).await.expect("ten requests");
-    let took = until("disconnected", async || server.sockets() <= before).await;
+    let took = wait_until("disconnected", async || server.sockets() <= before).await;
     assert!(took < Duration::from_secs(30), "{took:?}");
     let (responses, _) = read_to_end(&mut stream).await;
     assert!(responses.starts_with("HTTP/1.1 200"), "{}", &responses[..responses.len().min(100)]);
     assert!(responses.len() < 19_000_000, "{}", responses.len());
-    assert_eq!(alice.code_of_list().await, None);
+    alice.ask(LIST).await.assert_ok();
 }
 
 #[tokio::test]
@@ -187,7 +194,7 @@ async fn a_slow_but_steady_client_receives_every_response() {
 async fn slow_clients_do_not_delay_others_and_time_out() {
     let settings = [("LIMIT_HEADER_READ_TIMEOUT", "3s"), ("LIMIT_CONNECTIONS_PER_CLIENT", "1000")];
     let server = ServerProcess::start(&settings);
-    let alice = User::register(&server, "alice").await;
+    let alice = server.alice().await;
     let before = server.sockets();
     let slow = join_all((0..500).map(|_| async {
         let mut stream = connect(&server).await;
@@ -195,11 +202,11 @@ async fn slow_clients_do_not_delay_others_and_time_out() {
         stream
     }))
     .await;
-    until("all are connected", async || server.sockets() >= before + 500).await;
+    wait_until("all are connected", async || server.sockets() >= before + 500).await;
     for _ in 0..20 {
-        assert_eq!(alice.code_of_list().await, None);
+        alice.ask(LIST).await.assert_ok();
     }
-    until("all are disconnected", async || server.sockets() <= before + 1).await;
+    wait_until("all are disconnected", async || server.sockets() <= before + 1).await;
     drop(slow);
 }
 
@@ -212,22 +219,22 @@ async fn connections_are_limited_in_total_and_per_client() {
     for _ in 0..6 {
         open.push(connect_from(&server, "127.0.0.2").await);
     }
-    until("six connections", async || server.sockets() >= base + 6).await;
+    wait_until("six connections", async || server.sockets() >= base + 6).await;
     let (status, head, body) =
         parts(&read_to_end(&mut connect_from(&server, "127.0.0.2").await).await.0);
-    assert_eq!((status, code(&body).as_deref()), (429, Some("RATE_LIMITED")));
+    assert_eq!((status, code(&body)), (429, Some("RATE_LIMITED")));
     assert!(head.contains("retry-after: 1"), "{head}");
     for _ in 0..4 {
         open.push(connect_from(&server, "127.0.0.3").await);
     }
-    until("ten connections", async || server.sockets() >= base + 10).await;
+    wait_until("ten connections", async || server.sockets() >= base + 10).await;
     let (rejected, took) = read_to_end(&mut connect_from(&server, "127.0.0.4").await).await;
     let (status, head, body) = parts(&rejected);
-    assert_eq!((status, code(&body).as_deref()), (503, Some("SERVICE_UNAVAILABLE")));
+    assert_eq!((status, code(&body)), (503, Some("SERVICE_UNAVAILABLE")));
     assert!(head.contains("retry-after: 1"), "{head}");
     assert!(took < Duration::from_secs(2), "{took:?}");
     drop(open);
-    until("all are closed", async || server.sockets() <= base).await;
+    wait_until("all are closed", async || server.sockets() <= base).await;
     let mut stream = connect_from(&server, "127.0.0.2").await;
     stream.write_all(GET.as_bytes()).await.expect("a request");
     assert_eq!(parts(&read_response(&mut stream).await).0, 200);
@@ -252,33 +259,24 @@ async fn a_login_flood_is_rejected_and_does_not_block_lists() {
     let settings =
         [("LIMIT_PASSWORD_QUEUE", "8"), ("BCRYPT_COST", "12"), ("LIMIT_OPERATION_TIMEOUT", "60s")];
     let server = ServerProcess::start(&settings);
-    let alice = User::register(&server, "alice").await;
-    let login = "mutation { login(input: { email: \"alice@example.org\", password: \"wrong-one\" })
-        { userErrors { code } } }";
-    let flood = tokio::spawn({
-        let alice = alice.clone();
-        async move { join_all((0..40).map(|_| alice.send(login, json!({})))).await }
+    let alice = server.alice().await;
+    let login = alice.clone().with_header("accept", GRAPHQL_RESPONSE);
+    let flood = tokio::spawn(async move {
+        join_all((0..40).map(|_| login.login("alice@example.org", "wrong-one"))).await
     });
     let mut lists = 0;
     while !flood.is_finished() {
-        assert_eq!(alice.code_of_list().await, None);
+        alice.ask(LIST).await.assert_ok();
         lists += 1;
     }
     let mut rejected = 0;
-    for response in flood.await.expect("an end") {
-        let response = response.expect("a response");
-        let (status, wait) =
-            (response.status().as_u16(), response.headers().get("retry-after").cloned());
-        let body = response.json().await.expect("JSON");
-        match code(&body).as_deref() {
-            None => {
-                assert_eq!(body["data"]["login"]["userErrors"][0]["code"], "INVALID_CREDENTIALS");
-            }
-            Some("SERVICE_UNAVAILABLE") => {
-                assert_eq!((status, wait.expect("a wait").to_str().unwrap()), (503, "1"));
-                rejected += 1;
-            }
-            Some(other) => panic!("{other}"),
+    for response in flood.await.expect("40 responses") {
+        if response.is_ok() {
+            assert_eq!(response.user_errors(), ["INVALID_CREDENTIALS -"]);
+        } else {
+            response.assert_error_with_status(503, "SERVICE_UNAVAILABLE");
+            assert_eq!(response.header("retry-after"), Some("1"));
+            rejected += 1;
         }
     }
     assert!(rejected >= 20, "{rejected} of 40 were rejected");
@@ -290,8 +288,8 @@ async fn shutdown_does_not_wait_for_idle_connections() {
     let mut server = ServerProcess::start(&[("LIMIT_SHUTDOWN_TIMEOUT", "2s")]);
     let mut idle = connect(&server).await;
     idle.write_all(GET.as_bytes()).await.expect("a request");
-    read_response(&mut idle).await;
-    let (status, took) = server.stop();
+    assert_eq!(parts(&read_response(&mut idle).await).0, 200);
+    let (status, took) = server.stop("TERM").await;
     assert!(status.success());
     assert!(took < Duration::from_secs(2), "{took:?}");
 
@@ -300,7 +298,7 @@ async fn shutdown_does_not_wait_for_idle_connections() {
     let head = "POST /graphql HTTP/1.1\r\nHost: x\r\nContent-Type: application/json\r\nContent-Length: 9\r\n\r\n{";
     half.write_all(head.as_bytes()).await.expect("half a request");
     sleep(Duration::from_millis(200)).await;
-    let (status, took) = server.stop();
+    let (status, took) = server.stop("TERM").await;
     assert!(status.success());
     assert!((Duration::from_millis(900)..Duration::from_secs(10)).contains(&took), "{took:?}");
 }

@@ -4,14 +4,15 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
-use crate::support::{Postgres, ServerProcess, User, until};
+use crate::book;
+use crate::support::{Actor, PostgresCluster, ServerProcess, wait_until};
 
 const WRITERS: usize = 8;
 const KILLS: usize = 10;
 
 /// Writes books until `stop` is set, each until it is acknowledged. Returns the acknowledged titles.
 async fn write(
-    user: User,
+    actor: Actor,
     number: usize,
     stop: Arc<AtomicBool>,
     done: Arc<AtomicUsize>,
@@ -21,8 +22,8 @@ async fn write(
     while !stop.load(Ordering::Relaxed) {
         let title = format!("{number}-{next}");
         // After a lost response the write is repeated with the same idempotency key.
-        let response = user.add(&title, "").await.unwrap_or_default();
-        if response["data"]["createBook"]["book"]["title"] == title.as_str() {
+        let response = actor.try_create_once(book(&title), &title).await;
+        if response.is_ok_and(|response| response.is_ok()) {
             acknowledged.push(title);
             done.fetch_add(1, Ordering::Relaxed);
             next += 1;
@@ -34,7 +35,7 @@ async fn write(
 }
 
 async fn assert_acknowledged_writes_survive(mut server: ServerProcess) {
-    let alice = User::register(&server, "alice").await;
+    let alice = server.alice().await;
     let (stop, done) = (Arc::new(AtomicBool::new(false)), Arc::new(AtomicUsize::new(0)));
     let writers: Vec<_> = (0..WRITERS)
         .map(|number| {
@@ -43,11 +44,16 @@ async fn assert_acknowledged_writes_survive(mut server: ServerProcess) {
         .collect();
     for kill in 0..KILLS {
         let before = done.load(Ordering::Relaxed);
-        until("writing", async || done.load(Ordering::Relaxed) > before + 20 + 7 * kill).await;
-        server.kill_and_restart();
+        wait_until("more writes are acknowledged", async || {
+            done.load(Ordering::Relaxed) > before + 20 + 7 * kill
+        })
+        .await;
+        server.kill();
+        server.restart();
     }
     let before = done.load(Ordering::Relaxed);
-    until("writing", async || done.load(Ordering::Relaxed) > before + 20).await;
+    wait_until("more writes are acknowledged", async || done.load(Ordering::Relaxed) > before + 20)
+        .await;
     stop.store(true, Ordering::Relaxed);
 
     let mut found: HashMap<String, usize> = HashMap::new();
@@ -78,6 +84,6 @@ async fn acknowledged_writes_survive_sigkill_on_sqlite() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn acknowledged_writes_survive_sigkill_on_postgres() {
-    let Some(postgres) = Postgres::start() else { return };
-    assert_acknowledged_writes_survive(ServerProcess::on(Some(&postgres.url()), &[])).await;
+    let Some(cluster) = PostgresCluster::start() else { return };
+    assert_acknowledged_writes_survive(ServerProcess::start_on(&cluster.url(), &[])).await;
 }

@@ -5,7 +5,7 @@ use std::process::Command;
 use regex::Regex;
 use serde_json::json;
 
-use crate::support::{PASSWORD, ServerProcess, TestDatabase, bookshelf};
+use crate::support::{PASSWORD, ServerProcess, TestDatabase, server_command, wait_until};
 
 /// The session of the README: each block of commands with the documented output below it.
 fn session() -> Vec<(String, String)> {
@@ -51,8 +51,8 @@ fn redact(text: &str) -> String {
 #[tokio::test]
 async fn the_readme_session_prints_the_documented_output() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let program = ServerProcess::start(folder.path(), &database);
-    let printed = run_session(folder.path(), &program.address);
+    let server = ServerProcess::start_on(database.url(), &[]);
+    let printed = run_session(folder.path(), &server.address);
     let session = session();
     assert!(
         session.iter().filter(|(_, documented)| !documented.is_empty()).count() >= 4,
@@ -66,37 +66,30 @@ async fn the_readme_session_prints_the_documented_output() {
 
 #[tokio::test]
 async fn operation_logs_contain_no_secrets_or_personal_data() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let program = ServerProcess::start(folder.path(), &database);
-    let register = "mutation SignUp($input: RegisterInput!) {
-        register(input: $input) { accessToken refreshToken user { id } }
-    }";
-    let input = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
-    let response = program.ask("", register, json!({ "input": input })).await;
-    let payload = &response["data"]["register"];
-    let token = payload["accessToken"].as_str().expect("a token");
-    let create = "mutation { createBook(input: { title: \"Secret Diary\", author: \"A\" }) { book { id } } }";
-    program.ask(token, create, json!({})).await;
-    program.ask("garbage-token", "query Late { books { totalCount } }", json!({})).await;
-    let (_, log) = program.stop("TERM");
+    let database = TestDatabase::create().await;
+    let mut server = ServerProcess::start_on(database.url(), &[]);
+    let ada = server.anon().registered("ada").await;
+    ada.add_book(json!({ "title": "Secret Diary", "author": "A" })).await;
+    let garbage = server.anon().with_header("authorization", "Bearer garbage-token");
+    let late = garbage.ask("query Late { books { totalCount } }").await;
+    assert_eq!(late.code(), "UNAUTHENTICATED");
+    server.stop("TERM").await;
+
+    let log = server.log();
     for secret in [
         PASSWORD,
         "ada@example.org",
         "Secret Diary",
         "garbage-token",
-        token,
-        payload["refreshToken"].as_str().unwrap(),
+        &ada.access_token,
+        &ada.refresh_token,
     ] {
-        assert!(!log.contains(secret), "{secret} in {log}");
+        assert!(!secret.is_empty() && !log.contains(secret), "{secret} in {log}");
     }
-    let lines: Vec<serde_json::Value> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str(line).ok())
-        .filter(|line: &serde_json::Value| line["target"] == "bookshelf::operation")
-        .collect();
+    let lines = server.log_lines("bookshelf::operation");
     assert_eq!(lines.len(), 3, "one line per operation: {log}");
-    assert_eq!((&lines[0]["operation"], &lines[0]["kind"]), (&json!("SignUp"), &json!("mutation")));
-    assert_eq!(lines[1]["viewer"], payload["user"]["id"]);
+    assert_eq!(lines[0]["kind"], "mutation");
+    assert_eq!(lines[1]["viewer"], json!(ada.id));
     assert_eq!(
         (&lines[2]["operation"], &lines[2]["code"]),
         (&json!("Late"), &json!("UNAUTHENTICATED"))
@@ -109,64 +102,48 @@ async fn operation_logs_contain_no_secrets_or_personal_data() {
 
 #[tokio::test]
 async fn acknowledged_writes_survive_sigkill() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let program = ServerProcess::start(folder.path(), &database);
-    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
-    let input = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
-    let response = program.ask("", register, json!({ "input": input })).await;
-    let token = response["data"]["register"]["accessToken"].as_str().expect("a token").to_owned();
-    let create = "mutation($title: String!) {
-        createBook(input: { title: $title, author: \"A\" }) { book { id } }
-    }";
+    let database = TestDatabase::create().await;
+    let mut server = ServerProcess::start_on(database.url(), &[]);
+    let ada = server.anon().registered("ada").await;
     let mut acknowledged = Vec::new();
     for number in 0..30 {
-        let response =
-            program.ask(&token, create, json!({ "title": format!("Book {number}") })).await;
-        acknowledged.push(response["data"]["createBook"]["book"]["id"].clone());
+        let book = json!({ "title": format!("Book {number}"), "author": "A" });
+        acknowledged.push(ada.add_book(book).await);
     }
-    let update =
-        "mutation($id: ID!) { updateBook(id: $id, input: { rating: 5 }) { book { version } } }";
     for id in &acknowledged[..10] {
-        let response = program.ask(&token, update, json!({ "id": id })).await;
-        assert_eq!(response["data"]["updateBook"]["book"]["version"], 2);
+        ada.update(id, json!({ "rating": 5 })).await.assert_ok();
     }
-    let delete = "mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }";
     for id in acknowledged.drain(20..) {
-        let response = program.ask(&token, delete, json!({ "id": id })).await;
-        assert_eq!(response["data"]["deleteBook"]["deletedBookId"], id);
+        ada.delete(&id).await.assert_ok();
     }
-    program.kill();
+    server.kill();
 
-    let program = ServerProcess::start(folder.path(), &database);
+    server.restart();
     let list = "{ books(first: 100, orderBy: { direction: ASC }) { nodes { id rating } } }";
-    let response = program.ask(&token, list, json!({})).await;
-    let nodes = response["data"]["books"]["nodes"].as_array().expect("books");
-    let found: Vec<_> = nodes.iter().map(|node| node["id"].clone()).collect();
-    assert_eq!(found, acknowledged);
-    let rated = nodes.iter().filter(|node| node["rating"] == 5).count();
-    assert_eq!(rated, 10);
+    let found = ada.reconnected().ask(list).await.data();
+    let expected = |(index, id): (usize, &String)| json!({ "id": id, "rating": if index < 10 { json!(5) } else { json!(null) } });
+    let expected: Vec<_> = acknowledged.iter().enumerate().map(expected).collect();
+    assert_eq!(found["nodes"], json!(expected));
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn sigterm_and_sigint_let_running_operations_finish() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let database = TestDatabase::create().await;
     for signal in ["TERM", "INT"] {
         // At this cost hashing takes about a second, so the signal arrives while it runs.
-        let slow = [("BCRYPT_COST", "14")];
-        let program = ServerProcess::start_with(folder.path(), &database, &slow);
-        let register = "mutation($input: RegisterInput!) {
-            register(input: $input) { user { username } userErrors { code } }
-        }";
-        let input = json!({ "username": signal, "email": format!("{signal}@example.org"), "password": PASSWORD });
-        let before = program.hashing_time();
-        let request = program.request("", register, &json!({ "input": input }));
-        let response = tokio::spawn(request);
-        program.wait_until_hashing(before).await;
-        let (status, log) =
-            tokio::task::spawn_blocking(move || program.stop(signal)).await.unwrap();
+        let mut server = ServerProcess::start_on(database.url(), &[("BCRYPT_COST", "14")]);
+        let anon = server.anon();
+        let before = server.hashing_time();
+        let registration = tokio::spawn(async move {
+            anon.register(signal, &format!("{signal}@example.org"), PASSWORD).await
+        });
+        server.wait_until_hashing(before).await;
+        let (status, _) = server.stop(signal).await;
+
+        let log = server.log();
         assert_eq!(status.code(), Some(0), "{log}");
-        let response = response.await.expect("no panic").expect("a response");
-        assert_eq!(response["data"]["register"]["user"]["username"], *signal);
+        let registered = registration.await.expect("a response");
+        assert_eq!(registered.payload()["user"]["username"], signal);
         let stopping = log.find("stopping").expect("a log line");
         assert!(stopping < log.find("\"kind\":\"mutation\"").expect("a log line"), "{log}");
     }
@@ -174,32 +151,27 @@ async fn sigterm_and_sigint_let_running_operations_finish() {
 
 #[tokio::test]
 async fn expired_sessions_are_removed_at_startup() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let program = ServerProcess::start(folder.path(), &database);
-    let register = "mutation($input: RegisterInput!) { register(input: $input) { accessToken } }";
+    let database = TestDatabase::create().await;
+    let mut server = ServerProcess::start_on(database.url(), &[]);
     for name in ["ada", "grace"] {
-        let email = format!("{name}@example.org");
-        let input = json!({ "username": name, "email": email, "password": PASSWORD });
-        program.ask("", register, json!({ "input": input })).await;
+        server.anon().registered(name).await;
     }
-    program.kill();
+    server.kill();
     let ada = "(SELECT id FROM users WHERE username = 'ada')";
     database.execute(&format!("UPDATE sessions SET expires_at = 1 WHERE user_id = {ada}")).await;
-    let _program = ServerProcess::start(folder.path(), &database);
-    let started = std::time::Instant::now();
-    while database.number("SELECT count(*) FROM sessions").await != 1 {
-        assert!(
-            started.elapsed() < std::time::Duration::from_secs(30),
-            "the expired session was not removed"
-        );
-    }
+
+    server.restart();
+    wait_until("the expired session is removed", async || {
+        database.number("SELECT count(*) FROM sessions").await == 1
+    })
+    .await;
     assert_eq!(database.number("SELECT count(*) FROM refresh_tokens").await, 1);
 }
 
 #[tokio::test]
 async fn an_invalid_setting_reports_the_variable_the_value_and_the_expected_format() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let run = bookshelf(folder.path(), &database)
+    let run = server_command(folder.path(), database.url())
         .args(["serve", "--bcrypt-cost", "17"])
         .env("JWT_SECRETS", "too-short-a-secret")
         .output()
@@ -213,11 +185,11 @@ async fn an_invalid_setting_reports_the_variable_the_value_and_the_expected_form
     assert!(stderr.contains("invalid JWT_SECRETS: ") && !stderr.contains("too-short"), "{stderr}");
 
     std::fs::write(folder.path().join(".env"), "GRAPHIQL=maybe\n").unwrap();
-    let run = bookshelf(folder.path(), &database).output().expect("a process");
+    let run = server_command(folder.path(), database.url()).output().expect("a process");
     assert_eq!(run.status.code(), Some(2));
     let below = folder.path().join("below");
     std::fs::create_dir(&below).unwrap();
-    let below = bookshelf(&below, &database).arg("config").status().expect("a process");
+    let below = server_command(&below, database.url()).arg("config").status().expect("a process");
     assert!(below.success(), "a .env file in the parent folder is not read");
     assert!(String::from_utf8_lossy(&run.stderr).contains("GRAPHIQL=maybe"));
 }
@@ -231,7 +203,7 @@ async fn an_invalid_trusted_documents_file_prevents_startup() {
         (r#"["{ __typename }"]"#, "expected a JSON object that maps ids to documents"),
     ] {
         std::fs::write(&list, content).expect("a file");
-        let mut command = bookshelf(folder.path(), &database);
+        let mut command = server_command(folder.path(), database.url());
         let run = command.env("TRUSTED_DOCUMENTS", &list).output().expect("a process");
         assert_eq!(run.status.code(), Some(1));
         let stderr = String::from_utf8(run.stderr).unwrap();
@@ -242,7 +214,7 @@ async fn an_invalid_trusted_documents_file_prevents_startup() {
 #[tokio::test]
 async fn the_config_command_hides_secrets() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let run = bookshelf(folder.path(), &database)
+    let run = server_command(folder.path(), database.url())
         .arg("config")
         .env(
             "JWT_SECRETS",
@@ -265,7 +237,8 @@ async fn the_config_command_hides_secrets() {
 async fn migrations_can_be_applied_and_reverted() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let migrate = |arguments: &[&str]| {
-        let run = bookshelf(folder.path(), &database).arg("migrate").args(arguments).output();
+        let run =
+            server_command(folder.path(), database.url()).arg("migrate").args(arguments).output();
         let run = run.expect("a process");
         assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
         String::from_utf8(run.stdout).expect("UTF-8")
@@ -298,7 +271,8 @@ async fn the_generated_secret_file_is_private_and_reused() {
     let mut secrets = Vec::new();
     for _ in 0..2 {
         // Binding to this address fails, after everything before it has been done.
-        let status = in_folder(bookshelf(folder.path(), &database).env("LISTEN", "192.0.2.1:80"));
+        let status =
+            in_folder(server_command(folder.path(), database.url()).env("LISTEN", "192.0.2.1:80"));
         assert_eq!(status.expect("a process").code(), Some(1));
         assert_eq!(std::fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
         secrets.push(std::fs::read_to_string(&path).unwrap());
@@ -331,7 +305,8 @@ fn every_variable_in_the_help_is_documented() {
 #[tokio::test]
 async fn every_limit_is_documented_with_its_default() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let run = bookshelf(folder.path(), &database).arg("config").output().expect("a process");
+    let run =
+        server_command(folder.path(), database.url()).arg("config").output().expect("a process");
     let printed = String::from_utf8(run.stdout).expect("UTF-8");
     let documented = include_str!("../../docs/limits.md");
     let effective: Vec<_> = printed.lines().filter(|line| line.starts_with("LIMIT_")).collect();

@@ -1,84 +1,56 @@
 //! The audit log: security events are logged, without secrets.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::support::{PASSWORD, ServerProcess, TestDatabase};
 
 const OTHER_PASSWORD: &str = "a wholly new pass phrase";
 
-async fn payload(program: &ServerProcess, token: &str, mutation: &str, input: Value) -> Value {
-    let (input_type, fields) = match mutation {
-        "refreshToken" => ("RefreshTokenInput!", "accessToken refreshToken userErrors { code }"),
-        "deleteAccount" => ("DeleteAccountInput!", "deletedUserId userErrors { code }"),
-        "updateProfile" => ("UpdateProfileInput!", "user { id } userErrors { code }"),
-        "register" => {
-            ("RegisterInput!", "accessToken refreshToken user { id } userErrors { code }")
-        }
-        "login" => ("LoginInput!", "accessToken refreshToken user { id } userErrors { code }"),
-        _ => ("ChangePasswordInput!", "accessToken refreshToken user { id } userErrors { code }"),
-    };
-    let query =
-        format!("mutation($input: {input_type}) {{ {mutation}(input: $input) {{ {fields} }} }}");
-    let response = program.ask(token, &query, json!({ "input": input })).await;
-    response["data"][mutation].clone()
-}
-
 #[tokio::test]
 async fn security_events_are_logged_with_their_address_and_without_secrets() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let settings = [("LIMIT_FAILED_LOGIN_BURST", "2")];
-    let program = ServerProcess::start_with(folder.path(), &database, &settings);
-    let text = |value: &Value| value.as_str().expect("a string").to_owned();
-    let names = json!({ "username": "ada", "email": "ada@example.org", "password": PASSWORD });
-    let registered = payload(&program, "", "register", names).await;
-    let user = text(&registered["user"]["id"]);
-    let login = |password: &str| json!({ "email": "ada@example.org", "password": password });
-    let signed_in = payload(&program, "", "login", login(PASSWORD)).await;
-    payload(&program, "", "login", login("wrong-password-1")).await;
-    let token = text(&signed_in["accessToken"]);
-    let refresh = json!({ "refreshToken": signed_in["refreshToken"] });
-    payload(&program, "", "refreshToken", refresh.clone()).await;
+    let database = TestDatabase::create().await;
+    let settings = [("RATE_LIMITS", "on"), ("LIMIT_FAILED_LOGIN_BURST", "2")];
+    let mut server = ServerProcess::start_on(database.url(), &settings);
+    let anon = server.anon();
+
+    let ada = anon.clone().registered("ada").await;
+    let second = ada.sign_in_again("ada").await;
+    let wrong = anon.login("ada@example.org", "wrong-password-1").await;
+    assert_eq!(wrong.user_errors(), ["INVALID_CREDENTIALS -"]);
+    anon.refresh(&second.refresh_token).await.assert_ok();
     // Moves the first use beyond the grace period.
     database.execute("UPDATE refresh_tokens SET used_at = used_at - 10000").await;
-    payload(&program, "", "refreshToken", refresh).await;
-    let token_of = |payload: &Value| text(&payload["accessToken"]);
-    let first = token_of(&registered);
+    let reused = anon.refresh(&second.refresh_token).await;
+    assert_eq!(reused.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     let email = json!({ "email": "ada@example.com", "currentPassword": PASSWORD });
-    payload(&program, &first, "updateProfile", email).await;
-    let change =
-        |current: &str| json!({ "currentPassword": current, "newPassword": OTHER_PASSWORD });
-    payload(&program, &first, "changePassword", change("wrong-password-2")).await;
-    let changed = payload(&program, &first, "changePassword", change(PASSWORD)).await;
-    let last = token_of(&changed);
-    for _ in 0..2 {
-        payload(
-            &program,
-            "",
-            "login",
-            json!({ "email": "ada@example.com", "password": "wrong-password-3" }),
-        )
-        .await;
-    }
-    let logout = "mutation { logout { revokedSessions } }";
-    program.ask(&last, logout, json!({})).await;
-    let (_, log) = program.stop("TERM");
+    ada.update_profile(email).await.assert_ok();
+    let wrong = ada.change_password("wrong-password-2", OTHER_PASSWORD).await;
+    assert_eq!(wrong.user_errors(), ["INVALID_CREDENTIALS input.currentPassword"]);
+    let changed = ada.change_password(PASSWORD, OTHER_PASSWORD).await;
+    let last = anon.clone().signed_in(&changed);
+    let wrong = anon.login("ada@example.com", "wrong-password-3").await;
+    assert_eq!(wrong.user_errors(), ["INVALID_CREDENTIALS -"]);
+    let throttled = anon.login("ada@example.com", "wrong-password-3").await;
+    assert_eq!(throttled.code(), "RATE_LIMITED");
+    last.logout().await.assert_ok();
+    server.stop("TERM").await;
 
+    let log = server.log();
     for secret in [
         PASSWORD,
         OTHER_PASSWORD,
         "wrong-password",
         "ada@example",
-        &token,
-        &last,
-        signed_in["refreshToken"].as_str().unwrap(),
+        &ada.access_token,
+        &ada.refresh_token,
+        &second.access_token,
+        &second.refresh_token,
+        &last.access_token,
+        &last.refresh_token,
     ] {
-        assert!(!log.contains(secret), "{secret} in {log}");
+        assert!(!secret.is_empty() && !log.contains(secret), "{secret} in {log}");
     }
-    let events: Vec<Value> = log
-        .lines()
-        .filter_map(|line| serde_json::from_str::<Value>(line).ok())
-        .filter(|line| line["target"] == "bookshelf::security")
-        .collect();
+    let events = server.log_lines("bookshelf::security");
     let reported: Vec<_> = events
         .iter()
         .map(|event| (event["event"].as_str().unwrap(), event["level"].as_str().unwrap()))
@@ -100,7 +72,7 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
         "{log}"
     );
     for event in &events {
-        assert_eq!(event["user"], json!(user), "{event}");
+        assert_eq!(event["user"], json!(ada.id), "{event}");
         assert_eq!(event["address"], "127.0.0.1", "{event}");
         assert_eq!(event["request_id"].as_str().map(str::len), Some(32), "{event}");
         let has_session = [

@@ -197,15 +197,13 @@ async fn tokens_are_rejected_after_logout_and_account_deletion() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let (phone, laptop) = (alice.sign_in_again("alice").await, alice.sign_in_again("alice").await);
-    phone.ask("mutation { logout { revokedSessions userErrors { code } } }").await.payload();
+    phone.logout().await.assert_ok();
     assert_rejected(&phone.ask(VIEWER).await, "SESSION_ENDED", "after logout");
     let rejected = app.anon().refresh(&phone.refresh_token).await;
     assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
     assert_eq!(laptop.ask(VIEWER).await.data()["id"], json!(alice.id));
 
-    let delete = "mutation($password: String!) {
-        deleteAccount(input: { password: $password }) { deletedUserId userErrors { code } } }";
-    alice.run(delete, json!({ "password": PASSWORD })).await.payload();
+    alice.delete_account(PASSWORD).await.assert_ok();
     for device in [&alice, &laptop] {
         assert_rejected(&device.ask(VIEWER).await, "SESSION_ENDED", "after deleting the account");
         let rejected = app.anon().refresh(&device.refresh_token).await;

@@ -1,49 +1,23 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::support::{Actor, PASSWORD, TestApp, TestResponse};
+use crate::support::{PASSWORD, TestApp};
 
 const NEW_PASSWORD: &str = "another horse, another staple";
-
-async fn update(actor: &Actor, input: Value) -> TestResponse {
-    let update = "mutation($input: UpdateProfileInput!) {
-        updateProfile(input: $input) {
-            user { username email } userErrors { code message field }
-        }
-    }";
-    actor.run(update, json!({ "input": input })).await
-}
-
-async fn change_password(actor: &Actor, current: &str, new: &str) -> TestResponse {
-    let change = "mutation($input: ChangePasswordInput!) {
-        changePassword(input: $input) {
-            accessToken refreshToken user { id } userErrors { code message field }
-        }
-    }";
-    let input = json!({ "currentPassword": current, "newPassword": new });
-    actor.run(change, json!({ "input": input })).await
-}
-
-async fn delete(actor: &Actor, password: &str) -> TestResponse {
-    let delete = "mutation($input: DeleteAccountInput!) {
-        deleteAccount(input: $input) { deletedUserId userErrors { code message field } }
-    }";
-    actor.run(delete, json!({ "input": { "password": password } })).await
-}
 
 #[tokio::test]
 async fn changing_the_email_requires_the_password() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    let without = update(&alice, json!({ "email": "new@example.org" })).await;
+    let without = alice.update_profile(json!({ "email": "new@example.org" })).await;
     assert_eq!(without.user_errors(), ["REQUIRED input.currentPassword"]);
     let wrong = json!({ "email": "new@example.org", "currentPassword": NEW_PASSWORD });
-    let wrong = update(&alice, wrong).await;
+    let wrong = alice.update_profile(wrong).await;
     assert_eq!(wrong.user_errors(), ["INVALID_CREDENTIALS input.currentPassword"]);
     let right = json!({ "email": "new@example.org", "currentPassword": PASSWORD });
-    assert_eq!(update(&alice, right).await.payload()["user"]["email"], "new@example.org");
+    assert_eq!(alice.update_profile(right).await.payload()["user"]["email"], "new@example.org");
     assert_eq!(app.anon().login("alice@example.org", PASSWORD).await.user_errors().len(), 1);
     app.anon().login("new@example.org", PASSWORD).await.payload();
 }
@@ -54,18 +28,19 @@ async fn names_and_emails_of_other_users_are_rejected() {
     let (alice, _bob) = (app.alice().await, app.bob().await);
     let both =
         json!({ "username": "BOB", "email": "Bob@example.org", "currentPassword": PASSWORD });
-    let taken = update(&alice, both).await;
+    let taken = alice.update_profile(both).await;
     assert_eq!(taken.user_errors(), ["USERNAME_TAKEN input.username", "EMAIL_TAKEN input.email"]);
-    let invalid = update(&alice, json!({ "username": "x", "email": "bob@example.org" })).await;
+    let invalid =
+        alice.update_profile(json!({ "username": "x", "email": "bob@example.org" })).await;
     assert_eq!(
         invalid.user_errors(),
         ["TOO_SHORT input.username", "REQUIRED input.currentPassword", "EMAIL_TAKEN input.email"]
     );
     assert_eq!(
-        update(&alice, json!({ "username": "ALICE" })).await.payload()["user"]["username"],
+        alice.update_profile(json!({ "username": "ALICE" })).await.payload()["user"]["username"],
         "ALICE"
     );
-    let nothing = update(&alice, json!({ "username": null })).await;
+    let nothing = alice.update_profile(json!({ "username": null })).await;
     assert_eq!(nothing.payload()["user"]["username"], "ALICE");
 }
 
@@ -92,12 +67,12 @@ async fn changing_the_password_ends_all_sessions_and_starts_a_new_one() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let other = alice.sign_in_again("alice").await;
-    let wrong = change_password(&alice, NEW_PASSWORD, "short").await;
+    let wrong = alice.change_password(NEW_PASSWORD, "short").await;
     assert_eq!(
         wrong.user_errors(),
         ["TOO_SHORT input.newPassword", "INVALID_CREDENTIALS input.currentPassword"]
     );
-    let changed = alice.clone().signed_in(&change_password(&alice, PASSWORD, NEW_PASSWORD).await);
+    let changed = alice.clone().signed_in(&alice.change_password(PASSWORD, NEW_PASSWORD).await);
     for ended in [&alice, &other] {
         assert_eq!(ended.ask("{ viewer { id } }").await.code(), "UNAUTHENTICATED");
         assert_eq!(ended.refresh(&ended.refresh_token).await.user_errors().len(), 1);
@@ -117,10 +92,10 @@ async fn deleting_an_account_deletes_all_its_data() {
     alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     bob.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!(
-        delete(&alice, NEW_PASSWORD).await.user_errors(),
+        alice.delete_account(NEW_PASSWORD).await.user_errors(),
         ["INVALID_CREDENTIALS input.password"]
     );
-    assert_eq!(delete(&alice, PASSWORD).await.payload()["deletedUserId"], json!(alice.id));
+    assert_eq!(alice.delete_account(PASSWORD).await.payload()["deletedUserId"], json!(alice.id));
     for table in ["users", "books", "sessions", "refresh_tokens"] {
         assert_eq!(app.db_count(table).await, 1, "{table}");
     }
@@ -147,7 +122,7 @@ async fn changing_the_password_ends_concurrent_logins_with_the_old_one() {
         })
     });
     let attackers: Vec<_> = attackers.collect();
-    change_password(&alice, PASSWORD, NEW_PASSWORD).await.payload();
+    alice.change_password(PASSWORD, NEW_PASSWORD).await.payload();
     changed.store(true, Ordering::SeqCst);
     for attacker in attackers {
         for response in attacker.await.expect("responses") {

@@ -127,30 +127,20 @@ async fn isbns_are_unique_per_owner() {
     assert_eq!(app.db_count("books").await, 2);
 }
 
-const CREATE_ONCE: &str = "mutation($input: CreateBookInput!, $key: String) {
-    createBook(input: $input, idempotencyKey: $key) {
-        book { id title version } userErrors { code message field }
-    }
-}";
-
 #[tokio::test]
 async fn a_repeated_idempotency_key_creates_no_second_book() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
-    let attempt = json!({ "input": pragmatic(), "key": "attempt-1" });
-    let first = alice.run(CREATE_ONCE, attempt.clone()).await.payload();
-    assert_eq!(alice.run(CREATE_ONCE, attempt.clone()).await.payload(), first);
-    let mut without_isbn = attempt.clone();
-    without_isbn["input"]["isbn"] = json!(null);
-    assert_eq!(alice.run(CREATE_ONCE, without_isbn.clone()).await.payload(), first);
+    let mut without_isbn = pragmatic();
+    without_isbn["isbn"] = json!(null);
+    let first = alice.create_once(pragmatic(), "attempt-1").await.payload();
+    assert_eq!(alice.create_once(pragmatic(), "attempt-1").await.payload(), first);
+    assert_eq!(alice.create_once(without_isbn.clone(), "attempt-1").await.payload(), first);
     assert_eq!(app.db_count("books").await, 1);
 
-    without_isbn["key"] = json!("attempt-2");
-    assert_ne!(
-        alice.run(CREATE_ONCE, without_isbn).await.payload()["book"]["id"],
-        first["book"]["id"]
-    );
-    let bobs = bob.run(CREATE_ONCE, attempt).await.payload();
+    let second = alice.create_once(without_isbn, "attempt-2").await.payload();
+    assert_ne!(second["book"]["id"], first["book"]["id"]);
+    let bobs = bob.create_once(pragmatic(), "attempt-1").await.payload();
     assert_ne!(bobs["book"]["id"], first["book"]["id"]);
     assert_eq!(app.db_count("books").await, 3);
 }
@@ -161,8 +151,7 @@ async fn concurrent_attempts_with_one_key_create_one_book() {
     let alice = app.alice().await;
     let attempts = (0..10).map(|_| {
         let alice = alice.clone();
-        let attempt = json!({ "input": pragmatic(), "key": "attempt-1" });
-        tokio::spawn(async move { alice.run(CREATE_ONCE, attempt).await.payload() })
+        tokio::spawn(async move { alice.create_once(pragmatic(), "attempt-1").await.payload() })
     });
     let mut ids = Vec::new();
     for attempt in attempts.collect::<Vec<_>>() {
@@ -178,10 +167,9 @@ async fn idempotency_keys_are_validated() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for key in ["", &"k".repeat(65), "a\0b"] {
-        let attempt = json!({ "input": pragmatic(), "key": key });
-        assert_eq!(alice.run(CREATE_ONCE, attempt).await.code(), "BAD_USER_INPUT");
+        assert_eq!(alice.create_once(pragmatic(), key).await.code(), "BAD_USER_INPUT");
     }
-    alice.run(CREATE_ONCE, json!({ "input": pragmatic(), "key": "k".repeat(64) })).await.payload();
+    alice.create_once(pragmatic(), &"k".repeat(64)).await.assert_ok();
 }
 
 #[tokio::test]

@@ -37,11 +37,8 @@ async fn perform(actor: &Actor, actions: &[Action]) {
                 actor.create(json!({ "title": "T", "author": "A", "isbn": ISBNS[*number] })).await
             }
             Action::Repeat(key) => {
-                let mutation = format!(
-                    "mutation {{ createBook(input: {{ title: \"T\", author: \"A\" }}, \
-                     idempotencyKey: \"{key}\") {{ book {{ id }} userErrors {{ code }} }} }}"
-                );
-                actor.ask(&mutation).await
+                let input = json!({ "title": "T", "author": "A" });
+                actor.create_once(input, &key.to_string()).await
             }
             Action::Remove(which) => {
                 if !added.is_empty() {
@@ -107,11 +104,7 @@ async fn book_counts_are_deleted_with_the_account() {
         actor.add_book(json!({ "title": "T", "author": "A" })).await;
     }
     assert_eq!(app.db_count("book_counts").await, 2);
-    let input = json!({ "input": { "password": PASSWORD } });
-    let mutation = "mutation($input: DeleteAccountInput!) {
-        deleteAccount(input: $input) { deletedUserId userErrors { code } }
-    }";
-    alice.run(mutation, input).await.payload();
+    alice.delete_account(PASSWORD).await.assert_ok();
     assert_eq!(app.db_count("book_counts").await, 1);
     assert_eq!(reported_totals(&bob).await, [1; 4]);
 }

@@ -40,10 +40,8 @@ async fn internal_errors_are_not_exposed() {
 
 #[tokio::test]
 async fn a_removed_database_is_reported_as_unavailable() {
-    let app = TestApp::start().await;
-    if !app.database.is_postgres() {
-        return; // The SQLite file exists as long as the server.
-    }
+    // An SQLite file exists as long as the server.
+    let Some(app) = TestApp::start_on_postgres().await else { return };
     let alice = app.alice().await;
     assert_eq!(app.anon().get("/health/ready").await.status, 200);
     app.database.remove().await;

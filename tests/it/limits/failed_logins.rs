@@ -1,9 +1,8 @@
 //! Failed logins of one account, from any address.
 
 use futures_util::future::join_all;
-use serde_json::json;
 
-use crate::support::{Actor, PASSWORD, TestApp, TestResponse};
+use crate::support::{Actor, PASSWORD, TestApp, TestResponse, wait_until};
 
 async fn limited() -> TestApp {
     TestApp::with_config(|config| config.rate_limits = true).await
@@ -123,14 +122,7 @@ async fn concurrent_failed_logins_do_not_exceed_the_limit() {
 async fn password_checks_within_a_session_share_the_failed_login_budget() {
     let app = limited().await;
     let alice = app.alice().await;
-    let change = |current: &str| {
-        let input =
-            json!({ "currentPassword": current, "newPassword": "a wholly new pass phrase" });
-        let query = "mutation($input: ChangePasswordInput!) {
-            changePassword(input: $input) { accessToken userErrors { code message field } } }";
-        let (alice, variables) = (alice.clone(), json!({ "input": input }));
-        async move { alice.run(query, variables).await }
-    };
+    let change = async |current: &str| alice.change_password(current, "a new pass phrase").await;
     for _ in 0..4 {
         assert_eq!(
             change("wrong").await.user_errors(),
@@ -141,9 +133,10 @@ async fn password_checks_within_a_session_share_the_failed_login_budget() {
         try_password(&app, number, "wrong").await.user_errors();
     }
     for _ in 0..3 {
-        let query = "mutation { deleteAccount(input: { password: \"wrong\" })
-            { userErrors { code message field } } }";
-        assert_eq!(alice.ask(query).await.user_errors(), ["INVALID_CREDENTIALS input.password"]);
+        assert_eq!(
+            alice.delete_account("wrong").await.user_errors(),
+            ["INVALID_CREDENTIALS input.password"]
+        );
     }
     assert_throttled(&change(PASSWORD).await, 60);
     assert_throttled(&try_password(&app, 9, PASSWORD).await, 60);
@@ -161,11 +154,6 @@ async fn failed_logins_store_a_hash_and_are_purged() {
     app.database.execute(expire).await;
     let second = app.second_instance().await;
     let _listening = second.listen();
-    for _ in 0..500 {
-        if app.db_count("failed_logins").await == 0 {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("the expired row was not purged");
+    wait_until("the expired row is purged", async || app.db_count("failed_logins").await == 0)
+        .await;
 }

@@ -3,7 +3,7 @@
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::{Actor, Socket, TestApp, TestResponse};
+use crate::support::{Actor, Socket, TestApp, TestResponse, wait_until};
 
 async fn limited() -> TestApp {
     TestApp::with_config(|config| config.rate_limits = true).await
@@ -286,11 +286,5 @@ async fn websockets_per_client_are_limited() {
     }
     let _another = open("192.0.2.2").await.expect("a WebSocket of another client");
     drop(first);
-    for _ in 0..500 {
-        if open("192.0.2.1").await.is_ok() {
-            return;
-        }
-        tokio::time::sleep(std::time::Duration::from_millis(10)).await;
-    }
-    panic!("the permit was not released");
+    wait_until("the permit is released", async || open("192.0.2.1").await.is_ok()).await;
 }

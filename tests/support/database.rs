@@ -6,6 +6,9 @@ use sea_orm::{
 };
 use tempfile::TempDir;
 
+use super::PostgresCluster;
+use super::skip::variable;
+
 /// A database that is removed when it is dropped.
 pub struct TestDatabase {
     url: String,
@@ -13,24 +16,45 @@ pub struct TestDatabase {
 }
 
 enum Kind {
-    Sqlite { _folder: TempDir, path: std::path::PathBuf },
-    Postgres { server: String, name: String },
+    Sqlite {
+        _folder: TempDir,
+        path: std::path::PathBuf,
+    },
+    Postgres {
+        server: String,
+        name: String,
+        /// The server, if only this database uses it.
+        _cluster: Option<PostgresCluster>,
+    },
 }
 
 impl TestDatabase {
+    /// An SQLite file, or a database on the PostgreSQL server in `TEST_DATABASE_URL` if that is set.
     pub async fn create() -> Self {
         match server_url() {
-            Ok(server) => Self::create_postgres(server).await,
-            Err(_) => {
-                let folder = tempfile::tempdir().expect("a folder");
-                let path = folder.path().join("bookshelf.db");
-                let url = format!("sqlite://{}", path.display());
-                Self { url, kind: Kind::Sqlite { _folder: folder, path } }
-            }
+            Some(server) => Self::create_postgres(server, None).await,
+            None => Self::create_sqlite(),
         }
     }
 
-    async fn create_postgres(server: String) -> Self {
+    /// A PostgreSQL database: on the server in `TEST_DATABASE_URL`, or on a new cluster. Returns `None` after
+    /// reporting a skipped test if PostgreSQL is not installed.
+    pub async fn postgres() -> Option<Self> {
+        if let Some(server) = server_url() {
+            return Some(Self::create_postgres(server, None).await);
+        }
+        let cluster = PostgresCluster::start()?;
+        Some(Self::create_postgres(cluster.url(), Some(cluster)).await)
+    }
+
+    fn create_sqlite() -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        let path = folder.path().join("bookshelf.db");
+        let url = format!("sqlite://{}", path.display());
+        Self { url, kind: Kind::Sqlite { _folder: folder, path } }
+    }
+
+    async fn create_postgres(server: String, cluster: Option<PostgresCluster>) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("bookshelf_test_{}_{number}", std::process::id());
@@ -38,7 +62,10 @@ impl TestDatabase {
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
         admin.close().await.expect("a closed connection");
         let (base, _) = server.rsplit_once('/').expect("a URL that ends in /NAME");
-        Self { url: format!("{base}/{name}"), kind: Kind::Postgres { server, name } }
+        Self {
+            url: format!("{base}/{name}"),
+            kind: Kind::Postgres { server, name, _cluster: cluster },
+        }
     }
 
     pub fn is_postgres(&self) -> bool {
@@ -65,7 +92,7 @@ impl TestDatabase {
 
     /// Drops the database while the server is using it.
     pub async fn remove(&self) {
-        if let Kind::Postgres { server, name } = &self.kind {
+        if let Kind::Postgres { server, name, .. } = &self.kind {
             let drop = format!("DROP DATABASE IF EXISTS {name} WITH (FORCE)");
             let admin = connect(server).await;
             admin.execute_unprepared(&drop).await.expect("a statement that works");
@@ -86,9 +113,7 @@ impl TestDatabase {
         connection.close().await.expect("a closed connection");
         rows
     }
-}
 
-impl TestDatabase {
     /// PostgreSQL's output of `explain`, on a connection that has executed `settings`.
     pub async fn plan(&self, settings: &[&str], explain: &str) -> String {
         let connection = connect(&self.url).await;
@@ -117,9 +142,8 @@ impl Drop for TestDatabase {
 }
 
 /// The URL of a PostgreSQL server where the tests may create databases.
-#[expect(clippy::disallowed_methods, reason = "tests are configured by an environment variable")]
-fn server_url() -> Result<String, std::env::VarError> {
-    std::env::var("TEST_DATABASE_URL")
+fn server_url() -> Option<String> {
+    variable("TEST_DATABASE_URL").map(|url| url.into_string().expect("UTF-8"))
 }
 
 async fn connect(url: &str) -> DatabaseConnection {

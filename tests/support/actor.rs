@@ -1,10 +1,12 @@
 use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
 
-use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
+use axum::http::request::Builder;
 use axum::response::Response;
+use axum::{BoxError, Router};
 use serde_json::{Value, json};
 use tower::ServiceExt;
 
@@ -13,7 +15,7 @@ use super::{PASSWORD, StreamReader, TestResponse};
 /// A client with its headers, address and tokens.
 #[derive(Clone)]
 pub struct Actor {
-    router: Router,
+    server: Server,
     headers: Vec<(String, String)>,
     address: Option<SocketAddr>,
     pub id: String,
@@ -21,10 +23,31 @@ pub struct Actor {
     pub refresh_token: String,
 }
 
+/// The server that receives the requests of a client.
+#[derive(Clone)]
+enum Server {
+    /// In this process, without a connection.
+    Router(Router),
+    Http {
+        client: reqwest::Client,
+        address: String,
+    },
+}
+
 impl Actor {
-    pub fn new(router: Router) -> Self {
+    /// A client that calls a server in this process.
+    pub fn in_process(router: Router) -> Self {
+        Self::new(Server::Router(router))
+    }
+
+    /// A client that sends requests to a socket address. A request may take a minute.
+    pub fn over_http(address: &str) -> Self {
+        Self::new(Server::Http { client: http_client(), address: address.to_owned() })
+    }
+
+    fn new(server: Server) -> Self {
         Self {
-            router,
+            server,
             headers: Vec::new(),
             address: None,
             id: String::new(),
@@ -47,7 +70,15 @@ impl Actor {
 
     /// Sends requests to another instance of the server.
     pub fn on_instance(mut self, router: &Router) -> Self {
-        self.router = router.clone();
+        self.server = Server::Router(router.clone());
+        self
+    }
+
+    /// Opens new connections for the next requests, since the server was restarted.
+    pub fn reconnected(mut self) -> Self {
+        if let Server::Http { client, .. } = &mut self.server {
+            *client = http_client();
+        }
         self
     }
 
@@ -85,7 +116,7 @@ impl Actor {
 
     /// Signs in again, which starts a second session.
     pub async fn sign_in_again(&self, name: &str) -> Self {
-        let device = Self::new(self.router.clone());
+        let device = Self::new(self.server.clone());
         let response = device.login(&format!("{name}@example.org"), PASSWORD).await;
         self.clone().signed_in(&response)
     }
@@ -98,6 +129,45 @@ impl Actor {
                 }
             }",
             json!({ "token": token }),
+        )
+        .await
+    }
+
+    /// Ends the session of this client.
+    pub async fn logout(&self) -> TestResponse {
+        self.ask("mutation { logout { revokedSessions userErrors { code message field } } }").await
+    }
+
+    pub async fn update_profile(&self, input: Value) -> TestResponse {
+        self.run(
+            "mutation($input: UpdateProfileInput!) {
+                updateProfile(input: $input) {
+                    user { username email } userErrors { code message field }
+                }
+            }",
+            json!({ "input": input }),
+        )
+        .await
+    }
+
+    pub async fn change_password(&self, current: &str, new: &str) -> TestResponse {
+        self.run(
+            "mutation($input: ChangePasswordInput!) {
+                changePassword(input: $input) {
+                    accessToken refreshToken user { id } userErrors { code message field }
+                }
+            }",
+            json!({ "input": { "currentPassword": current, "newPassword": new } }),
+        )
+        .await
+    }
+
+    pub async fn delete_account(&self, password: &str) -> TestResponse {
+        self.run(
+            "mutation($input: DeleteAccountInput!) {
+                deleteAccount(input: $input) { deletedUserId userErrors { code message field } }
+            }",
+            json!({ "input": { "password": password } }),
         )
         .await
     }
@@ -123,6 +193,25 @@ impl Actor {
             json!({ "input": input }),
         )
         .await
+    }
+
+    /// Creates a book, or returns the book of an earlier attempt with this key. Returns an error if there is no
+    /// complete response.
+    pub async fn try_create_once(&self, input: Value, key: &str) -> Result<TestResponse, BoxError> {
+        self.try_run(
+            "mutation($input: CreateBookInput!, $key: String) {
+                createBook(input: $input, idempotencyKey: $key) {
+                    book { id title version } userErrors { code message field }
+                }
+            }",
+            json!({ "input": input, "key": key }),
+        )
+        .await
+    }
+
+    /// Creates a book, or returns the book of an earlier attempt with this key.
+    pub async fn create_once(&self, input: Value, key: &str) -> TestResponse {
+        self.try_create_once(input, key).await.expect("a response")
     }
 
     /// Adds a valid book and returns its id.
@@ -160,13 +249,37 @@ impl Actor {
         self.run(query, json!({ "id": id })).await.data()
     }
 
+    /// The titles of all books, newest first.
+    pub async fn titles(&self) -> Vec<String> {
+        let query = "query($after: String) {
+            books(first: 100, after: $after) { nodes { title } pageInfo { hasNextPage endCursor } }
+        }";
+        let (mut titles, mut after) = (Vec::new(), Value::Null);
+        loop {
+            let books = self.run(query, json!({ "after": after })).await.data();
+            let nodes = books["nodes"].as_array().expect("books");
+            titles.extend(nodes.iter().map(|node| node["title"].as_str().unwrap().to_owned()));
+            if books["pageInfo"]["hasNextPage"] == false {
+                return titles;
+            }
+            after = books["pageInfo"]["endCursor"].clone();
+        }
+    }
+
     pub async fn ask(&self, query: &str) -> TestResponse {
         self.run(query, json!({})).await
     }
 
     pub async fn run(&self, query: &str, variables: Value) -> TestResponse {
-        let body = json!({ "query": query, "variables": variables });
-        self.post("application/json", body.to_string()).await
+        self.try_run(query, variables).await.expect("a response")
+    }
+
+    /// Like `run`, but returns an error if there is no complete response.
+    pub async fn try_run(&self, query: &str, variables: Value) -> Result<TestResponse, BoxError> {
+        let body = json!({ "query": query, "variables": variables }).to_string();
+        let request = Request::post("/graphql").header("content-type", "application/json");
+        let response = self.try_send(request, body.clone().into()).await?;
+        Ok(TestResponse { request: body, ..response })
     }
 
     pub async fn post(&self, content_type: &str, body: impl Into<Body>) -> TestResponse {
@@ -183,20 +296,33 @@ impl Actor {
         let request = Request::post("/graphql")
             .header("content-type", "application/json")
             .header("accept", accept);
-        StreamReader::new(self.call(request, json!({ "query": query }).to_string().into()).await)
+        let body = json!({ "query": query }).to_string().into();
+        StreamReader::new(self.call(request, body).await.expect("a response"))
     }
 
-    pub async fn send(&self, request: axum::http::request::Builder, body: Body) -> TestResponse {
-        let (parts, body) = self.call(request, body).await.into_parts();
-        let text = to_bytes(body, usize::MAX).await.expect("a body");
-        TestResponse {
+    /// Like `get`, but returns an error if there is no complete response.
+    pub async fn try_get(&self, path: &str) -> Result<TestResponse, BoxError> {
+        self.try_send(Request::get(path), Body::empty()).await
+    }
+
+    /// Sends a request with the headers and the access token of this client.
+    pub async fn send(&self, request: Builder, body: Body) -> TestResponse {
+        self.try_send(request, body).await.expect("a response")
+    }
+
+    async fn try_send(&self, request: Builder, body: Body) -> Result<TestResponse, BoxError> {
+        let description = format!("{request:?}");
+        let (parts, body) = self.call(request, body).await?.into_parts();
+        let text = String::from_utf8(to_bytes(body, usize::MAX).await?.to_vec())?;
+        Ok(TestResponse {
+            request: description,
             status: parts.status,
             headers: parts.headers,
-            text: String::from_utf8(text.to_vec()).expect("UTF-8"),
-        }
+            text,
+        })
     }
 
-    async fn call(&self, mut request: axum::http::request::Builder, body: Body) -> Response {
+    async fn call(&self, mut request: Builder, body: Body) -> Result<Response, BoxError> {
         if !self.access_token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.access_token));
         }
@@ -206,7 +332,22 @@ impl Actor {
         if let Some(address) = self.address {
             request = request.extension(ConnectInfo(address));
         }
-        let request = request.body(body).expect("a request");
-        self.router.clone().oneshot(request).await.unwrap()
+        let request = request.body(body)?;
+        match &self.server {
+            Server::Router(router) => Ok(router.clone().oneshot(request).await?),
+            Server::Http { client, address } => {
+                let (parts, body) = request.into_parts();
+                let request =
+                    client.request(parts.method, format!("http://{address}{}", parts.uri));
+                let request = request.headers(parts.headers);
+                let response = request.body(to_bytes(body, usize::MAX).await?).send().await?;
+                Ok(axum::http::Response::from(response).map(Body::new))
+            }
+        }
     }
+}
+
+fn http_client() -> reqwest::Client {
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+    client.expect("a client")
 }

@@ -1,4 +1,3 @@
-use std::ffi::OsString;
 use std::fs;
 use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
@@ -7,8 +6,11 @@ use std::process::{Command, Stdio};
 
 use tempfile::TempDir;
 
-/// A PostgreSQL cluster with default durability, used by one test.
-pub struct Postgres {
+use super::skip::{skip, variable};
+
+/// A PostgreSQL cluster with default durability, used by one test. The binaries are searched below
+/// /usr/lib/postgresql, or in `POSTGRES_BIN`.
+pub struct PostgresCluster {
     bin: PathBuf,
     folder: TempDir,
     port: u16,
@@ -16,12 +18,11 @@ pub struct Postgres {
     user: Option<u32>,
 }
 
-impl Postgres {
-    /// Starts a cluster. Returns `None` if PostgreSQL is not installed and not required.
+impl PostgresCluster {
+    /// Starts a cluster. Returns `None` after reporting a skipped test if PostgreSQL is not installed.
     pub fn start() -> Option<Self> {
         let Some(bin) = bin() else {
-            assert!(variable("REQUIRE_POSTGRES").is_none(), "PostgreSQL is not installed");
-            eprintln!("skipped: PostgreSQL is not installed");
+            skip("PostgreSQL is not installed");
             return None;
         };
         let folder = tempfile::tempdir().expect("a folder");
@@ -35,11 +36,11 @@ impl Postgres {
             let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
             free.local_addr().expect("its address").port()
         };
-        let postgres = Self { bin, folder, port, user };
-        let data = postgres.data();
-        postgres.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync"]);
-        postgres.resume();
-        Some(postgres)
+        let cluster = Self { bin, folder, port, user };
+        let data = cluster.data();
+        cluster.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync"]);
+        cluster.resume();
+        Some(cluster)
     }
 
     pub fn url(&self) -> String {
@@ -94,7 +95,7 @@ impl Postgres {
     }
 }
 
-impl Drop for Postgres {
+impl Drop for PostgresCluster {
     fn drop(&mut self) {
         if self.folder.path().join("data/postmaster.pid").exists() {
             self.signal("CONT");
@@ -110,11 +111,6 @@ fn bin() -> Option<PathBuf> {
     let versions = fs::read_dir("/usr/lib/postgresql").ok()?.flatten();
     let bins = versions.map(|version| version.path().join("bin"));
     bins.filter(|bin| Path::exists(&bin.join("initdb"))).max()
-}
-
-#[expect(clippy::disallowed_methods, reason = "tests are configured by environment variables")]
-fn variable(name: &str) -> Option<OsString> {
-    std::env::var_os(name)
 }
 
 fn output(command: &mut Command) -> String {

@@ -44,9 +44,20 @@ impl Listening {
     }
 }
 
+/// A clock that stands at 2026-03-27T09:15:00Z until a test advances it.
+fn manual_clock() -> Clock {
+    Clock::manual(Timestamp::from_millis(1_774_602_900_000))
+}
+
 impl TestApp {
     pub async fn start() -> Self {
         Self::with_config(|_| {}).await
+    }
+
+    /// A server on PostgreSQL. Returns `None` after reporting a skipped test if PostgreSQL is not installed.
+    pub async fn start_on_postgres() -> Option<Self> {
+        let database = Arc::new(TestDatabase::postgres().await?);
+        Some(Self::on(database, manual_clock(), None, |_| {}).await)
     }
 
     /// A server with a changed configuration.
@@ -61,9 +72,8 @@ impl TestApp {
 
     /// A server with a changed configuration and an optional schema defined by the test.
     pub async fn serving(schema: Option<DynSchema>, configure: impl FnOnce(&mut Config)) -> Self {
-        let clock = Clock::manual(Timestamp::from_millis(1_774_602_900_000));
         let database = Arc::new(TestDatabase::create().await);
-        Self::on(database, clock, schema, configure).await
+        Self::on(database, manual_clock(), schema, configure).await
     }
 
     /// A second instance with the same database and clock.
@@ -134,7 +144,7 @@ impl TestApp {
 
     /// An anonymous client.
     pub fn anon(&self) -> Actor {
-        Actor::new(self.router.clone())
+        Actor::in_process(self.router.clone())
     }
 
     pub async fn alice(&self) -> Actor {

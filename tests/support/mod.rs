@@ -1,0 +1,33 @@
+//! The servers, databases and clients of all Rust tests.
+//!
+//! - `TestApp` is a server in this process, with a manual clock. `ServerProcess` is the binary, with real time.
+//! - `TestDatabase` is an empty database. `PostgresCluster` is a PostgreSQL server that a test may crash.
+//! - `Actor` is a user or an anonymous client of a server. Its requests return a `TestResponse`, which has the
+//!   assertions. `StreamReader` and `Socket` receive events.
+
+mod actor;
+mod app;
+mod database;
+mod postgres_cluster;
+mod server_process;
+mod skip;
+mod socket;
+mod stream_reader;
+mod test_response;
+mod wait;
+
+pub use actor::Actor;
+pub use app::{JWT_SECRET, TestApp};
+pub use database::TestDatabase;
+pub use postgres_cluster::PostgresCluster;
+pub use server_process::{ServerProcess, server_command};
+pub use socket::Socket;
+pub use stream_reader::StreamReader;
+pub use test_response::TestResponse;
+pub use wait::wait_until;
+
+/// A password that is not among the common ones.
+pub const PASSWORD: &str = "correct horse battery staple";
+
+/// The media type that selects HTTP status codes for errors; plain JSON has the status 200.
+pub const GRAPHQL_RESPONSE: &str = "application/graphql-response+json";

@@ -1,0 +1,14 @@
+use std::time::{Duration, Instant};
+
+/// The longest time to wait for a condition.
+const TIMEOUT: Duration = Duration::from_secs(60);
+
+/// Waits until a condition holds; panics with its description after a minute. Returns the time it took.
+pub async fn wait_until(description: &str, mut condition: impl AsyncFnMut() -> bool) -> Duration {
+    let started = Instant::now();
+    while !condition().await {
+        assert!(started.elapsed() < TIMEOUT, "{description}: not within {TIMEOUT:?}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+    started.elapsed()
+}
