@@ -38,3 +38,21 @@ use_cargo_tool() {
   command -v "$1" >/dev/null || cargo install "$1" --locked --root "$temporary/cargo"
   PATH="$temporary/cargo/bin:$PATH"
 }
+
+# Runs cargo test with these arguments, and lists the skipped tests at the end. A skipped test is a
+# failure, unless REQUIRE_ALL_TESTS is set and empty.
+test_rust() {
+  local skipped status=0 line
+  skipped=$(mktemp)
+  REQUIRE_ALL_TESTS="${REQUIRE_ALL_TESTS-1}" SKIPPED_TESTS="$skipped" \
+    cargo test --locked --no-fail-fast "$@" || status=$?
+  if [ -s "$skipped" ]; then
+    printf '\nskipped tests:\n'
+    cat "$skipped"
+    while read -r line; do
+      [ -z "${CI_SKIPPED:-}" ] || skip "${line#skipped }"
+    done <"$skipped"
+  fi
+  rm "$skipped"
+  return "$status"
+}
