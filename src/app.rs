@@ -86,9 +86,10 @@ impl App {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` completes, then waits for open requests, up to the shutdown timeout.
+    /// Serves until `stop` completes, then waits for open requests, up to the shutdown timeout, and closes the
+    /// database.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let purge = tokio::spawn(purge(self.services));
+        let purge = tokio::spawn(purge(Arc::clone(&self.services)));
         tokio::select! {
             () = self.http_server.serve(self.listener) => {}
             () = stop => {}
@@ -99,6 +100,7 @@ impl App {
             tracing::warn!("some requests did not complete within the shutdown timeout");
         }
         purge.abort();
+        self.services.store.close().await;
         tracing::info!("stopped");
     }
 }

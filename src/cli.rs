@@ -133,5 +133,6 @@ async fn migrate(config: Config, direction: Migrate) -> anyhow::Result<()> {
     for (name, applied) in store.migration_status().await? {
         println!("{} {name}", if applied { "applied" } else { "pending" });
     }
+    store.close().await;
     Ok(())
 }

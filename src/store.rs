@@ -2,9 +2,11 @@
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
+use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
+use tokio::time::timeout;
 
 use crate::clock::Timestamp;
 use crate::config::Database;
@@ -30,6 +32,9 @@ use write_lock::WriteGuard;
 
 /// How many rows one statement purges, so that other writers do not wait for long.
 const PURGE_BATCH_SIZE: u64 = 1_000;
+
+/// How long the shutdown waits for statements that still run.
+const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The advisory lock that serialises migrations of instances with the same PostgreSQL ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
@@ -84,6 +89,14 @@ impl Store {
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.sessions().purge(now).await?;
         self.failed_logins().purge(now).await
+    }
+
+    /// Closes all connections. With SQLite, the database file alone has all data then. Gives up after
+    /// [`CLOSE_TIMEOUT`].
+    pub(crate) async fn close(&self) {
+        if timeout(CLOSE_TIMEOUT, self.db.close()).await.is_err() {
+            tracing::warn!("some statements did not end, the connections stay open");
+        }
     }
 
     /// The name of every migration, and whether it has been applied.

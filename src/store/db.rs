@@ -18,6 +18,7 @@ use sea_orm::{
     SqliteTransactionMode, TransactionOptions,
 };
 use secrecy::ExposeSecret;
+use tokio::task::spawn_blocking;
 
 use super::error::{QueryError, StoreError};
 use super::last_outage::LastOutage;
@@ -197,6 +198,31 @@ impl Db {
         let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
         let guard = WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?;
         Ok(guard.begin(options).await?)
+    }
+
+    /// Closes all connections. Statements that are queued run to their end; further statements are rejected.
+    /// With SQLite, the database file alone has all data then.
+    pub(super) async fn close(&self) {
+        let Driver::Sqlite(sqlite) = &self.driver else {
+            self.close_pools().await;
+            return;
+        };
+        let (writer, journal) = (Arc::clone(sqlite), Arc::clone(sqlite));
+        let _ = spawn_blocking(move || writer.close()).await;
+        self.close_pools().await;
+        match spawn_blocking(move || journal.remove_journal()).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::warn!(%error, "the journal of the database stays"),
+            Err(error) => tracing::error!(%error, "closing the database failed"),
+        }
+    }
+
+    async fn close_pools(&self) {
+        for pool in [&self.reader, &self.writer] {
+            if let Err(error) = pool.close_by_ref().await {
+                tracing::warn!(%error, "closing the connections failed");
+            }
+        }
     }
 
     /// Reports a statement that does not go through sea-orm, which reports its own.

@@ -1,8 +1,12 @@
 //! An SQLite file that another process has locked, or that cannot grow.
 
+use std::path::Path;
 use std::process::Command;
 
-use sea_orm::{Database, SqliteTransactionMode, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, Database, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+};
 use serde_json::json;
 
 use crate::book;
@@ -78,4 +82,62 @@ async fn a_full_disk_rejects_writes_and_loses_no_data() {
     kept.insert(0, "room".to_owned());
     assert_eq!(alice.titles().await, kept);
     assert!(!server.log().contains("panicked"), "{}", server.log());
+}
+
+/// The number of books in a copy of an SQLite file, which is opened without any other file.
+async fn books_in_copy(file: &Path) -> Result<i64, DbErr> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let copy = folder.path().join("copy.db");
+    std::fs::copy(file, &copy).expect("a copy");
+    let url = format!("sqlite://{}", copy.display());
+    let database = Database::connect(url).await.expect("a connection");
+    let count =
+        Statement::from_string(database.get_database_backend(), "SELECT count(*) AS n FROM books");
+    let row = database.query_one_raw(count).await?;
+    row.expect("a row").try_get("", "n")
+}
+
+#[tokio::test]
+async fn a_stopped_server_leaves_the_whole_library_in_one_file() {
+    let mut server = ServerProcess::start(&[]);
+    let alice = server.alice().await;
+    for round in 1..=50 {
+        for number in 0..5 {
+            alice.add_book(book(&format!("{round}.{number}"))).await;
+        }
+        let (status, _) = server.stop("TERM").await;
+        assert!(status.success(), "{status}");
+        for journal in ["books.db-wal", "books.db-shm"] {
+            assert!(!server.file().with_file_name(journal).exists(), "{journal} in round {round}");
+        }
+        assert_eq!(books_in_copy(&server.file()).await, Ok(5 * round));
+        server.restart();
+    }
+}
+
+#[tokio::test]
+async fn an_old_copy_that_is_put_back_has_its_old_state() {
+    let mut server = ServerProcess::start(&[]);
+    let alice = server.alice().await;
+    alice.add_book(book("old")).await;
+    server.stop("TERM").await;
+    let copy = server.file().with_file_name("copy.db");
+    std::fs::copy(server.file(), &copy).expect("a copy");
+    server.restart();
+    alice.add_book(book("new")).await;
+    server.stop("TERM").await;
+    std::fs::copy(&copy, server.file()).expect("the copy is put back");
+    server.restart();
+    assert_eq!(alice.titles().await, ["old"]);
+    alice.add_book(book("after")).await;
+    assert_eq!(alice.titles().await, ["after", "old"]);
+}
+
+#[tokio::test]
+async fn an_idle_server_writes_its_journal_into_the_file() {
+    let server = ServerProcess::start(&[]);
+    let alice = server.alice().await;
+    alice.add_book(book("one")).await;
+    wait_until("the copy has the book", async || books_in_copy(&server.file()).await == Ok(1))
+        .await;
 }

@@ -2,9 +2,9 @@
 //! thread would take as long again. One writer thread commits waiting writes as a group (group commit).
 
 use std::path::{Path, PathBuf};
-use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, SyncSender, TrySendError, sync_channel};
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use rusqlite::config::DbConfig;
@@ -34,14 +34,28 @@ pub(super) const CHECKPOINT_PAGES: u32 = 8_192;
 /// How much of the file is memory-mapped and so read from the operating system's cache, in bytes.
 const MMAP_BYTES: i64 = 256 << 20;
 
+/// After this time without a write, the journal is copied into the database file, so that a copy of the file
+/// alone is recent.
+const CHECKPOINT_AFTER_IDLE: Duration = Duration::from_secs(10);
+
+/// How often the journal is emptied. It would otherwise keep the size of its busiest time.
+const TRUNCATE_INTERVAL: Duration = Duration::from_secs(3_600);
+
 /// The connections to a file.
 #[derive(Debug)]
 pub(super) struct Sqlite {
     path: PathBuf,
     busy_timeout: Duration,
-    /// Idle read connections. There are never more than threads that read.
-    readers: Mutex<Vec<Connection>>,
-    writer: SyncSender<WriteJob>,
+    /// Idle read connections; there are never more than threads that read. `None` once closed.
+    readers: Mutex<Option<Vec<Connection>>>,
+    writer: Mutex<Option<Writer>>,
+}
+
+/// The queue of the writer thread, and the thread.
+#[derive(Debug)]
+struct Writer {
+    jobs: SyncSender<WriteJob>,
+    thread: JoinHandle<()>,
 }
 
 /// A queued write. Receives the open transaction or the error that prevented it, and returns a callback
@@ -59,8 +73,34 @@ impl Sqlite {
         let writer = connect(path, busy_timeout)?;
         let (jobs, inbox) = sync_channel(QUEUE_CAPACITY);
         let write = move || run_writer(&writer, &inbox, &write_lock);
-        thread::Builder::new().name("sqlite-writer".to_owned()).spawn(write)?;
-        Ok(Self { path: path.to_owned(), busy_timeout, readers: Mutex::default(), writer: jobs })
+        let thread = thread::Builder::new().name("sqlite-writer".to_owned()).spawn(write)?;
+        Ok(Self {
+            path: path.to_owned(),
+            busy_timeout,
+            readers: Mutex::new(Some(Vec::new())),
+            writer: Mutex::new(Some(Writer { jobs, thread })),
+        })
+    }
+
+    /// Runs the queued writes and closes the write connection and all idle read connections. Further
+    /// statements are rejected. Blocks the thread.
+    pub(super) fn close(&self) {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(Writer { jobs, thread }) = writer {
+            // The thread ends when the queue is empty and has no sender.
+            drop(jobs);
+            if thread.join().is_err() {
+                tracing::error!("the thread sqlite-writer panicked");
+            }
+        }
+        *self.readers() = None;
+    }
+
+    /// Copies the journal into the database file and removes it. To be called when all other connections are
+    /// closed; otherwise the journal stays.
+    pub(super) fn remove_journal(&self) -> Result<(), rusqlite::Error> {
+        // SQLite removes the journal when the last connection is closed.
+        checkpoint(&connect(&self.path, self.busy_timeout)?, "TRUNCATE")
     }
 
     pub(super) fn read<T>(
@@ -68,7 +108,7 @@ impl Sqlite {
         sql: &Sql,
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        let idle = self.readers().pop();
+        let idle = self.readers().as_mut().ok_or_else(closed)?.pop();
         let reader = match idle {
             Some(reader) => reader,
             None => {
@@ -78,7 +118,9 @@ impl Sqlite {
             }
         };
         let rows = run(&reader, sql, read_row);
-        self.readers().push(reader);
+        if let Some(idle) = &mut *self.readers() {
+            idle.push(reader);
+        }
         rows
     }
 
@@ -99,14 +141,19 @@ impl Sqlite {
                 let _ = sender.send(committed.and(rows));
             })
         });
-        self.writer.try_send(job).map_err(|error| match error {
+        self.jobs().ok_or_else(closed)?.try_send(job).map_err(|error| match error {
             TrySendError::Full(_) | TrySendError::Disconnected(_) => busy(),
         })?;
         receiver.await.unwrap_or_else(|_| Err(busy()))
     }
 
-    fn readers(&self) -> MutexGuard<'_, Vec<Connection>> {
+    fn readers(&self) -> MutexGuard<'_, Option<Vec<Connection>>> {
         self.readers.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn jobs(&self) -> Option<SyncSender<WriteJob>> {
+        let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+        writer.as_ref().map(|writer| writer.jobs.clone())
     }
 }
 
@@ -179,11 +226,36 @@ impl ToSql for Parameter<'_> {
     }
 }
 
-/// Commits queued writes until the sending half of the queue is dropped.
+/// Commits queued writes until the sending half of the queue is dropped, and checkpoints the journal.
 fn run_writer(connection: &Connection, inbox: &Receiver<WriteJob>, write_lock: &WriteLock) {
-    while let Ok(first) = inbox.recv() {
-        let _lock = write_lock.lock_blocking();
-        commit_batch(connection, std::iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH));
+    let mut truncated_at = Instant::now();
+    loop {
+        match inbox.recv_timeout(CHECKPOINT_AFTER_IDLE) {
+            Ok(first) => {
+                let _lock = write_lock.lock_blocking();
+                let jobs = std::iter::once(first).chain(inbox.try_iter()).take(MAX_BATCH);
+                commit_batch(connection, jobs);
+            }
+            Err(RecvTimeoutError::Timeout) => report(checkpoint(connection, "PASSIVE")),
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        if truncated_at.elapsed() >= TRUNCATE_INTERVAL {
+            let _lock = write_lock.lock_blocking();
+            report(checkpoint(connection, "TRUNCATE"));
+            truncated_at = Instant::now();
+        }
+    }
+}
+
+/// Copies the journal into the database file (SQLite, `PRAGMA wal_checkpoint`). `PASSIVE` waits for nobody
+/// and may copy a part; `TRUNCATE` also empties the journal, unless a reader still needs it.
+fn checkpoint(connection: &Connection, mode: &str) -> Result<(), rusqlite::Error> {
+    connection.pragma(None, "wal_checkpoint", mode, |_| Ok(()))
+}
+
+fn report(checkpointed: Result<(), rusqlite::Error>) {
+    if let Err(error) = checkpointed {
+        tracing::warn!(%error, "copying the journal into the database file failed, will retry");
     }
 }
 
@@ -218,6 +290,10 @@ fn complete_all(uncommitted: &mut Vec<OnCommit>, committed: &Result<(), QueryErr
 
 fn busy() -> QueryError {
     QueryError::unavailable("too many writes are waiting")
+}
+
+fn closed() -> QueryError {
+    QueryError::unavailable("the server is shutting down")
 }
 
 fn rolled_back() -> QueryError {
