@@ -4,14 +4,13 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::time::Duration;
 
 use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::http::Request;
 use bookshelf::app::{App, Overrides};
 use bookshelf::benchmarks::{Token, write_page_statement};
-use bookshelf::config::{Config, Database, JwtSecrets, Limits, LogFormat};
+use bookshelf::config::{Config, Database, JwtSecrets};
 use criterion::{Criterion, criterion_group, criterion_main};
 use serde_json::{Value, json};
 use tokio::runtime::Runtime;
@@ -106,21 +105,12 @@ fn config(path: PathBuf) -> Config {
     Config {
         listen: SocketAddr::from(([127, 0, 0, 1], 0)),
         database: Database::Sqlite(path),
-        database_pool_size: None,
         jwt_secrets: JwtSecrets::Configured(vec!["0123456789abcdef0123456789abcdef".into()]),
-        access_token_ttl: Duration::from_secs(900),
-        refresh_token_ttl: Duration::from_secs(86_400),
         bcrypt_cost: 10,
-        cors_origins: Vec::new(),
-        trusted_proxies: Vec::new(),
         rate_limits: false,
         graphiql: false,
-        introspection: true,
-        trusted_documents: None,
-        strict_status: false,
-        log_format: LogFormat::Json,
         log_filter: "off".to_owned(),
-        limits: Limits::default(),
+        ..Config::default()
     }
 }
 

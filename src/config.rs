@@ -1,14 +1,17 @@
 //! The configuration. No other module reads the environment. Every setting is an environment variable and
 //! a command line option; the option takes precedence.
+//!
+//! A setting is declared once, in `model.rs` or `limits.rs`. Its option, its variable, its parsing and the
+//! output of `bookshelf config` follow from the declaration.
 
-mod display;
 mod limits;
 mod model;
 mod options;
-mod parse;
+mod settings;
 mod types;
+mod value;
 
 pub use limits::Limits;
 pub use model::{Config, ConfigError};
 pub use options::{Options, read_dotenv};
-pub use types::{Database, JwtSecrets, LogFormat};
+pub use types::{Database, JwtSecrets, LogFormat, Origin, ParseOriginError};

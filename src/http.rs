@@ -49,6 +49,8 @@ pub(crate) use server::HttpServer;
 pub(crate) use shutdown::Shutdown;
 pub(crate) use state::AppState;
 
+use crate::config::Origin;
+
 const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
@@ -102,9 +104,9 @@ fn unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<H
 
 /// Allows requests with credentials from the listed origins only. `None` if the list is empty, because
 /// a CORS layer would respond to every OPTIONS request itself.
-fn cors(origins: &[String]) -> Option<CorsLayer> {
+fn cors(origins: &[Origin]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> =
-        origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
+        origins.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok()).collect();
     if origins.is_empty() {
         return None;
     }

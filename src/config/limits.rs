@@ -3,239 +3,101 @@
 
 use std::time::Duration;
 
-use clap::builder::Str;
-use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
+use super::settings::{Setting, SettingInfo, settings};
+use super::value::SettingValue;
 
-use super::parse::{duration, parse_positive_integer};
+settings! {
+    /// The limits of one request, one client and the process.
+    pub struct Limits as SettingInfo::limit {
+        /// Bytes of the head of an HTTP request.
+        header_bytes: usize = 128 << 10,
+        /// Bytes of a JSON request body.
+        body_bytes: usize = 1 << 20,
+        /// Bytes of a multipart request, including its files, which are kept in memory.
+        upload_bytes: usize = 20 << 20,
+        /// Files of a multipart request.
+        upload_files: usize = 5,
 
-/// Defines the struct, its defaults and the list of its fields. The command line, the environment and
-/// `bookshelf config` use the list.
-macro_rules! limits {
-    ($($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+) => {
-        /// The limits of one request, one client and the process.
-        #[derive(Clone, Debug)]
-        pub struct Limits {
-            $($(#[doc = $doc])+ pub $name: $type,)+
-        }
+        /// Bytes of a GraphQL document.
+        document_bytes: usize = 32 << 10,
+        /// Tokens of a document (GraphQL specification, section 2.1.6).
+        document_tokens: usize = 2_000,
+        /// Operations of a document.
+        operations: usize = 20,
+        /// Fragments of a document.
+        fragments: usize = 50,
+        /// Variables of all operations of a document together.
+        variables: usize = 100,
+        /// Directives of a document.
+        directives: usize = 50,
+        /// Nesting depth of lists and objects in a literal or a type.
+        literal_nesting: usize = 32,
+        /// Selections of a document after its fragments are expanded. Protects the executor, which visits
+        /// each of them, from documents whose fragments double at each level.
+        expanded_selections: u64 = 2_000,
+        /// Nesting depth of fields. The introspection query of graphql-js, with every option on, has 15.
+        depth: u64 = 15,
+        /// Aliases of an operation after its fragments are expanded.
+        aliases: u64 = 30,
+        /// Root fields of an operation.
+        root_fields: usize = 20,
+        /// Root fields of a mutation.
+        mutation_root_fields: usize = 5,
+        /// Root fields of a mutation that take a password or a refresh token: `register`, `login`,
+        /// `refreshToken` and `changePassword` together.
+        auth_mutations: usize = 1,
+        /// Cost of an operation: a field costs 1, and a list its page size times the cost of its children.
+        cost: u64 = 5_000,
+        /// Approximate bytes of memory for the cache of validated documents. Cached documents need no
+        /// validation.
+        document_cache_bytes: usize = 16 << 20,
+        /// Errors in one response.
+        errors: usize = 20,
+        /// Characters in the message of one error.
+        error_message_chars: usize = 300,
 
-        impl Default for Limits {
-            fn default() -> Self {
-                Self { $($name: $default,)+ }
-            }
-        }
+        /// Time for the head of a request to arrive, from its first byte or, on a new connection, from the
+        /// start of the connection.
+        header_read_timeout: Duration = Duration::from_secs(10),
+        /// Time for the body of a request to arrive.
+        body_timeout: Duration = Duration::from_secs(30),
+        /// Time for one operation to run.
+        operation_timeout: Duration = Duration::from_secs(10),
+        /// Time for a connection to be idle between two requests.
+        keep_alive_timeout: Duration = Duration::from_secs(60),
+        /// Time for the client to receive each 64 KiB of a response.
+        write_timeout: Duration = Duration::from_secs(30),
+        /// Time for open requests to complete after SIGTERM or SIGINT.
+        shutdown_timeout: Duration = Duration::from_secs(20),
 
-        impl Limits {
-            /// Every limit, to read or set it by name.
-            pub(super) fn fields_mut(&mut self) -> Vec<LimitField<'_>> {
-                vec![$(LimitField {
-                    field: stringify!($name),
-                    help: concat!($($doc),+).trim(),
-                    value: &mut self.$name,
-                },)+]
-            }
-        }
-    };
-}
+        /// Concurrent connections. Further connections get a response with status 503 and are closed.
+        max_connections: usize = 4_096,
+        /// Concurrent connections of one IPv4 address or IPv6 /64. Further connections get a response with
+        /// status 429 and are closed. Trusted proxies have no such limit.
+        connections_per_client: usize = 256,
+        /// Queries and mutations that run at once. Further ones are rejected with `SERVICE_UNAVAILABLE`.
+        concurrent_operations: usize = 512,
+        /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
+        password_queue: usize = 64,
 
-limits! {
-    /// Bytes of the head of an HTTP request.
-    header_bytes: usize = 128 << 10,
-    /// Bytes of a JSON request body.
-    body_bytes: usize = 1 << 20,
-    /// Bytes of a multipart request, including its files, which are kept in memory.
-    upload_bytes: usize = 20 << 20,
-    /// Files of a multipart request.
-    upload_files: usize = 5,
+        /// Time from the handshake of a WebSocket to its `connection_init`.
+        websocket_init_timeout: Duration = Duration::from_secs(5),
+        /// Bytes of one WebSocket message.
+        websocket_message_bytes: usize = 64 << 10,
+        /// Concurrent operations on one WebSocket.
+        websocket_operations: usize = 50,
+        /// Concurrent WebSocket connections of one IPv4 address or IPv6 /64.
+        websockets_per_client: usize = 50,
 
-    /// Bytes of a GraphQL document.
-    document_bytes: usize = 32 << 10,
-    /// Tokens of a document (GraphQL specification, section 2.1.6).
-    document_tokens: usize = 2_000,
-    /// Operations of a document.
-    operations: usize = 20,
-    /// Fragments of a document.
-    fragments: usize = 50,
-    /// Variables of all operations of a document together.
-    variables: usize = 100,
-    /// Directives of a document.
-    directives: usize = 50,
-    /// Nesting depth of lists and objects in a literal or a type.
-    literal_nesting: usize = 32,
-    /// Selections of a document after its fragments are expanded. Protects the executor, which visits
-    /// each of them, from documents whose fragments double at each level.
-    expanded_selections: u64 = 2_000,
-    /// Nesting depth of fields. The introspection query of graphql-js, with every option on, has 15.
-    depth: u64 = 15,
-    /// Aliases of an operation after its fragments are expanded.
-    aliases: u64 = 30,
-    /// Root fields of an operation.
-    root_fields: usize = 20,
-    /// Root fields of a mutation.
-    mutation_root_fields: usize = 5,
-    /// Root fields of a mutation that take a password or a refresh token: `register`, `login`,
-    /// `refreshToken` and `changePassword` together.
-    auth_mutations: usize = 1,
-    /// Cost of an operation: a field costs 1, and a list its page size times the cost of its children.
-    cost: u64 = 5_000,
-    /// Approximate bytes of memory for the cache of validated documents. Cached documents need no
-    /// validation.
-    document_cache_bytes: usize = 16 << 20,
-    /// Errors in one response.
-    errors: usize = 20,
-    /// Characters in the message of one error.
-    error_message_chars: usize = 300,
-
-    /// Time for the head of a request to arrive, from its first byte or, on a new connection, from the
-    /// start of the connection.
-    header_read_timeout: Duration = Duration::from_secs(10),
-    /// Time for the body of a request to arrive.
-    body_timeout: Duration = Duration::from_secs(30),
-    /// Time for one operation to run.
-    operation_timeout: Duration = Duration::from_secs(10),
-    /// Time for a connection to be idle between two requests.
-    keep_alive_timeout: Duration = Duration::from_secs(60),
-    /// Time for the client to receive each 64 KiB of a response.
-    write_timeout: Duration = Duration::from_secs(30),
-    /// Time for open requests to complete after SIGTERM or SIGINT.
-    shutdown_timeout: Duration = Duration::from_secs(20),
-
-    /// Concurrent connections. Further connections get a response with status 503 and are closed.
-    max_connections: usize = 4_096,
-    /// Concurrent connections of one IPv4 address or IPv6 /64. Further connections get a response with
-    /// status 429 and are closed. Trusted proxies have no such limit.
-    connections_per_client: usize = 256,
-    /// Queries and mutations that run at once. Further ones are rejected with `SERVICE_UNAVAILABLE`.
-    concurrent_operations: usize = 512,
-    /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
-    password_queue: usize = 64,
-
-    /// Time from the handshake of a WebSocket to its `connection_init`.
-    websocket_init_timeout: Duration = Duration::from_secs(5),
-    /// Bytes of one WebSocket message.
-    websocket_message_bytes: usize = 64 << 10,
-    /// Concurrent operations on one WebSocket.
-    websocket_operations: usize = 50,
-    /// Concurrent WebSocket connections of one IPv4 address or IPv6 /64.
-    websockets_per_client: usize = 50,
-
-    /// Calls of `login` and `refreshToken` from one address per minute. All may come at once.
-    sign_ins_per_minute: u32 = 20,
-    /// Calls of `register` from one address per minute.
-    registrations_per_minute: u32 = 10,
-    /// Wrong passwords for one account, counted over all instances. After that, one attempt per minute is
-    /// allowed.
-    failed_login_burst: u32 = 10,
-    /// Cost of all operations per minute, of a viewer or, for anonymous clients, of an address. An address
-    /// is also charged for the tokens of each document that is not cached yet.
-    cost_per_minute: u32 = 100_000,
-}
-
-/// One limit, with its name, help text and value.
-pub(super) struct LimitField<'a> {
-    field: &'static str,
-    help: &'static str,
-    pub(super) value: &'a mut dyn LimitValue,
-}
-
-impl LimitField<'_> {
-    /// The name of the variable, such as `LIMIT_BODY_BYTES`.
-    pub(super) fn variable(&self) -> String {
-        format!("LIMIT_{}", self.field.to_uppercase())
-    }
-
-    /// The name of the option, such as `limit-body-bytes`.
-    fn option(&self) -> String {
-        format!("limit-{}", self.field.replace('_', "-"))
-    }
-}
-
-/// A type of value that a limit can have.
-pub(super) trait LimitValue {
-    fn set(&mut self, text: &str) -> Result<(), String>;
-    fn shown(&self) -> String;
-}
-
-macro_rules! numbers {
-    ($($type:ty)+) => {$(
-        impl LimitValue for $type {
-            fn set(&mut self, text: &str) -> Result<(), String> {
-                *self = parse_positive_integer(text)?;
-                Ok(())
-            }
-
-            fn shown(&self) -> String {
-                self.to_string()
-            }
-        }
-    )+};
-}
-
-numbers!(usize u64 u32);
-
-impl LimitValue for Duration {
-    fn set(&mut self, text: &str) -> Result<(), String> {
-        *self = duration(text)?;
-        Ok(())
-    }
-
-    fn shown(&self) -> String {
-        super::display::DisplayDuration(*self).to_string()
-    }
-}
-
-/// The limits that were given, as text, each with its index in `Limits::fields_mut`.
-#[derive(Clone, Debug, Default)]
-pub(super) struct LimitArgs(Vec<(usize, String)>);
-
-impl LimitArgs {
-    /// Sets the given limits. Calls `wrong` with each invalid variable, its value and what is allowed.
-    pub(super) fn resolve(self, mut wrong: impl FnMut(String, String, String)) -> Limits {
-        let mut limits = Limits::default();
-        let mut each = limits.fields_mut();
-        for (index, text) in self.0 {
-            let limit = &mut each[index];
-            if let Err(allowed) = limit.value.set(&text) {
-                wrong(limit.variable(), text, allowed);
-            }
-        }
-        limits
-    }
-}
-
-impl FromArgMatches for LimitArgs {
-    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
-        let mut limits = Limits::default();
-        let given = limits.fields_mut().into_iter().enumerate().filter_map(|(index, limit)| {
-            Some((index, matches.get_one::<String>(&limit.option())?.clone()))
-        });
-        Ok(Self(given.collect()))
-    }
-
-    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
-        *self = Self::from_arg_matches(matches)?;
-        Ok(())
-    }
-}
-
-impl Args for LimitArgs {
-    fn augment_args(command: Command) -> Command {
-        Limits::default().fields_mut().into_iter().fold(command, |command, limit| {
-            let option = Str::from(limit.option());
-            let help = format!("{} [default: {}]", limit.help, limit.value.shown());
-            command.arg(
-                Arg::new(option.clone())
-                    .long(option)
-                    .env(clap::builder::OsStr::from(limit.variable()))
-                    .value_name("LIMIT")
-                    .help(help)
-                    .help_heading("Limits")
-                    .hide_short_help(true)
-                    .global(true),
-            )
-        })
-    }
-
-    fn augment_args_for_update(command: Command) -> Command {
-        Self::augment_args(command)
+        /// Calls of `login` and `refreshToken` from one address per minute. All may come at once.
+        sign_ins_per_minute: u32 = 20,
+        /// Calls of `register` from one address per minute.
+        registrations_per_minute: u32 = 10,
+        /// Wrong passwords for one account, counted over all instances. After that, one attempt per minute is
+        /// allowed.
+        failed_login_burst: u32 = 10,
+        /// Cost of all operations per minute, of a viewer or, for anonymous clients, of an address. An address
+        /// is also charged for the tokens of each document that is not cached yet.
+        cost_per_minute: u32 = 100_000,
     }
 }

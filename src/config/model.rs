@@ -1,4 +1,4 @@
-//! The checked configuration, and the error of a value that is not valid.
+//! The configuration, and the error of a value that is not valid.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -10,63 +10,107 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::limits::Limits;
-use super::types::{Database, JwtSecrets, LogFormat};
+use super::settings::{Setting, SettingInfo, settings};
+use super::types::{Database, JwtSecrets, LogFormat, Origin};
+use super::value::{SettingValue, bcrypt_cost, log_filter};
 
-/// The effective configuration. `Options::resolve` creates it and checks every value.
-#[derive(Clone, Debug)]
-pub struct Config {
-    /// Address and port to accept connections on. Port 0 selects a free port.
-    pub listen: SocketAddr,
-    /// The database that stores the data.
-    pub database: Database,
-    /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
-    /// transactions. SQLite: number of read connections for searches. Four per core if absent.
-    pub database_pool_size: Option<NonZeroU32>,
-    /// The secrets of access tokens: the first signs, all verify.
-    pub jwt_secrets: JwtSecrets,
-    /// Lifetime of an access token.
-    pub access_token_ttl: Duration,
-    /// Lifetime of a refresh token, and of a session that is not used.
-    pub refresh_token_ttl: Duration,
-    /// bcrypt cost: the binary logarithm of the number of rounds, from 10 to 16.
-    pub bcrypt_cost: u32,
-    /// Origins, such as `https://books.example.org`, whose pages may send requests from a browser.
-    pub cors_origins: Vec<String>,
-    /// Whether `/` serves GraphiQL.
-    pub graphiql: bool,
-    /// Whether clients can read the schema: by introspection, and at `/schema.graphql`.
-    pub introspection: bool,
-    /// A file of trusted documents by id. If set, other documents are rejected.
-    pub trusted_documents: Option<PathBuf>,
-    /// Whether a response without data has the status of its error also for clients that accept only
-    /// plain `application/json`.
-    pub strict_status: bool,
-    /// The format of log lines.
-    pub log_format: LogFormat,
-    /// The filter of log lines, in the syntax of `tracing-subscriber`'s `EnvFilter`.
-    pub log_filter: String,
-    /// Whether the limits per minute apply to clients.
-    pub rate_limits: bool,
-    /// Proxies whose `X-Forwarded-For` is trusted.
-    pub trusted_proxies: Vec<IpNet>,
-    /// The limits of one request, one client and the process.
-    pub limits: Limits,
+settings! {
+    /// The effective configuration. `Options::resolve` creates it and checks every value.
+    pub struct Config {
+        /// Address and port to accept connections on.
+        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8000)),
+            SettingInfo::new("LISTEN", "ADDRESS:PORT");
+
+        /// Database that stores the data: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
+        database: Database = Database::default(), SettingInfo::new("DATABASE_URL", "URL").secret();
+
+        /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
+        /// transactions. SQLite: number of read connections for searches.
+        database_pool_size: Option<NonZeroU32> = None,
+            SettingInfo::new("DATABASE_POOL_SIZE", "NUMBER").default_text("four per core");
+
+        /// Secrets of access tokens, separated by commas, each at least 32 bytes; the first signs, all
+        /// verify [default with SQLite: generated at first start in a file next to the database].
+        jwt_secrets: JwtSecrets = JwtSecrets::default(),
+            SettingInfo::new("JWT_SECRETS", "SECRET,…").secret();
+
+        /// Lifetime of an access token: 900s, 15m, 1h ….
+        access_token_ttl: Duration = Duration::from_secs(15 * 60),
+            SettingInfo::new("ACCESS_TOKEN_TTL", "DURATION");
+
+        /// Lifetime of a refresh token: 12h, 30d ….
+        refresh_token_ttl: Duration = Duration::from_secs(30 * 86_400),
+            SettingInfo::new("REFRESH_TOKEN_TTL", "DURATION");
+
+        /// bcrypt cost, from 10 to 16; each increment doubles the time.
+        bcrypt_cost: u32 = 12, SettingInfo::new("BCRYPT_COST", "NUMBER"), parse bcrypt_cost;
+
+        /// Origins whose pages may send requests from a browser, separated by commas.
+        cors_origins: Vec<Origin> = Vec::new(),
+            SettingInfo::new("CORS_ORIGINS", "ORIGIN,…").default_text("none");
+
+        /// Addresses and networks of proxies whose X-Forwarded-For is trusted, separated by commas.
+        trusted_proxies: Vec<IpNet> = Vec::new(),
+            SettingInfo::new("TRUSTED_PROXIES", "NETWORK,…").default_text("none");
+
+        /// Whether the limits per minute apply to clients: on or off.
+        rate_limits: bool = true, SettingInfo::new("RATE_LIMITS", "SWITCH");
+
+        /// Whether / serves GraphiQL: on or off.
+        graphiql: bool = true, SettingInfo::new("GRAPHIQL", "SWITCH");
+
+        /// Whether clients can read the schema: on or off.
+        introspection: bool = true, SettingInfo::new("INTROSPECTION", "SWITCH");
+
+        /// JSON file of trusted documents by id; other documents are rejected.
+        trusted_documents: Option<PathBuf> = None,
+            SettingInfo::new("TRUSTED_DOCUMENTS", "FILE").default_text("none");
+
+        /// Whether a response without data has the status of its error also for clients that accept only plain
+        /// application/json: on or off.
+        strict_status: bool = false, SettingInfo::new("STRICT_STATUS", "SWITCH");
+
+        /// Format of log lines: json or pretty.
+        log_format: LogFormat = LogFormat::for_stdout(),
+            SettingInfo::new("LOG_FORMAT", "FORMAT")
+                .default_text("pretty on a terminal, otherwise json");
+
+        /// Filter of log lines, such as warn or bookshelf=debug,info.
+        log_filter: String = "info".to_owned(), SettingInfo::new("RUST_LOG", "FILTER"), parse log_filter;
+
+        group
+        /// The limits of one request, one client and the process.
+        limits: Limits;
+    }
 }
 
-/// An invalid value: the name of the variable, its value, and which values are allowed.
+/// One line `VARIABLE=value` for each setting, without secrets.
+impl fmt::Display for Config {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for Setting { info, text, remark, .. } in self.settings() {
+            match remark {
+                Some(remark) => writeln!(f, "{}={text}   # {remark}", info.variable)?,
+                None => writeln!(f, "{}={text}", info.variable)?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// An invalid value: the name of the variable, its value, and which values are expected.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ConfigError {
     pub(super) variable: Cow<'static, str>,
     /// `None` if the value is a secret.
     pub(super) value: Option<String>,
-    pub(super) allowed: String,
+    pub(super) expected: String,
 }
 
 impl fmt::Display for ConfigError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match &self.value {
-            Some(value) => write!(f, "invalid {}={value}: {}", self.variable, self.allowed),
-            None => write!(f, "invalid {}: {}", self.variable, self.allowed),
+            Some(value) => write!(f, "invalid {}={value}: {}", self.variable, self.expected),
+            None => write!(f, "invalid {}: {}", self.variable, self.expected),
         }
     }
 }

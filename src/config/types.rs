@@ -1,11 +1,17 @@
 //! Types of single settings.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::io::IsTerminal;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
-use secrecy::SecretString;
+use sea_orm::sqlx::postgres::PgConnectOptions;
+use secrecy::{ExposeSecret, SecretString};
 
-/// The database that stores the data.
+/// The file of the default database, relative to the working directory.
+const DEFAULT_FILE: &str = "data/bookshelf.db";
+
+/// The database that stores the data. The default is the file `data/bookshelf.db`.
 #[derive(Clone, Debug)]
 pub enum Database {
     /// One file, created if it does not exist.
@@ -14,13 +20,77 @@ pub enum Database {
     Postgres(SecretString),
 }
 
-/// Where the secrets of access tokens come from.
+impl Default for Database {
+    fn default() -> Self {
+        Self::Sqlite(PathBuf::from(DEFAULT_FILE))
+    }
+}
+
+/// The URL. For PostgreSQL only host, port and database, because the rest may contain the password.
+impl fmt::Display for Database {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Postgres(url) => match url.expose_secret().parse::<PgConnectOptions>() {
+                Ok(options) => {
+                    let name = options.get_database().unwrap_or_default();
+                    write!(f, "postgres://…@{}:{}/{name}", options.get_host(), options.get_port())
+                }
+                Err(_) => f.write_str("postgres://…"),
+            },
+        }
+    }
+}
+
+/// Where the secrets of access tokens come from. The default is a file next to the default database.
 #[derive(Clone, Debug)]
 pub enum JwtSecrets {
     /// From the configuration: at least one secret, each at least 32 bytes.
     Configured(Vec<SecretString>),
     /// From a file next to the SQLite database. It is created at first start; only its owner can read it.
     GeneratedFile(PathBuf),
+}
+
+impl JwtSecrets {
+    /// The file of the secret: `data/bookshelf.jwt-secret` for the database `data/bookshelf.db`.
+    pub(super) fn next_to(database: &Path) -> Self {
+        Self::GeneratedFile(database.with_extension("jwt-secret"))
+    }
+}
+
+impl Default for JwtSecrets {
+    fn default() -> Self {
+        Self::next_to(Path::new(DEFAULT_FILE))
+    }
+}
+
+/// An origin in lower case, such as `https://books.example.org` (RFC 6454).
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Origin(String);
+
+/// A text is not an origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("expected origins such as https://books.example.org, separated by commas")]
+pub struct ParseOriginError;
+
+impl Origin {
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Origin {
+    type Err = ParseOriginError;
+
+    fn from_str(text: &str) -> Result<Self, ParseOriginError> {
+        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+        let is_host =
+            |host: &str| !host.is_empty() && !host.contains(['/', '*', ' ', '@', '?', '#']);
+        match host {
+            Some(host) if is_host(host) => Ok(Self(text.to_ascii_lowercase())),
+            _ => Err(ParseOriginError),
+        }
+    }
 }
 
 /// The format of log lines.
@@ -32,11 +102,38 @@ pub enum LogFormat {
     Pretty,
 }
 
+impl LogFormat {
+    /// Text if standard output is a terminal, otherwise JSON.
+    pub(super) fn for_stdout() -> Self {
+        if std::io::stdout().is_terminal() { Self::Pretty } else { Self::Json }
+    }
+}
+
 impl fmt::Display for LogFormat {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
             Self::Json => "json",
             Self::Pretty => "pretty",
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn passwords_are_not_displayed() {
+        for url in [
+            "postgres://books:s3cr3t@db.example.org:5432/bookshelf",
+            "postgres://books:s3cr3t@db.example.org:5432/bookshelf?password=s3cr3t",
+            "postgres://books:s3%40cr3t%23s3cr3t@db.example.org/bookshelf",
+        ] {
+            let displayed = Database::Postgres(url.into()).to_string();
+            assert_eq!(displayed, "postgres://…@db.example.org:5432/bookshelf");
+        }
+        let displayed =
+            Database::Postgres("postgres://books:s3c#ret@host/shelf".into()).to_string();
+        assert!(!displayed.contains("s3c"), "{displayed}");
     }
 }

@@ -4,6 +4,7 @@
 use axum::http::{HeaderMap, Method, header};
 
 use super::error_response::HttpError;
+use crate::config::Origin;
 use crate::graphql::error::ErrorCode;
 
 /// Either header proves a preflight: a page of another origin cannot set it without one.
@@ -38,13 +39,13 @@ fn is_simple(headers: &HeaderMap) -> bool {
 /// Checks whether a page of this origin may open a WebSocket. Browsers send no preflight for WebSockets,
 /// and let the page read all messages. Pages of this server and of the listed origins may connect. A
 /// client that is not a browser sends no `Origin` (RFC 6455, section 10.2).
-pub(super) fn check_origin(headers: &HeaderMap, allowed: &[String]) -> Result<(), HttpError> {
+pub(super) fn check_origin(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), HttpError> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
     let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
     let authority = origin.split_once("://").map(|(_, authority)| authority);
     if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        || allowed.contains(&origin)
+        || allowed.iter().any(|allowed| allowed.as_str() == origin)
     {
         return Ok(());
     }

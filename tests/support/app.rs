@@ -5,7 +5,7 @@ use std::time::Duration;
 use axum::Router;
 use bookshelf::app::{App, Overrides};
 use bookshelf::clock::{Clock, Timestamp};
-use bookshelf::config::{Config, JwtSecrets, Limits, LogFormat};
+use bookshelf::config::{Config, JwtSecrets, Limits};
 use bookshelf::graphql::DynSchema;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
@@ -95,22 +95,13 @@ impl TestApp {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: database.config(),
-            database_pool_size: None,
             jwt_secrets: JwtSecrets::Configured(vec![JWT_SECRET.into()]),
-            access_token_ttl: Duration::from_secs(900),
-            refresh_token_ttl: Duration::from_secs(30 * 86_400),
             bcrypt_cost: 10,
-            cors_origins: Vec::new(),
-            trusted_proxies: Vec::new(),
             rate_limits: false,
-            graphiql: true,
-            introspection: true,
-            trusted_documents: None,
-            strict_status: false,
-            log_format: LogFormat::Json,
             log_filter: "off".to_owned(),
             // Other tests may slow the machine down.
             limits: Limits { operation_timeout: Duration::from_secs(60), ..Limits::default() },
+            ..Config::default()
         };
         configure(&mut config);
         let statements = Arc::new(Mutex::new(Vec::new()));

@@ -48,7 +48,8 @@ async fn a_preflight_header_passes_the_csrf_check() {
 #[tokio::test]
 async fn websockets_require_the_same_origin_or_a_listed_one() {
     let origin = "https://books.example.org";
-    let app = TestApp::with_config(|config| config.cors_origins = vec![origin.to_owned()]).await;
+    let app =
+        TestApp::with_config(|config| config.cors_origins = vec![origin.parse().unwrap()]).await;
     let connect = async |origin: &str| {
         let request = Request::get("/graphql")
             .header("host", "localhost:8000")

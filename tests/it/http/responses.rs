@@ -131,7 +131,8 @@ async fn graphiql_has_a_strict_content_security_policy_and_can_be_disabled() {
 #[tokio::test]
 async fn cors_allows_only_listed_origins() {
     let origin = "https://books.example.org";
-    let app = TestApp::with_config(|config| config.cors_origins = vec![origin.to_owned()]).await;
+    let app =
+        TestApp::with_config(|config| config.cors_origins = vec![origin.parse().unwrap()]).await;
     let preflight = async |origin: &str| {
         let request = Request::options("/graphql")
             .header("origin", origin)
