@@ -272,7 +272,7 @@ async fn a_login_flood_is_rejected_and_does_not_block_lists() {
     let mut rejected = 0;
     for response in flood.await.expect("40 responses") {
         if response.is_ok() {
-            assert_eq!(response.user_errors(), ["INVALID_CREDENTIALS -"]);
+            response.assert_user_errors(&[("INVALID_CREDENTIALS", "")]);
         } else {
             response.assert_error_with_status(503, "SERVICE_UNAVAILABLE");
             assert_eq!(response.header("retry-after"), Some("1"));

@@ -30,7 +30,7 @@ async fn writes_to_a_locked_file_time_out_as_unavailable() {
     // Readers do not wait.
     assert_eq!(alice.titles().await, ["before"]);
     let rejected = alice.create(book("rejected")).await;
-    assert_eq!(rejected.code(), "SERVICE_UNAVAILABLE");
+    rejected.assert_error("SERVICE_UNAVAILABLE");
     assert!(server.is_ready().await);
     lock.rollback().await.expect("a released lock");
 
@@ -40,7 +40,7 @@ async fn writes_to_a_locked_file_time_out_as_unavailable() {
     if waited.is_ok() {
         assert_eq!(alice.titles().await, ["after", "waiting", "before"]);
     } else {
-        assert_eq!(waited.code(), "SERVICE_UNAVAILABLE");
+        waited.assert_error("SERVICE_UNAVAILABLE");
         assert_eq!(alice.titles().await, ["after", "before"]);
     }
 }
@@ -72,10 +72,10 @@ async fn a_full_disk_rejects_writes_and_loses_no_data() {
         kept.insert(0, title);
         assert!(kept.len() < 1_000, "the disk is never full");
     };
-    assert_eq!(rejected.code(), "SERVICE_UNAVAILABLE");
+    rejected.assert_error("SERVICE_UNAVAILABLE");
     assert!(kept.len() > 2, "{kept:?}");
     assert_eq!(alice.titles().await, kept, "while the disk is full");
-    assert_eq!(alice.create(large("still full")).await.code(), "SERVICE_UNAVAILABLE");
+    alice.create(large("still full")).await.assert_error("SERVICE_UNAVAILABLE");
 
     limit_file_size("unlimited");
     wait_until("a write succeeds", async || alice.create(book("room")).await.is_ok()).await;

@@ -72,7 +72,7 @@ async fn operation_logs_contain_no_secrets_or_personal_data() {
     ada.add_book(json!({ "title": "Secret Diary", "author": "A" })).await;
     let garbage = server.anon().with_header("authorization", "Bearer garbage-token");
     let late = garbage.ask("query Late { books { totalCount } }").await;
-    assert_eq!(late.code(), "UNAUTHENTICATED");
+    late.assert_error("UNAUTHENTICATED");
     server.stop("TERM").await;
 
     let log = server.log();

@@ -1,7 +1,7 @@
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
-use axum::body::{Body, to_bytes};
+use axum::body::{Body, HttpBody, to_bytes};
 use axum::extract::ConnectInfo;
 use axum::http::Request;
 use axum::http::request::Builder;
@@ -278,8 +278,7 @@ impl Actor {
     pub async fn try_run(&self, query: &str, variables: Value) -> Result<TestResponse, BoxError> {
         let body = json!({ "query": query, "variables": variables }).to_string();
         let request = Request::post("/graphql").header("content-type", "application/json");
-        let response = self.try_send(request, body.clone().into()).await?;
-        Ok(TestResponse { request: body, ..response })
+        self.try_send(request, body.into()).await
     }
 
     pub async fn post(&self, content_type: &str, body: impl Into<Body>) -> TestResponse {
@@ -311,7 +310,15 @@ impl Actor {
     }
 
     async fn try_send(&self, request: Builder, body: Body) -> Result<TestResponse, BoxError> {
-        let description = format!("{request:?}");
+        let (method, uri) = (request.method_ref().cloned(), request.uri_ref().cloned());
+        let mut description = format!("{} {}", method.unwrap_or_default(), uri.unwrap_or_default());
+        let mut body = body;
+        if body.size_hint().exact().is_some() {
+            let bytes = to_bytes(body, usize::MAX).await?;
+            description += " ";
+            description.extend(String::from_utf8_lossy(&bytes).chars().take(500));
+            body = bytes.into();
+        }
         let (parts, body) = self.call(request, body).await?.into_parts();
         let text = String::from_utf8(to_bytes(body, usize::MAX).await?.to_vec())?;
         Ok(TestResponse {

@@ -3,8 +3,9 @@ use serde_json::{Value, json};
 
 /// A response that was received completely.
 #[derive(Debug)]
+#[must_use = "assert what the response contains, for example with `assert_ok`"]
 pub struct TestResponse {
-    /// The method and path, or the body of a GraphQL request; for the messages of assertions.
+    /// The method, the path and the beginning of the body; for the messages of assertions.
     pub request: String,
     pub status: StatusCode,
     pub headers: HeaderMap,
@@ -24,6 +25,21 @@ impl TestResponse {
         }
     }
 
+    /// Asserts that the only root field has these user errors, in this order. Each is a code and the path of
+    /// its argument, such as `input.isbn`; the path is empty if `field` is null.
+    #[track_caller]
+    pub fn assert_user_errors(&self, expected: &[(&str, &str)]) {
+        let payload = self.data();
+        let errors = payload["userErrors"].as_array().unwrap_or_else(|| panic!("{self:?}"));
+        let found: Vec<_> =
+            errors.iter().map(|error| (text(&error["code"]), path(error))).collect();
+        let found: Vec<_> = found.iter().map(|(code, path)| (*code, path.as_str())).collect();
+        assert_eq!(found, expected, "{self:?}");
+        for error in errors {
+            assert!(text(&error["message"]).ends_with('.'), "not a sentence: {error}");
+        }
+    }
+
     /// Asserts that the response has one top-level error, with this code.
     #[track_caller]
     pub fn assert_error(&self, code: &str) {
@@ -38,11 +54,21 @@ impl TestResponse {
     }
 
     /// Whether the status is 200 and there are no top-level errors.
+    #[must_use]
     pub fn is_ok(&self) -> bool {
         self.status == StatusCode::OK && self.json().get("errors").is_none()
     }
 
+    /// Whether the only root field has user errors.
+    #[must_use]
+    #[track_caller]
+    pub fn has_user_errors(&self) -> bool {
+        let payload = self.data();
+        payload["userErrors"].as_array().is_some_and(|errors| !errors.is_empty())
+    }
+
     /// The code of the first top-level error; `None` if there are no errors.
+    #[must_use]
     #[track_caller]
     pub fn error_code(&self) -> Option<String> {
         let body = self.json();
@@ -50,25 +76,8 @@ impl TestResponse {
         Some(text(&error["extensions"]["code"]).to_owned())
     }
 
-    /// `CODE path.to.field` of each user error; the path is `-` if there is none.
-    #[track_caller]
-    pub fn user_errors(&self) -> Vec<String> {
-        let payload = self.data();
-        let errors = payload["userErrors"].as_array().unwrap_or_else(|| panic!("{self:?}"));
-        let described = errors.iter().map(|error| {
-            let path = path(error);
-            format!("{} {}", text(&error["code"]), if path.is_empty() { "-" } else { &path })
-        });
-        described.collect()
-    }
-
-    /// The code of the only top-level error.
-    #[track_caller]
-    pub fn code(&self) -> String {
-        text(&self.error()["extensions"]["code"]).to_owned()
-    }
-
     /// The only top-level error.
+    #[must_use]
     #[track_caller]
     pub fn error(&self) -> Value {
         let body = self.json();
@@ -78,6 +87,7 @@ impl TestResponse {
     }
 
     /// The value of the only root field. Panics if the response has errors.
+    #[must_use]
     #[track_caller]
     pub fn data(&self) -> Value {
         let body = self.json();
@@ -88,6 +98,7 @@ impl TestResponse {
     }
 
     /// The payload of a mutation. Panics if it has user errors.
+    #[must_use]
     #[track_caller]
     pub fn payload(&self) -> Value {
         let payload = self.data();
@@ -95,11 +106,13 @@ impl TestResponse {
         payload
     }
 
+    #[must_use]
     #[track_caller]
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|error| panic!("{error}: {self:?}"))
     }
 
+    #[must_use]
     pub fn header(&self, name: &str) -> Option<&str> {
         self.headers.get(name).and_then(|value| value.to_str().ok())
     }

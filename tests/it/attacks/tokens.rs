@@ -181,7 +181,7 @@ async fn tokens_are_accepted_only_for_their_purpose() {
         "a refresh token as access token",
     );
     let response = app.anon().refresh(&alice.access_token).await;
-    assert_eq!(response.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    response.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
     // Access tokens are not read from cookies or from the URL.
     let cookie = format!(
         "refresh={0}; __Host-refresh={0}; token={1}",
@@ -200,14 +200,14 @@ async fn tokens_are_rejected_after_logout_and_account_deletion() {
     phone.logout().await.assert_ok();
     assert_rejected(&phone.ask(VIEWER).await, "SESSION_ENDED", "after logout");
     let rejected = app.anon().refresh(&phone.refresh_token).await;
-    assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    rejected.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
     assert_eq!(laptop.ask(VIEWER).await.data()["id"], json!(alice.id));
 
     alice.delete_account(PASSWORD).await.assert_ok();
     for device in [&alice, &laptop] {
         assert_rejected(&device.ask(VIEWER).await, "SESSION_ENDED", "after deleting the account");
         let rejected = app.anon().refresh(&device.refresh_token).await;
-        assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+        rejected.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
     }
 }
 
@@ -228,11 +228,11 @@ async fn refresh_token_theft_ends_the_session_of_owner_and_thief() {
     // After the grace period a second use means theft.
     app.advance_secs(10);
     let stolen = app.anon().refresh(&alice.refresh_token).await;
-    assert_eq!(stolen.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+    stolen.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
     for tab in &tabs {
         assert_rejected(&tab.ask(VIEWER).await, "SESSION_ENDED", "after the theft");
         let rejected = app.anon().refresh(&tab.refresh_token).await;
-        assert_eq!(rejected.user_errors(), ["REFRESH_TOKEN_INVALID input.refreshToken"]);
+        rejected.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
     }
     assert_eq!(other.ask(VIEWER).await.data()["id"], json!(alice.id));
 }

@@ -16,7 +16,7 @@ fn pragmatic() -> Value {
 async fn creating_a_book_requires_a_token() {
     let app = TestApp::start().await;
     let response = app.anon().create(pragmatic()).await;
-    assert_eq!(response.code(), "UNAUTHENTICATED");
+    response.assert_error("UNAUTHENTICATED");
     assert_eq!(app.db_count("books").await, 0);
 }
 
@@ -27,16 +27,13 @@ async fn all_validation_errors_are_returned_together() {
     let input = json!({
         "title": " ", "author": "\u{7}", "isbn": "080442957Y", "rating": 6, "notes": "\0",
     });
-    assert_eq!(
-        alice.create(input).await.user_errors(),
-        [
-            "REQUIRED input.title",
-            "INVALID_FORMAT input.author",
-            "INVALID_FORMAT input.isbn",
-            "OUT_OF_RANGE input.rating",
-            "INVALID_FORMAT input.notes",
-        ]
-    );
+    alice.create(input).await.assert_user_errors(&[
+        ("REQUIRED", "input.title"),
+        ("INVALID_FORMAT", "input.author"),
+        ("INVALID_FORMAT", "input.isbn"),
+        ("OUT_OF_RANGE", "input.rating"),
+        ("INVALID_FORMAT", "input.notes"),
+    ]);
     assert_eq!(app.db_count("books").await, 0);
 }
 
@@ -45,20 +42,20 @@ async fn each_validation_error_has_its_code() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let cases = [
-        ("title", json!("x".repeat(201)), "TOO_LONG input.title"),
-        ("title", json!("NUL\0"), "INVALID_FORMAT input.title"),
-        ("author", json!(""), "REQUIRED input.author"),
-        ("author", json!("two\nlines"), "INVALID_FORMAT input.author"),
-        ("isbn", json!("9780135957050"), "ISBN_CHECKSUM input.isbn"),
-        ("isbn", json!("979-0-2600-0043-8"), "INVALID_FORMAT input.isbn"),
-        ("rating", json!(0), "OUT_OF_RANGE input.rating"),
-        ("rating", json!(-1), "OUT_OF_RANGE input.rating"),
-        ("notes", json!("ß".repeat(20_001)), "TOO_LONG input.notes"),
+        ("title", json!("x".repeat(201)), ("TOO_LONG", "input.title")),
+        ("title", json!("NUL\0"), ("INVALID_FORMAT", "input.title")),
+        ("author", json!(""), ("REQUIRED", "input.author")),
+        ("author", json!("two\nlines"), ("INVALID_FORMAT", "input.author")),
+        ("isbn", json!("9780135957050"), ("ISBN_CHECKSUM", "input.isbn")),
+        ("isbn", json!("979-0-2600-0043-8"), ("INVALID_FORMAT", "input.isbn")),
+        ("rating", json!(0), ("OUT_OF_RANGE", "input.rating")),
+        ("rating", json!(-1), ("OUT_OF_RANGE", "input.rating")),
+        ("notes", json!("ß".repeat(20_001)), ("TOO_LONG", "input.notes")),
     ];
     for (field, value, error) in cases {
         let mut input = pragmatic();
         input[field] = value;
-        assert_eq!(alice.create(input).await.user_errors(), [error]);
+        alice.create(input).await.assert_user_errors(&[error]);
     }
     assert_eq!(app.db_count("books").await, 0);
     let longest = json!({ "title": "ß".repeat(200), "author": "x", "notes": "ß".repeat(20_000) });
@@ -72,7 +69,7 @@ async fn a_rating_that_is_not_an_integer_is_a_request_error() {
     for rating in [json!(4.5), json!("5"), json!(true), json!([5, 4])] {
         let mut input = pragmatic();
         input["rating"] = rating;
-        assert_eq!(alice.create(input).await.code(), "BAD_USER_INPUT");
+        alice.create(input).await.assert_error("BAD_USER_INPUT");
     }
 }
 
@@ -120,7 +117,7 @@ async fn isbns_are_unique_per_owner() {
     let mut duplicate = pragmatic();
     duplicate["isbn"] = json!("0135957052");
     let response = alice.create(duplicate).await;
-    assert_eq!(response.user_errors(), ["DUPLICATE_ISBN input.isbn"]);
+    response.assert_user_errors(&[("DUPLICATE_ISBN", "input.isbn")]);
     assert_eq!(response.data()["userErrors"][0]["book"]["id"], json!(id));
     assert_eq!(response.data()["book"], json!(null));
     bob.add_book(pragmatic()).await;
@@ -167,7 +164,7 @@ async fn idempotency_keys_are_validated() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     for key in ["", &"k".repeat(65), "a\0b"] {
-        assert_eq!(alice.create_once(pragmatic(), key).await.code(), "BAD_USER_INPUT");
+        alice.create_once(pragmatic(), key).await.assert_error("BAD_USER_INPUT");
     }
     alice.create_once(pragmatic(), &"k".repeat(64)).await.assert_ok();
 }
@@ -180,10 +177,12 @@ async fn a_duplicate_isbn_is_reported_with_other_validation_errors() {
     let mut invalid = pragmatic();
     invalid["rating"] = json!(9);
     let response = alice.create(invalid.clone()).await;
-    assert_eq!(response.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
+    response
+        .assert_user_errors(&[("OUT_OF_RANGE", "input.rating"), ("DUPLICATE_ISBN", "input.isbn")]);
     assert_eq!(response.data()["userErrors"][1]["book"]["id"], json!(id));
     let other = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
     let response = alice.update(&other, invalid.clone()).await;
-    assert_eq!(response.user_errors(), ["OUT_OF_RANGE input.rating", "DUPLICATE_ISBN input.isbn"]);
-    assert_eq!(alice.update(&id, invalid).await.user_errors(), ["OUT_OF_RANGE input.rating"]);
+    response
+        .assert_user_errors(&[("OUT_OF_RANGE", "input.rating"), ("DUPLICATE_ISBN", "input.isbn")]);
+    alice.update(&id, invalid).await.assert_user_errors(&[("OUT_OF_RANGE", "input.rating")]);
 }

@@ -56,7 +56,7 @@ async fn fill(app: &TestApp, actor: &Actor, samples: &[Sample]) {
     }
     // Some books are updated, so that `updatedAt` has a different order.
     for id in ids.iter().step_by(3) {
-        actor.update(id, json!({ "notes": "changed" })).await.payload();
+        actor.update(id, json!({ "notes": "changed" })).await.assert_ok();
     }
 }
 

@@ -70,7 +70,7 @@ async fn nodes_are_returned_in_the_order_of_the_ids() {
     );
     let many = |number: usize| json!({ "ids": vec![dune.clone(); number] });
     assert_eq!(alice.run(nodes, many(100)).await.data().as_array().unwrap().len(), 100);
-    assert_eq!(alice.run(nodes, many(101)).await.code(), "BAD_USER_INPUT");
+    alice.run(nodes, many(101)).await.assert_error("BAD_USER_INPUT");
 }
 
 #[tokio::test]

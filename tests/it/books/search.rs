@@ -106,7 +106,7 @@ async fn search_length_is_limited() {
     for search in ["x".repeat(201), "x ".repeat(21), "\0".to_owned()] {
         let query = "query($search: String!) { books(filter: { search: $search }) { totalCount } }";
         let response = alice.run(query, json!({ "search": search })).await;
-        assert_eq!(response.code(), "BAD_USER_INPUT");
+        response.assert_error("BAD_USER_INPUT");
     }
     assert_eq!(
         found(&alice, &format!("search: {}", json!("x ".repeat(20)))).await,

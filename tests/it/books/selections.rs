@@ -48,7 +48,7 @@ async fn a_list_is_the_same_with_fields_selected_once_or_twice() {
                 let list = format!("query List {{ {list} {{ {elements} }} }} {FRAGMENTS}");
                 let query = json!({ "query": list, "operationName": "List" });
                 let response = alice.post("application/json", query.to_string()).await;
-                response.data();
+                response.assert_ok();
                 response.text
             };
             let once = ask(&elements).await;

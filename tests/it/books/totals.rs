@@ -43,12 +43,19 @@ async fn perform(actor: &Actor, actions: &[Action]) {
             Action::Remove(which) => {
                 if !added.is_empty() {
                     let id: &String = which.get(&added);
-                    actor.delete(id).await.data();
+                    let response = actor.delete(id).await;
+                    if response.has_user_errors() {
+                        response.assert_user_errors(&[("NOT_FOUND", "id")]);
+                    }
                 }
                 continue;
             }
         };
-        added.extend(response.data()["book"]["id"].as_str().map(str::to_owned));
+        if response.has_user_errors() {
+            response.assert_user_errors(&[("DUPLICATE_ISBN", "input.isbn")]);
+        } else {
+            added.push(response.payload()["book"]["id"].as_str().expect("an id").to_owned());
+        }
     }
 }
 
@@ -116,7 +123,7 @@ async fn total_counts_are_exact_for_empty_libraries_and_pages() {
     assert_eq!(reported_totals(&alice).await, [0; 4]);
     let id = alice.add_book(json!({ "title": "T", "author": "A" })).await;
     assert_eq!(reported_totals(&alice).await, [1; 4]);
-    alice.delete(&id).await.payload();
+    alice.delete(&id).await.assert_ok();
     assert_eq!(reported_totals(&alice).await, [0; 4]);
     // An empty page has no row that could carry the total.
     alice.add_book(json!({ "title": "T", "author": "A" })).await;

@@ -16,13 +16,10 @@ async fn only_json_bodies_are_accepted() {
     let query = r#"{"query":"{ __typename }"}"#;
     for media_type in ["application/graphql", "application/xml", "text/html"] {
         let response = app.anon().post(media_type, query).await;
-        assert_eq!(
-            (response.status.as_u16(), response.code()),
-            (415, "UNSUPPORTED_MEDIA_TYPE".into())
-        );
+        response.assert_error_with_status(415, "UNSUPPORTED_MEDIA_TYPE");
     }
     for charset in ["application/json; charset=utf-16", "application/json;charset=latin1"] {
-        assert_eq!(app.anon().post(charset, query).await.code(), "UNSUPPORTED_MEDIA_TYPE");
+        app.anon().post(charset, query).await.assert_error("UNSUPPORTED_MEDIA_TYPE");
     }
     for media_type in ["application/json", "Application/JSON ; charset=\"UTF-8\"; x=y"] {
         assert_eq!(app.anon().post(media_type, query).await.data(), "Query");
@@ -56,18 +53,18 @@ async fn an_invalid_body_returns_a_graphql_error() {
         (r#"["{ __typename }",null]"#, "BATCH_NOT_ALLOWED"),
     ] {
         let response = app.anon().post("application/json", body).await;
-        assert_eq!((response.status.as_u16(), response.code()), (400, code.to_owned()), "{body}");
+        response.assert_error_with_status(400, code);
         assert_eq!(response.json().get("data"), None, "{body}");
         let modern = app.anon().with_header("accept", "application/graphql-response+json");
         let response = modern.post("application/json", body).await;
-        assert_eq!((response.status.as_u16(), response.code()), (400, code.to_owned()), "{body}");
+        response.assert_error_with_status(400, code);
         let media_type = response.header("content-type").unwrap();
         assert!(media_type.starts_with("application/graphql-response+json"), "{media_type}");
     }
     let invalid = app.anon().post("application/json", vec![b'"', 0xff, b'"']).await;
-    assert_eq!(invalid.code(), "BAD_REQUEST");
+    invalid.assert_error("BAD_REQUEST");
     let nested = app.anon().post("application/json", "[".repeat(100_000)).await;
-    assert_eq!(nested.code(), "BAD_REQUEST");
+    nested.assert_error("BAD_REQUEST");
 }
 
 #[tokio::test]
@@ -99,14 +96,10 @@ async fn invalid_documents_and_operations_have_error_codes() {
         ),
     ] {
         let response = modern.post("application/json", request.to_string()).await;
-        assert_eq!(
-            (response.status.as_u16(), response.code()),
-            (400, code.to_owned()),
-            "{request}"
-        );
+        response.assert_error_with_status(400, code);
         assert_eq!(response.json().get("data"), None, "{request}");
         let plain = app.anon().post("application/json", request.to_string()).await;
-        assert_eq!((plain.status.as_u16(), plain.code()), (200, code.to_owned()), "{request}");
+        plain.assert_error_with_status(200, code);
     }
     let chosen = json!({ "query": "query A { a: __typename } query B { b: __typename }", "operationName": "B" });
     assert_eq!(
@@ -150,7 +143,7 @@ async fn doubling_fragments_are_rejected_without_expansion() {
     query += "fragment F25 on Query{__typename}";
     assert!(query.len() < 1_200);
     let response = tokio::time::timeout(Duration::from_secs(5), app.anon().ask(&query)).await;
-    assert_eq!(response.expect("an immediate response").code(), "QUERY_TOO_COMPLEX");
+    response.expect("an immediate response").assert_error("QUERY_TOO_COMPLEX");
 }
 
 #[tokio::test]
@@ -161,10 +154,10 @@ async fn a_body_over_the_limit_is_rejected() {
     assert_eq!(body.len(), 1 << 20);
     assert_eq!(app.anon().post("application/json", body.clone()).await.data(), "Query");
     let response = app.anon().post("application/json", body + " ").await;
-    assert_eq!((response.status.as_u16(), response.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    response.assert_error_with_status(413, "PAYLOAD_TOO_LARGE");
     let document = json!({ "query": format!("{{ __typename }} #{}", "x".repeat(32 << 10)) });
     let response = app.anon().post("application/json", document.to_string()).await;
-    assert_eq!(response.code(), "PAYLOAD_TOO_LARGE");
+    response.assert_error("PAYLOAD_TOO_LARGE");
 }
 
 #[tokio::test]
@@ -175,7 +168,7 @@ async fn a_body_that_never_arrives_times_out() {
     let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
         receiver.recv().await.map(|chunk| (chunk, receiver))
     }));
-    assert_eq!(app.anon().post("application/json", body).await.code(), "BAD_REQUEST");
+    app.anon().post("application/json", body).await.assert_error("BAD_REQUEST");
 }
 
 #[tokio::test]
@@ -184,7 +177,7 @@ async fn other_methods_are_rejected_with_an_allow_header() {
     for method in ["PUT", "DELETE", "PATCH", "OPTIONS"] {
         let request = Request::builder().method(method).uri("/graphql?query={__typename}");
         let response = app.anon().send(request, Body::empty()).await;
-        assert_eq!((response.status.as_u16(), response.code()), (405, "METHOD_NOT_ALLOWED".into()));
+        response.assert_error_with_status(405, "METHOD_NOT_ALLOWED");
         assert_eq!(response.header("allow"), Some("GET, HEAD, POST"));
     }
 }
@@ -222,7 +215,7 @@ async fn mutations_are_rejected_over_get() {
     for accept in ["application/json", "application/graphql-response+json"] {
         let get = alice.clone().with_header("accept", accept);
         let response = get.get(&query(&[("query", document), ("operationName", "M")])).await;
-        assert_eq!((response.status.as_u16(), response.code()), (405, "METHOD_NOT_ALLOWED".into()));
+        response.assert_error_with_status(405, "METHOD_NOT_ALLOWED");
         assert_eq!(response.header("allow"), Some("POST"));
         let chosen = get.get(&query(&[("query", document), ("operationName", "Q")])).await;
         assert_eq!(chosen.data(), "Query");
@@ -242,11 +235,7 @@ async fn an_invalid_get_request_returns_a_graphql_error() {
         vec![("query", "{ __typename }"), ("extensions", "7")],
     ] {
         let response = app.anon().get(&query(&parameters)).await;
-        assert_eq!(
-            (response.status.as_u16(), response.code()),
-            (400, "BAD_REQUEST".into()),
-            "{parameters:?}"
-        );
+        response.assert_error_with_status(400, "BAD_REQUEST");
     }
 }
 
@@ -270,7 +259,7 @@ async fn the_accept_header_selects_the_media_type() {
         assert_eq!(response.header("vary"), Some("Accept"));
     }
     let response = app.anon().with_header("accept", "text/html").ask("{ __typename }").await;
-    assert_eq!((response.status.as_u16(), response.code()), (406, "NOT_ACCEPTABLE".into()));
+    response.assert_error_with_status(406, "NOT_ACCEPTABLE");
 }
 
 #[tokio::test]

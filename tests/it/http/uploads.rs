@@ -85,7 +85,7 @@ async fn a_form_without_a_preflight_header_is_blocked() {
     let body =
         form(&[("operations", "", operations(&json!([])).to_string()), ("map", "", "{}".into())]);
     let response = app.anon().post("multipart/form-data; boundary=x", body.clone()).await;
-    assert_eq!((response.status.as_u16(), response.code()), (400, "CSRF_BLOCKED".into()));
+    response.assert_error_with_status(400, "CSRF_BLOCKED");
     assert_eq!(send(&app, body).await.data(), json!([]));
 }
 
@@ -110,15 +110,15 @@ async fn invalid_multipart_requests_are_rejected() {
         (vec![operation.clone(), map_to("variables.nothing"), file("0", "")], "BAD_REQUEST"),
     ] {
         let response = send(&app, form(&parts)).await;
-        assert_eq!(response.code(), code, "{parts:?}");
+        response.assert_error(code);
     }
     for broken in ["", "--x", "--x\r\n\r\n", "--y\r\n"] {
-        assert_eq!(send(&app, broken.to_owned()).await.code(), "BAD_REQUEST", "{broken}");
+        send(&app, broken.to_owned()).await.assert_error("BAD_REQUEST");
     }
     let complete = form(&[operation, map, file("0", "a long text")]);
-    assert_eq!(send(&app, complete[..complete.len() - 20].to_owned()).await.code(), "BAD_REQUEST");
+    send(&app, complete[..complete.len() - 20].to_owned()).await.assert_error("BAD_REQUEST");
     let client = app.anon().with_header("apollo-require-preflight", "true");
-    assert_eq!(client.post("multipart/form-data", complete).await.code(), "BAD_REQUEST");
+    client.post("multipart/form-data", complete).await.assert_error("BAD_REQUEST");
 }
 
 #[tokio::test]
@@ -131,7 +131,7 @@ async fn upload_size_and_number_are_limited() {
         file("0", &"x".repeat(21 << 20)),
     ];
     let response = send(&app, form(&parts)).await;
-    assert_eq!((response.status.as_u16(), response.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    response.assert_error_with_status(413, "PAYLOAD_TOO_LARGE");
     let map: Value = (0..6)
         .map(|number| (number.to_string(), json!([])))
         .collect::<serde_json::Map<_, _>>()
@@ -139,7 +139,7 @@ async fn upload_size_and_number_are_limited() {
     let parts =
         [("operations", "", operations(&json!([])).to_string()), ("map", "", map.to_string())];
     let response = send(&app, form(&parts)).await;
-    assert_eq!((response.status.as_u16(), response.code()), (413, "PAYLOAD_TOO_LARGE".into()));
+    response.assert_error_with_status(413, "PAYLOAD_TOO_LARGE");
 }
 
 #[tokio::test]
@@ -148,8 +148,8 @@ async fn forged_upload_tokens_are_rejected() {
     for forged in ["#__graphql_file__:0", "#__graphql_file__:nonsense"] {
         let request = operations(&json!([forged]));
         let response = app.anon().post("application/json", request.to_string()).await;
-        assert_eq!(response.code(), "BAD_USER_INPUT");
+        response.assert_error("BAD_USER_INPUT");
         let literal = format!("mutation {{ upload(files: [{forged:?}]) }}");
-        assert_eq!(app.anon().ask(&literal).await.code(), "GRAPHQL_VALIDATION_FAILED");
+        app.anon().ask(&literal).await.assert_error("GRAPHQL_VALIDATION_FAILED");
     }
 }

@@ -55,10 +55,7 @@ async fn a_panic_returns_an_internal_error_with_the_request_id() {
     let modern = app.anon().with_header("accept", "application/graphql-response+json");
     for document in ["{ panic }", "mutation { panic }", "{ well panic }"] {
         let response = modern.ask(document).await;
-        assert_eq!(
-            (response.status.as_u16(), response.code()),
-            (500, "INTERNAL_SERVER_ERROR".into())
-        );
+        response.assert_error_with_status(500, "INTERNAL_SERVER_ERROR");
         let error = response.error();
         assert_eq!(error["message"], "Something went wrong on our side.");
         assert_eq!(error["extensions"]["requestId"].as_str(), response.header("x-request-id"));
@@ -81,10 +78,7 @@ async fn concurrent_operations_over_the_limit_are_rejected() {
             .collect();
         faulty.begun.acquire_many(2).await.expect("both permits in use").forget();
         let rejected = modern.ask("{ well }").await;
-        assert_eq!(
-            (rejected.status.as_u16(), rejected.code()),
-            (503, "SERVICE_UNAVAILABLE".into())
-        );
+        rejected.assert_error_with_status(503, "SERVICE_UNAVAILABLE");
         assert_eq!(rejected.header("retry-after"), Some("1"));
         // Health endpoints need no permit.
         assert_eq!(app.anon().get("/health/live").await.status, 200);
@@ -104,8 +98,8 @@ async fn a_timed_out_mutation_holds_its_permit_until_it_ends() {
     })
     .await;
     let modern = app.anon().with_header("accept", "application/graphql-response+json");
-    assert_eq!(modern.ask("mutation { wait }").await.code(), "TIMEOUT");
-    assert_eq!(modern.ask("{ well }").await.code(), "SERVICE_UNAVAILABLE");
+    modern.ask("mutation { wait }").await.assert_error("TIMEOUT");
+    modern.ask("{ well }").await.assert_error("SERVICE_UNAVAILABLE");
     faulty.may_end.add_permits(1);
     wait_until("the permit is released", async || modern.ask("{ well }").await.is_ok()).await;
     assert_eq!(modern.ask("{ wait }").await.data(), json!(true));

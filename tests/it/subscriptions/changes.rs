@@ -51,15 +51,16 @@ async fn the_owner_receives_every_change_in_order_and_once() {
     for frames in [&mut frames, &mut second] {
         assert_eq!(frames.next().await, change("CREATED", &id, Some("Dune")));
     }
-    alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
+    alice.update(&id, json!({ "title": "Dune Messiah" })).await.assert_ok();
     assert_eq!(frames.next().await, change("UPDATED", &id, Some("Dune Messiah")));
     // Updates without changes and rejected mutations publish no event.
-    alice.update(&id, json!({ "title": "Dune Messiah" })).await.payload();
-    alice.update(&id, json!({ "title": "" })).await.user_errors();
-    bob.delete(&id).await.user_errors();
-    alice.delete(&id).await.payload();
+    alice.update(&id, json!({ "title": "Dune Messiah" })).await.assert_ok();
+    let invalid = alice.update(&id, json!({ "title": "" })).await;
+    invalid.assert_user_errors(&[("REQUIRED", "input.title")]);
+    bob.delete(&id).await.assert_user_errors(&[("NOT_FOUND", "id")]);
+    alice.delete(&id).await.assert_ok();
     assert_eq!(frames.next().await, change("DELETED", &id, None));
-    alice.delete(&id).await.user_errors();
+    alice.delete(&id).await.assert_user_errors(&[("NOT_FOUND", "id")]);
 
     assert_no_pending_event(&alice, &mut frames).await;
     assert_no_pending_event(&bob, &mut bob_frames).await;
@@ -86,7 +87,7 @@ async fn every_event_reads_current_data() {
     let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
     assert_eq!(frames.next().await, change("CREATED", &id, Some("Emma")));
     alice.update_profile(json!({ "username": "alicia" })).await.assert_ok();
-    alice.update(&id, json!({ "rating": 5 })).await.payload();
+    alice.update(&id, json!({ "rating": 5 })).await.assert_ok();
     let event = frames.next().await;
     assert_eq!(event["data"]["bookChanged"]["book"]["owner"]["username"], "alicia");
 }
@@ -152,8 +153,8 @@ async fn changes_through_two_instances_are_received_in_order() {
     let mut frames = subscribe(&alice).await;
     for _ in 0..30 {
         let id = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
-        elsewhere.update(&id, json!({ "rating": 5 })).await.payload();
-        alice.delete(&id).await.payload();
+        elsewhere.update(&id, json!({ "rating": 5 })).await.assert_ok();
+        alice.delete(&id).await.assert_ok();
         for kind in ["CREATED", "UPDATED", "DELETED"] {
             let event = frames.next().await;
             let change = &event["data"]["bookChanged"];
