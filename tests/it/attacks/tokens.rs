@@ -35,11 +35,11 @@ fn forged(
     jsonwebtoken::encode(&header, &claims, &key).expect("a token")
 }
 
-/// The same claims with another header, signed with HS256 and the server's secret.
-fn resigned(genuine: &str, header: &Value) -> String {
+/// The same claims with another header, signed with HS256 and this secret.
+fn resigned(genuine: &str, header: &Value, secret: &str) -> String {
     let claims = genuine.split('.').nth(1).expect("claims");
     let signed = format!("{}.{claims}", BASE64_URL_SAFE_NO_PAD.encode(header.to_string()));
-    let key = EncodingKey::from_secret(JWT_SECRET.as_bytes());
+    let key = EncodingKey::from_secret(secret.as_bytes());
     let signature = jsonwebtoken::crypto::sign(signed.as_bytes(), &key, Algorithm::HS256);
     format!("{signed}.{}", signature.expect("a signature"))
 }
@@ -53,11 +53,9 @@ async fn tokens_with_another_algorithm_key_or_type_are_rejected() {
     let unchanged = forged(&genuine, JWT_SECRET, |_| {}, |_| {});
     assert_eq!(ask_with(&app, &unchanged).await.data()["id"], json!(alice.id));
     let kid = jsonwebtoken::decode_header(&genuine).expect("a header").kid;
-    let same_header = json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid });
-    assert_eq!(
-        ask_with(&app, &resigned(&genuine, &same_header)).await.data()["id"],
-        json!(alice.id)
-    );
+    let with_header = |header: Value| resigned(&genuine, &header, JWT_SECRET);
+    let same_header = with_header(json!({ "alg": "HS256", "typ": "at+jwt", "kid": kid }));
+    assert_eq!(ask_with(&app, &same_header).await.data()["id"], json!(alice.id));
 
     let algorithm =
         |alg: Algorithm| forged(&genuine, JWT_SECRET, |header| header.alg = alg, |_| {});
@@ -65,12 +63,12 @@ async fn tokens_with_another_algorithm_key_or_type_are_rejected() {
     for (case, token) in [
         ("HS384", algorithm(Algorithm::HS384)),
         ("HS512", algorithm(Algorithm::HS512)),
-        ("RS256", resigned(&genuine, &json!({ "alg": "RS256", "typ": "at+jwt", "kid": kid }))),
-        ("ES256", resigned(&genuine, &json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid }))),
-        ("hs256", resigned(&genuine, &json!({ "alg": "hs256", "typ": "at+jwt", "kid": kid }))),
-        ("none", resigned(&genuine, &json!({ "alg": "none", "typ": "at+jwt", "kid": kid }))),
-        ("no algorithm", resigned(&genuine, &json!({ "typ": "at+jwt", "kid": kid }))),
-        ("no type", resigned(&genuine, &json!({ "alg": "HS256", "kid": kid }))),
+        ("RS256", with_header(json!({ "alg": "RS256", "typ": "at+jwt", "kid": kid }))),
+        ("ES256", with_header(json!({ "alg": "ES256", "typ": "at+jwt", "kid": kid }))),
+        ("hs256", with_header(json!({ "alg": "hs256", "typ": "at+jwt", "kid": kid }))),
+        ("none", with_header(json!({ "alg": "none", "typ": "at+jwt", "kid": kid }))),
+        ("no algorithm", with_header(json!({ "typ": "at+jwt", "kid": kid }))),
+        ("no type", with_header(json!({ "alg": "HS256", "kid": kid }))),
         ("no key id", header(|header| header.kid = None)),
         ("another key id", header(|header| header.kid = Some("0000000000000000".into()))),
         ("an empty key id", header(|header| header.kid = Some(String::new()))),
@@ -85,15 +83,28 @@ async fn tokens_with_another_algorithm_key_or_type_are_rejected() {
     ] {
         assert_rejected(&ask_with(&app, &token).await, "TOKEN_INVALID", case);
     }
-    // RFC 7515, sections 4.1.2 to 4.1.6: keys embedded in a token, or referenced by it, are not trusted.
-    let jwk = json!({ "kty": "oct", "k": BASE64_URL_SAFE_NO_PAD.encode("mine") });
-    let embedded =
-        json!({ "alg": "HS256", "typ": "at+jwt", "jwk": jwk, "jku": "http://192.0.2.1" });
-    assert_rejected(
-        &ask_with(&app, &resigned(&genuine, &embedded)).await,
-        "TOKEN_INVALID",
-        "an embedded key",
-    );
+}
+
+#[tokio::test]
+async fn a_key_in_the_token_header_is_not_trusted() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let kid = jsonwebtoken::decode_header(&alice.access_token).expect("a header").kid;
+    let secret = "a secret that the attacker has chosen";
+    // RFC 7515, sections 4.1.2 to 4.1.6: a key, and addresses of keys and certificates.
+    let header = json!({
+        "alg": "HS256",
+        "typ": "at+jwt",
+        "kid": kid,
+        "jwk": { "kty": "oct", "alg": "HS256", "k": BASE64_URL_SAFE_NO_PAD.encode(secret) },
+        "jku": "http://192.0.2.1/keys",
+        "x5u": "http://192.0.2.1/certificate",
+    });
+    let embedded = resigned(&alice.access_token, &header, secret);
+    assert_rejected(&ask_with(&app, &embedded).await, "TOKEN_INVALID", "an embedded key");
+    // The header is well-formed, so the rejection is caused by the key.
+    let ignored = resigned(&alice.access_token, &header, JWT_SECRET);
+    assert_eq!(ask_with(&app, &ignored).await.data()["id"], json!(alice.id));
 }
 
 #[tokio::test]

@@ -87,7 +87,9 @@ async fn every_order_is_served_by_an_index() {
                     format!("{{ books({part}, after: {cursor}, {order}) {{ nodes {{ id }} }} }}");
                 alice.ask(&list).await.assert_ok();
             }
-            for statement in app.take_statements() {
+            let statements = app.take_statements();
+            assert_eq!(statements.len(), 2, "{statements:#?}");
+            for statement in statements {
                 assert_sorted_by_index(&app, &statement).await;
             }
         }

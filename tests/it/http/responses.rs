@@ -1,5 +1,6 @@
 //! Headers and errors of every response, and the endpoints besides GraphQL.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use axum::body::Body;
@@ -55,7 +56,7 @@ async fn a_removed_database_is_reported_as_unavailable() {
 #[tokio::test]
 async fn every_response_has_a_request_id_and_is_not_cached() {
     let app = TestApp::start().await;
-    let mut ids = Vec::new();
+    let mut ids = HashSet::new();
     for path in ["/health/live", "/health/ready", "/schema.graphql", "/", "/nowhere", "/graphql"] {
         let response = app.anon().with_header("x-request-id", "forged").get(path).await;
         let id = response.header("x-request-id").expect("a request id").to_owned();
@@ -67,10 +68,8 @@ async fn every_response_has_a_request_id_and_is_not_cached() {
         assert!(policy.starts_with("default-src 'none'"), "{path}: {policy}");
         assert!(policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
         assert!(response.header("cache-control").is_some(), "{path}");
-        ids.push(id);
+        assert!(ids.insert(id), "{path} has the request id of another response");
     }
-    ids.dedup();
-    assert_eq!(ids.len(), 6);
     let response = app.anon().ask("{ __typename }").await;
     assert_eq!(response.header("cache-control"), Some("private, no-store"));
     assert_eq!(response.header("content-type"), Some("application/json; charset=utf-8"));
