@@ -1,8 +1,9 @@
 //! The audit log: security events are logged, without secrets.
 
+use insta::assert_json_snapshot;
 use serde_json::json;
 
-use crate::support::{PASSWORD, ServerProcess, TestDatabase};
+use crate::support::{PASSWORD, ServerProcess, TestDatabase, redact_id, redact_text};
 
 const OTHER_PASSWORD: &str = "a wholly new pass phrase";
 
@@ -51,42 +52,14 @@ async fn security_events_are_logged_with_their_address_and_without_secrets() {
         assert!(!secret.is_empty() && !log.contains(secret), "{secret} in {log}");
     }
     let events = server.log_lines("bookshelf::security");
-    let reported: Vec<_> = events
-        .iter()
-        .map(|event| (event["event"].as_str().unwrap(), event["level"].as_str().unwrap()))
-        .collect();
-    assert_eq!(
-        reported,
-        [
-            ("registered", "INFO"),
-            ("signed_in", "INFO"),
-            ("sign_in_failed", "WARN"),
-            ("refresh_token_reused", "WARN"),
-            ("email_changed", "INFO"),
-            ("password_rejected", "WARN"),
-            ("password_changed", "INFO"),
-            ("sign_in_failed", "WARN"),
-            ("sign_in_throttled", "WARN"),
-            ("session_ended", "INFO"),
-        ],
-        "{log}"
-    );
     for event in &events {
         assert_eq!(event["user"], json!(ada.id), "{event}");
-        assert_eq!(event["address"], "127.0.0.1", "{event}");
         assert_eq!(event["request_id"].as_str().map(str::len), Some(32), "{event}");
-        let has_session = [
-            "registered",
-            "signed_in",
-            "refresh_token_reused",
-            "password_changed",
-            "session_ended",
-        ];
-        let expected = has_session.contains(&event["event"].as_str().unwrap());
-        assert_eq!(
-            event["session"].as_str().is_some_and(|id| id.starts_with("session_")),
-            expected,
-            "{event}"
-        );
     }
+    assert_json_snapshot!(events, {
+        "[].request_id" => "[request id]",
+        "[].session" => redact_id("session"),
+        "[].timestamp" => redact_text("time"),
+        "[].user" => redact_id("user"),
+    });
 }
