@@ -1,6 +1,6 @@
 use serde_json::json;
 
-use crate::support::{TestApp, TestResponse};
+use crate::support::{GRAPHQL_RESPONSE, TestApp, TestResponse};
 
 #[track_caller]
 fn assert_unauthenticated(response: &TestResponse, reason: &str) {
@@ -11,7 +11,7 @@ fn assert_unauthenticated(response: &TestResponse, reason: &str) {
 #[tokio::test]
 async fn fields_that_require_a_viewer_return_unauthenticated() {
     let app = TestApp::start().await;
-    let modern = app.anon().with_header("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
     for query in [
         "{ books { totalCount } }",
         "{ booksPage { total } }",

@@ -50,15 +50,15 @@ async fn each_validation_error_has_its_code() {
 async fn taken_usernames_and_emails_are_reported_together_in_any_case() {
     let app = TestApp::start().await;
     app.anon().register("Łukasz", "Lukasz@Example.org", PASSWORD).await.assert_ok();
-    let again = app.anon().register("łUKASZ", "lukasz@example.ORG", PASSWORD).await;
-    again.assert_user_errors(&[
+    let taken = app.anon().register("łUKASZ", "lukasz@example.ORG", PASSWORD).await;
+    taken.assert_user_errors(&[
         ("USERNAME_TAKEN", "input.username"),
         ("EMAIL_TAKEN", "input.email"),
     ]);
-    let again = app.anon().register("lukasz", "lukasz@example.org", PASSWORD).await;
-    again.assert_user_errors(&[("EMAIL_TAKEN", "input.email")]);
-    let again = app.anon().register("x", "lukasz@example.org", "short").await;
-    again.assert_user_errors(&[
+    let taken = app.anon().register("lukasz", "lukasz@example.org", PASSWORD).await;
+    taken.assert_user_errors(&[("EMAIL_TAKEN", "input.email")]);
+    let taken = app.anon().register("x", "lukasz@example.org", "short").await;
+    taken.assert_user_errors(&[
         ("TOO_SHORT", "input.username"),
         ("TOO_SHORT", "input.password"),
         ("EMAIL_TAKEN", "input.email"),

@@ -156,7 +156,7 @@ async fn an_outdated_expected_version_is_rejected_with_the_current_book() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn of_concurrent_updates_of_one_version_one_succeeds() {
+async fn only_one_of_concurrent_updates_of_a_version_succeeds() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let id = dune(&alice).await;

@@ -5,7 +5,7 @@ use axum::http::Request;
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{Actor, TestApp, TestResponse};
+use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp, TestResponse};
 
 fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -98,10 +98,8 @@ async fn errors_have_locations() {
 #[tokio::test]
 async fn a_valid_document_can_be_requested_by_its_hash() {
     let app = TestApp::start().await;
-    let (query, modern) = (
-        "query A { __typename }",
-        app.anon().with_header("accept", "application/graphql-response+json"),
-    );
+    let (query, modern) =
+        ("query A { __typename }", app.anon().with_header("accept", GRAPHQL_RESPONSE));
     let extensions = persisted(&sha256(query));
     let first = send(&modern, json!({ "extensions": extensions })).await;
     first.assert_error_with_status(200, "PERSISTED_QUERY_NOT_FOUND");
@@ -268,7 +266,7 @@ async fn only_trusted_documents_are_executed() {
         json!({ "documentId": "unknown" }),
         json!({ "extensions": persisted(&sha256(query)) }),
     ] {
-        let modern = app.anon().with_header("accept", "application/graphql-response+json");
+        let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
         let response = send(&modern, request).await;
         response.assert_error_with_status(400, "DOCUMENT_NOT_TRUSTED");
     }

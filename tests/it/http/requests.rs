@@ -8,7 +8,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use crate::support::TestApp;
+use crate::support::{GRAPHQL_RESPONSE, TestApp};
 
 #[tokio::test]
 async fn only_json_bodies_are_accepted() {
@@ -55,7 +55,7 @@ async fn an_invalid_body_returns_a_graphql_error() {
         let response = app.anon().post("application/json", body).await;
         response.assert_error_with_status(400, code);
         assert_eq!(response.json().get("data"), None, "{body}");
-        let modern = app.anon().with_header("accept", "application/graphql-response+json");
+        let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
         let response = modern.post("application/json", body).await;
         response.assert_error_with_status(400, code);
         let media_type = response.header("content-type").unwrap();
@@ -70,7 +70,7 @@ async fn an_invalid_body_returns_a_graphql_error() {
 #[tokio::test]
 async fn invalid_documents_and_operations_have_error_codes() {
     let app = TestApp::start().await;
-    let modern = app.anon().with_header("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
     for (request, code) in [
         (json!({ "query": "" }), "GRAPHQL_PARSE_FAILED"),
         (json!({ "query": "{ viewer { id }" }), "GRAPHQL_PARSE_FAILED"),

@@ -7,12 +7,12 @@ use axum::body::Body;
 use axum::http::Request;
 use serde_json::json;
 
-use crate::support::TestApp;
+use crate::support::{GRAPHQL_RESPONSE, TestApp};
 
 #[tokio::test]
 async fn an_operation_over_the_timeout_is_aborted() {
     let app = TestApp::with_config(|config| config.limits.operation_timeout = Duration::ZERO).await;
-    let modern = app.anon().with_header("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
     let response = modern.login("nobody@example.org", "correct horse battery staple").await;
     response.assert_error_with_status(503, "TIMEOUT");
 }
@@ -22,7 +22,7 @@ async fn internal_errors_are_not_exposed() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     app.database.execute("ALTER TABLE books RENAME TO elsewhere").await;
-    let modern = alice.clone().with_header("accept", "application/graphql-response+json");
+    let modern = alice.clone().with_header("accept", GRAPHQL_RESPONSE);
     let response = modern.ask("{ books { totalCount } }").await;
     response.assert_error_with_status(500, "INTERNAL_SERVER_ERROR");
     let error = response.error();
@@ -46,7 +46,7 @@ async fn a_removed_database_is_reported_as_unavailable() {
     let alice = app.alice().await;
     assert_eq!(app.anon().get("/health/ready").await.status, 200);
     app.database.remove().await;
-    let modern = alice.clone().with_header("accept", "application/graphql-response+json");
+    let modern = alice.clone().with_header("accept", GRAPHQL_RESPONSE);
     let response = modern.ask("{ books { totalCount } }").await;
     response.assert_error_with_status(503, "SERVICE_UNAVAILABLE");
     assert_eq!(app.anon().get("/health/ready").await.status, 503);

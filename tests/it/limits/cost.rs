@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, TestApp};
+use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp};
 
 async fn cost(actor: &Actor, query: &str, variables: Value) -> Value {
     let response = actor.clone().with_header("graphql-cost", "report").run(query, variables).await;
@@ -85,7 +85,7 @@ async fn a_list_with_first_and_last_costs_the_larger_page() {
 #[tokio::test]
 async fn an_operation_over_the_cost_limit_is_rejected() {
     let app = TestApp::start().await;
-    let alice = app.alice().await.with_header("accept", "application/graphql-response+json");
+    let alice = app.alice().await.with_header("accept", GRAPHQL_RESPONSE);
     let query = |more: usize| {
         let (fields, more) = ("id ".repeat(49), "__typename ".repeat(more));
         format!("query($n: Int!) {{ books(first: $n) {{ nodes {{ {fields} }} }} {more} }}")

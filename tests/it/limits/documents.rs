@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::support::{Actor, TestApp, TestResponse};
+use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp, TestResponse};
 
 fn many(number: usize, each: impl Fn(usize) -> String) -> String {
     (0..number).map(each).collect::<Vec<_>>().join(" ")
@@ -19,7 +19,7 @@ async fn ask(actor: &Actor, query: &str, name: Option<&str>, variables: Value) -
     let body = json!({ "query": query, "operationName": name, "variables": variables });
     actor
         .clone()
-        .with_header("accept", "application/graphql-response+json")
+        .with_header("accept", GRAPHQL_RESPONSE)
         .post("application/json", body.to_string())
         .await
 }

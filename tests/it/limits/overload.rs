@@ -10,7 +10,7 @@ use bookshelf::graphql::DynSchema;
 use serde_json::json;
 use tokio::sync::Semaphore;
 
-use crate::support::{TestApp, wait_until};
+use crate::support::{GRAPHQL_RESPONSE, TestApp, wait_until};
 
 #[derive(Clone)]
 struct Faulty {
@@ -52,7 +52,7 @@ async fn app(configure: impl FnOnce(&mut Config)) -> (TestApp, Faulty) {
 #[tokio::test]
 async fn a_panic_returns_an_internal_error_with_the_request_id() {
     let (app, _) = app(|config| config.limits.concurrent_operations = 1).await;
-    let modern = app.anon().with_header("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
     for document in ["{ panic }", "mutation { panic }", "{ well panic }"] {
         let response = modern.ask(document).await;
         response.assert_error_with_status(500, "INTERNAL_SERVER_ERROR");
@@ -69,7 +69,7 @@ async fn a_panic_returns_an_internal_error_with_the_request_id() {
 async fn concurrent_operations_over_the_limit_are_rejected() {
     for kind in ["query", "mutation"] {
         let (app, faulty) = app(|config| config.limits.concurrent_operations = 2).await;
-        let modern = app.anon().with_header("accept", "application/graphql-response+json");
+        let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
         let waiting: Vec<_> = (0..2)
             .map(|_| {
                 let actor = modern.clone();
@@ -97,7 +97,7 @@ async fn a_timed_out_mutation_holds_its_permit_until_it_ends() {
         config.limits.operation_timeout = Duration::from_millis(10);
     })
     .await;
-    let modern = app.anon().with_header("accept", "application/graphql-response+json");
+    let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
     modern.ask("mutation { wait }").await.assert_error("TIMEOUT");
     modern.ask("{ well }").await.assert_error("SERVICE_UNAVAILABLE");
     faulty.may_end.add_permits(1);
