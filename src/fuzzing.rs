@@ -1,8 +1,8 @@
 //! Properties that hold for any input. Fuzzers call these functions with generated inputs (`fuzz/`), and the
 //! tests below with random ones.
 
-use crate::graphql::document::GraphqlRequest;
 use crate::graphql::fuzzing as graphql;
+use crate::graphql::request::GraphqlRequest;
 use crate::http::fuzzing as http;
 use crate::id::{BookId, SessionId, UserId};
 use crate::input::isbn::Isbn;

@@ -17,6 +17,7 @@ mod mutation;
 mod page_size;
 mod query;
 pub(crate) mod rate_limit;
+pub(crate) mod request;
 mod scalars;
 mod schema;
 mod services;

@@ -11,11 +11,10 @@ use apollo_compiler::executable;
 use apollo_compiler::validation::Valid;
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{ServerError, UploadValue, Variables};
-use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
 use super::error::{ApiError, ErrorCode, server_error};
-use super::execute;
+use super::request::{GraphqlRequest, OperationInfo};
 use crate::config::Limits;
 
 mod apollo_workarounds;
@@ -43,24 +42,7 @@ use cost::Cost;
 use line_index::LineIndex;
 pub(crate) use root_fields::AuthAttempts;
 use trusted_documents::TrustedDocuments;
-pub(crate) use uploads::Upload;
 use variables::{VariableDefinitions, VariableValues, normalize_integers};
-
-/// A GraphQL request, on any transport.
-#[derive(Default)]
-pub(crate) struct GraphqlRequest {
-    /// The text of the document.
-    pub(crate) query: Option<String>,
-    /// Identifies a document that the server knows: its SHA-256 in hexadecimal digits, or its id in the
-    /// list of trusted documents. The prefix `sha256:` is optional.
-    pub(crate) document_id: Option<String>,
-    /// The name of the operation to execute.
-    pub(crate) operation_name: Option<String>,
-    pub(crate) variables: Map<String, Value>,
-    pub(crate) uploads: Vec<Upload>,
-    /// Whether the transport forbids mutations, as GET does.
-    pub(crate) read_only: bool,
-}
 
 /// The name of a source, which apollo-compiler requires. Clients never see it.
 const SOURCE: &str = "document";
@@ -94,7 +76,7 @@ pub(super) struct Document {
 /// An operation of a valid document.
 #[derive(Debug)]
 struct Operation {
-    info: execute::OperationInfo,
+    info: OperationInfo,
     variables: VariableDefinitions,
     cost: Cost,
     attempts: AuthAttempts,
@@ -274,7 +256,7 @@ impl Documents {
                 attempts: AuthAttempts::of(&parsed, operation),
                 variables: VariableDefinitions::new(valid_operation, &operation.variables),
                 executable: converter.convert(),
-                info: execute::OperationInfo {
+                info: OperationInfo {
                     kind: convert::kind(operation.operation_type),
                     name: name.map(Into::into),
                 },
@@ -350,7 +332,7 @@ impl Document {
 }
 
 impl PreparedOperation {
-    pub(crate) fn operation(&self) -> execute::OperationInfo {
+    pub(crate) fn operation(&self) -> OperationInfo {
         self.document.operations[self.operation].info.clone()
     }
 

@@ -15,10 +15,11 @@ use tokio_util::task::AbortOnDropHandle;
 
 use super::context::{ClientInfo, RequestContext};
 use super::direct_json::to_json;
-use super::document::{Documents, GraphqlRequest, PreparedOperation};
+use super::document::{Documents, PreparedOperation};
 use super::dyn_schema::DynSchema;
 use super::error::{ApiError, ErrorCode, finalize_errors, only_propagates};
 use super::rate_limit::{QuotaStatus, RateLimitKey};
+use super::request::{GraphqlRequest, OperationInfo};
 use super::services::Services;
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::{Config, Limits};
@@ -41,13 +42,6 @@ pub(crate) struct RequestMeta {
     pub(crate) authorization: Option<Vec<u8>>,
     pub(crate) client: Arc<ClientInfo>,
     pub(crate) request_id: Arc<str>,
-}
-
-/// The name and the kind of a request's operation, for logs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct OperationInfo {
-    pub(crate) name: Option<Arc<str>>,
-    pub(crate) kind: OperationType,
 }
 
 /// A response, with details for the log and for HTTP headers.

@@ -3,7 +3,8 @@
 use std::sync::LazyLock;
 
 use super::cursor::{decode, encode};
-use super::document::{Documents, GraphqlRequest};
+use super::document::Documents;
+use super::request::GraphqlRequest;
 use crate::config::Limits;
 use crate::store::books::BookOrderField::{Author, CreatedAt, Rating, Title, UpdatedAt};
 use crate::store::books::{BookOrder, Direction};

@@ -5,7 +5,7 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use super::media_type::Accept;
 use super::parameters::{json_object, parameters};
 use super::websocket;
-use crate::graphql::document::GraphqlRequest;
+use crate::graphql::request::GraphqlRequest;
 
 /// Parses a JSON request body.
 pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {

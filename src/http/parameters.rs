@@ -4,8 +4,8 @@ use serde_json::{Map, Value};
 
 use super::error_response::{HttpError, bad_request};
 use super::json;
-use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::ErrorCode;
+use crate::graphql::request::GraphqlRequest;
 
 /// The members of a JSON object.
 pub(super) fn json_object(body: &[u8]) -> Result<Map<String, Value>, HttpError> {

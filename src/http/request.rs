@@ -13,8 +13,8 @@ use super::media_type::is_utf8;
 use super::parameters::{json_object, parameters};
 use super::upload;
 use crate::config::Limits;
-use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::ErrorCode;
+use crate::graphql::request::GraphqlRequest;
 
 /// Reads the GraphQL request from the query string, a JSON body or a multipart body.
 pub(super) async fn read(

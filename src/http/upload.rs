@@ -14,8 +14,8 @@ use super::error_response::{HttpError, bad_request};
 use super::json;
 use super::parameters::{json_object, parameters};
 use crate::config::Limits;
-use crate::graphql::document::{GraphqlRequest, Upload};
 use crate::graphql::error::ErrorCode;
+use crate::graphql::request::{GraphqlRequest, Upload};
 
 /// Reads the parts in order: the operation, the map of its files, the files. The whole body has arrived
 /// before, so it is searched for boundaries once, not again with every chunk.

@@ -26,9 +26,9 @@ use super::{client_info, csrf};
 use crate::auth::identity::{Identity, Viewer};
 use crate::clock::Timestamp;
 use crate::graphql::context::ClientInfo;
-use crate::graphql::document::GraphqlRequest;
 use crate::graphql::error::{ApiError, ErrorCode};
 use crate::graphql::execute::{RequestMeta, spawn_buffered};
+use crate::graphql::request::GraphqlRequest;
 
 mod message;
 

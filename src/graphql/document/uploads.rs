@@ -7,16 +7,10 @@ use async_graphql::{ServerError, UploadValue};
 use serde_json::{Map, Value};
 
 use crate::graphql::error::{ErrorCode, server_error};
+use crate::graphql::request::Upload;
 
 /// The prefix of the string by which async-graphql refers to a file.
 const UPLOAD_TOKEN_PREFIX: &str = "#__graphql_file__:";
-
-/// A file and the variables that refer to it.
-pub(crate) struct Upload {
-    pub(crate) file: UploadValue,
-    /// Paths such as `variables.input.file` or `variables.files.0`.
-    pub(crate) places: Vec<String>,
-}
 
 /// Inserts files into the variables at their paths. Each of these values must be null.
 pub(super) fn insert_uploads(

@@ -5,8 +5,8 @@ use std::borrow::Cow;
 use axum::extract::ws::CloseFrame;
 use serde_json::{Map, Value, json};
 
-use crate::graphql::document::GraphqlRequest;
 use crate::graphql::execute::OperationOutcome;
+use crate::graphql::request::GraphqlRequest;
 use crate::http::json;
 use crate::http::parameters::parameters;
 
