@@ -1,6 +1,7 @@
 //! The GraphQL layer: types, queries, mutations, subscriptions and errors. It uses the store, but contains
 //! no SQL and no HTTP.
 
+mod async_graphql_workarounds;
 mod audit_log;
 pub(crate) mod context;
 mod cursor;
@@ -9,7 +10,6 @@ pub(crate) mod document;
 mod dyn_schema;
 pub(crate) mod error;
 pub(crate) mod execute;
-mod failing_field;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
 mod loaders;

@@ -17,8 +17,8 @@ use futures_util::future::{BoxFuture, try_join_all};
 use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
+use super::async_graphql_workarounds::contains_failing_field;
 use super::error::{ApiError, Result};
-use super::failing_field;
 
 /// An object with fields that can be written without their resolvers.
 pub(super) trait DirectJson: OutputType + Sized + 'static {
@@ -80,7 +80,7 @@ impl<T: DirectJson> ObjectPlan<T> {
     /// `None` if each object has to resolve one of the selected fields.
     pub(super) async fn new(ctx: &ContextSelectionSet<'_>, shared: &T::Shared) -> Option<Self> {
         // A field that fails adds an error for each object, with the path of that object.
-        if failing_field::any_in(&ctx.item.node) {
+        if contains_failing_field(&ctx.item.node) {
             return None;
         }
         let mut plan: Vec<PlannedField<T>> = Vec::with_capacity(ctx.item.node.items.len());

@@ -30,8 +30,6 @@ mod rules;
 mod syntax;
 mod trusted_documents;
 mod uploads;
-#[cfg(test)]
-mod upstream;
 mod validate;
 mod variables;
 mod visit;

@@ -9,7 +9,7 @@ use async_graphql::{
 use futures_util::future::BoxFuture;
 use futures_util::stream::BoxStream;
 
-use super::failing_field::FailDirective;
+use super::async_graphql_workarounds::FailDirective;
 
 /// A schema without type parameters: the schema of this server, or one that a test provides.
 #[derive(Clone)]

@@ -1,18 +1,9 @@
 //! Converts operations that apollo-compiler has validated to the form that async-graphql executes.
 //!
-//! async-graphql 8.0.0-rc.5 does not execute all operations as specified:
-//!
-//! - It resolves a field as often as it is selected and merges the results. So a mutation runs twice, and an
-//!   error of one occurrence is lost in the other
-//!   (<https://github.com/async-graphql/async-graphql/issues/1840> is one case).
-//! - It ignores defaults of variables in `@skip` and `@include`
-//!   (<https://github.com/async-graphql/async-graphql/pull/1827>).
-//! - It treats an argument whose variable is absent as null, instead of applying the argument's default.
-//! - It searches the root field of a subscription outside of fragments only.
-//!
-//! So a converted operation has no conditions, no fragments and no repeated response keys: every selection
-//! set is collected beforehand (GraphQL specification, section 6.3.2). Only below an interface, there is one
-//! inline fragment for each object type.
+//! async-graphql does not execute all operations as specified (`async_graphql_workarounds`). So a converted
+//! operation has no conditions, no fragments and no repeated response keys: every selection set is collected
+//! beforehand (GraphQL specification, section 6.3.2). Only below an interface, there is one inline fragment for
+//! each object type.
 
 use apollo_compiler::ast::{self, InputValueDefinition};
 use apollo_compiler::executable::{Argument, ExecutableDocument, Field, Operation, SelectionSet};
@@ -30,7 +21,7 @@ use async_graphql_value::{ConstValue, Value};
 use super::collect::{NullCondition, collect_fields};
 use super::line_index::LineIndex;
 use super::variables::VariableValues;
-use crate::graphql::failing_field::{self, Target};
+use crate::graphql::async_graphql_workarounds::{FailTarget, fail_directive};
 
 /// Converts one operation of a valid document, for the requests that have these variables.
 pub(super) struct Converter<'a> {
@@ -157,13 +148,13 @@ impl<'a> Converter<'a> {
                 Coercion::Absent => {}
                 Coercion::Invalid => {
                     let target = match first.ty().is_non_null() {
-                        true => Target::NonNullField,
-                        false => Target::NullableField,
+                        true => FailTarget::NonNullField,
+                        false => FailTarget::NullableField,
                     };
                     let reason =
                         format!("The argument {} contains an invalid null.", argument.name);
                     field.arguments.clear();
-                    field.directives = vec![failing_field::directive(target, reason, pos)];
+                    field.directives = vec![fail_directive(target, reason, pos)];
                     return Some(Positioned::new(field, pos));
                 }
             }
@@ -186,7 +177,7 @@ impl<'a> Converter<'a> {
             alias: None,
             name: Positioned::new(Name::new(name), pos),
             arguments: Vec::new(),
-            directives: vec![failing_field::directive(Target::Object, reason, pos)],
+            directives: vec![fail_directive(FailTarget::Object, reason, pos)],
             selection_set: Positioned::default(),
         };
         Some(Positioned::new(field, pos))
