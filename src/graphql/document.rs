@@ -5,10 +5,10 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::Context;
-use apollo_compiler::Schema;
 use apollo_compiler::ast::Definition;
 use apollo_compiler::executable;
 use apollo_compiler::validation::Valid;
+use apollo_compiler::{Node, Schema};
 use async_graphql::parser::types::{ExecutableDocument, OperationType};
 use async_graphql::{ServerError, UploadValue, Variables};
 use sha2::{Digest, Sha256};
@@ -40,7 +40,7 @@ use cost::Cost;
 use line_index::LineIndex;
 pub(crate) use root_fields::AuthAttempts;
 use trusted_documents::TrustedDocuments;
-use variables::{VariableDefinitions, VariableValues, normalize_integers};
+use variables::{DependsOnVariables, NoRequest, VariableDefinitions, normalize_integers};
 
 /// The name of a source, which apollo-compiler requires. Clients never see it.
 const SOURCE: &str = "document";
@@ -65,9 +65,6 @@ pub(super) struct Document {
     hash: DocumentHash,
     /// Estimated size in memory.
     bytes: usize,
-    /// The source from which operations are converted for each request. `None` if the shape of no operation
-    /// depends on variables.
-    typed: Option<executable::ExecutableDocument>,
     operations: Vec<Operation>,
 }
 
@@ -78,8 +75,20 @@ struct Operation {
     variables: VariableDefinitions,
     cost: Cost,
     attempts: AuthAttempts,
-    /// The operation as it is executed. `None` if that depends on the variables of the request.
-    executable: Option<ExecutableDocument>,
+    executable: Executable,
+}
+
+/// The form in which an operation is executed.
+#[derive(Debug)]
+enum Executable {
+    /// The same for all requests.
+    Fixed(ExecutableDocument),
+    /// Its shape depends on variables, so it is converted for each request.
+    PerRequest {
+        operation: Node<executable::Operation>,
+        /// Contains the fragments of the operation.
+        document: Arc<executable::ExecutableDocument>,
+    },
 }
 
 /// An operation that may be executed, with its variables.
@@ -233,6 +242,7 @@ impl Documents {
         let parsed = syntax::parse(text).map_err(only)?;
         limits::check(text, &parsed, &self.limits).map_err(only)?;
         let valid = validate::validate(text, &parsed, &self.schema, self.limits.errors)?;
+        let valid = Arc::new(valid.into_inner());
         if !self.introspection && uses_introspection(&valid) {
             let message = "Introspection is disabled.";
             return Err(only(server_error(ErrorCode::GraphqlValidationFailed, message)));
@@ -247,13 +257,20 @@ impl Documents {
                 document: &valid,
                 operation: valid_operation,
                 positions: &positions,
-                variables: VariableValues::unknown(),
+                variables: &NoRequest,
+            };
+            let executable = match converter.convert() {
+                Ok(executable) => Executable::Fixed(executable),
+                Err(DependsOnVariables) => Executable::PerRequest {
+                    operation: Node::clone(valid_operation),
+                    document: Arc::clone(&valid),
+                },
             };
             Some(Operation {
                 cost: Cost::new(&valid, valid_operation),
                 attempts: AuthAttempts::of(&parsed, operation),
                 variables: VariableDefinitions::new(valid_operation, &operation.variables),
-                executable: converter.convert(),
+                executable,
                 info: OperationInfo {
                     kind: convert::kind(operation.operation_type),
                     name: name.map(Into::into),
@@ -261,8 +278,11 @@ impl Documents {
             })
         });
         let operations: Vec<_> = operations.collect();
-        let depends_on_variables = operations.iter().any(|it| it.executable.is_none());
-        let executables = operations.iter().filter_map(|it| it.executable.as_ref());
+        let executables = operations.iter().filter_map(|operation| match &operation.executable {
+            Executable::Fixed(executable) => Some(executable),
+            Executable::PerRequest { .. } => None,
+        });
+        let depends_on_variables = executables.clone().count() < operations.len();
         let of_operation = |operation: &Operation| {
             BYTES_PER_OPERATION + operation.cost.bytes() + operation.variables.estimated_bytes()
         };
@@ -270,8 +290,7 @@ impl Documents {
             + operations.iter().map(of_operation).sum::<usize>()
             + executables.map(convert::estimated_bytes).sum::<usize>()
             + if depends_on_variables { BYTES_PER_TOKEN * tokens } else { 0 };
-        let typed = depends_on_variables.then(|| valid.into_inner());
-        Ok(Document { text: text.into(), hash: hash(text), bytes, typed, operations })
+        Ok(Document { text: text.into(), hash: hash(text), bytes, operations })
     }
 }
 
@@ -305,27 +324,15 @@ impl Document {
         schema: &Valid<Schema>,
         variables: &Variables,
     ) -> ExecutableDocument {
-        let operation = &self.operations[index];
-        if let Some(executable) = &operation.executable {
-            return executable.clone();
+        match &self.operations[index].executable {
+            Executable::Fixed(executable) => executable.clone(),
+            Executable::PerRequest { operation, document } => {
+                let positions = &LineIndex::new(&self.text);
+                let converter = Converter { schema, document, operation, positions, variables };
+                let Ok(executable) = converter.convert();
+                executable
+            }
         }
-        let document = self.typed.as_ref();
-        let found = document.and_then(|document| {
-            let operation = document.operations.get(operation.info.name.as_deref()).ok()?;
-            let converter = Converter {
-                schema,
-                document,
-                operation,
-                positions: &LineIndex::new(&self.text),
-                variables: VariableValues::of_request(variables),
-            };
-            converter.convert()
-        });
-        #[expect(
-            clippy::expect_used,
-            reason = "the source of such a document is kept, and the variables are known"
-        )]
-        found.expect("an operation that can be converted")
     }
 }
 

@@ -57,7 +57,7 @@ mod tests {
 
     fn document(id: u8, bytes: usize) -> Arc<Document> {
         let (text, hash, operations) = (Box::default(), [id; 32], Vec::new());
-        Arc::new(Document { text, hash, bytes, typed: None, operations })
+        Arc::new(Document { text, hash, bytes, operations })
     }
 
     fn is_cached(cache: &DocumentCache, id: u8) -> bool {

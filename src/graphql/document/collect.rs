@@ -11,27 +11,44 @@ use apollo_compiler::{Node, Schema};
 use async_graphql::indexmap::IndexMap;
 use async_graphql_value::ConstValue;
 
-use super::variables::VariableValues;
+use super::variables::VariableLookup;
 
 /// Fields by response key, in the order in which the keys appear first. The fields of a key are merged:
 /// validation ensures that they are the same field with the same arguments.
 pub(super) type FieldGroups<'a> = IndexMap<&'a str, Vec<&'a Node<Field>>>;
 
-/// The condition of a `@skip` or `@include` is null. Only a variable with a default can be null there.
+/// Why the fields of a selection set cannot be collected.
 #[derive(Debug)]
-pub(super) struct NullCondition<'a> {
-    /// The name of the directive, with its `@`.
-    pub(super) directive: &'a str,
+pub(super) enum CollectError<E> {
+    /// The condition of a `@skip` or `@include` is null. Only a variable with a default can be null there.
+    NullCondition {
+        /// The name of the directive, with its `@`.
+        directive: &'static str,
+    },
+    /// The value of a variable cannot be read.
+    Variables(E),
+}
+
+/// Collects the fields that an object type returns. This is the traversal of the typed document as a request
+/// executes it: conditions are applied, and a fragment is expanded once in a selection set.
+struct Collector<'a, 'v, V> {
+    schema: &'a Valid<Schema>,
+    document: &'a ExecutableDocument,
+    variables: &'v V,
+    object_type: &'v str,
+    /// Fragments that have been expanded. A second spread of one adds nothing.
+    expanded: HashSet<&'a str>,
+    groups: FieldGroups<'a>,
 }
 
 /// Collects the fields that `object_type` returns for selection sets that are merged.
-pub(super) fn collect_fields<'a>(
+pub(super) fn collect_fields<'a, V: VariableLookup>(
     schema: &'a Valid<Schema>,
     document: &'a ExecutableDocument,
-    variables: &VariableValues<'_>,
+    variables: &V,
     object_type: &str,
     sets: impl IntoIterator<Item = &'a SelectionSet>,
-) -> Result<FieldGroups<'a>, NullCondition<'a>> {
+) -> Result<FieldGroups<'a>, CollectError<V::Error>> {
     let mut collector = Collector {
         schema,
         document,
@@ -46,18 +63,8 @@ pub(super) fn collect_fields<'a>(
     Ok(collector.groups)
 }
 
-struct Collector<'a, 'v> {
-    schema: &'a Valid<Schema>,
-    document: &'a ExecutableDocument,
-    variables: &'v VariableValues<'v>,
-    object_type: &'v str,
-    /// Fragments that have been expanded. A second spread of one adds nothing.
-    expanded: HashSet<&'a str>,
-    groups: FieldGroups<'a>,
-}
-
-impl<'a> Collector<'a, '_> {
-    fn add(&mut self, set: &'a SelectionSet) -> Result<(), NullCondition<'a>> {
+impl<'a, V: VariableLookup> Collector<'a, '_, V> {
+    fn add(&mut self, set: &'a SelectionSet) -> Result<(), CollectError<V::Error>> {
         for selection in &set.selections {
             if !self.is_included(selection.directives())? {
                 continue;
@@ -90,7 +97,7 @@ impl<'a> Collector<'a, '_> {
             || self.schema.is_subtype(type_condition, self.object_type)
     }
 
-    fn is_included(&self, directives: &'a DirectiveList) -> Result<bool, NullCondition<'a>> {
+    fn is_included(&self, directives: &'a DirectiveList) -> Result<bool, CollectError<V::Error>> {
         Ok(!self.condition(directives, "skip", "@skip")?.unwrap_or(false)
             && self.condition(directives, "include", "@include")?.unwrap_or(true))
     }
@@ -101,15 +108,16 @@ impl<'a> Collector<'a, '_> {
         directives: &'a DirectiveList,
         name: &str,
         directive: &'static str,
-    ) -> Result<Option<bool>, NullCondition<'a>> {
+    ) -> Result<Option<bool>, CollectError<V::Error>> {
         let Some(directives) = directives.get(name) else { return Ok(None) };
         match directives.specified_argument_by_name("if").map(|value| &**value) {
             Some(Value::Boolean(value)) => Ok(Some(*value)),
-            Some(Value::Variable(variable)) => match self.variables.get(variable) {
-                Some(ConstValue::Boolean(value)) => Ok(Some(*value)),
-                _ => Err(NullCondition { directive }),
+            Some(Value::Variable(variable)) => match self.variables.value(variable) {
+                Ok(Some(ConstValue::Boolean(value))) => Ok(Some(*value)),
+                Ok(_) => Err(CollectError::NullCondition { directive }),
+                Err(error) => Err(CollectError::Variables(error)),
             },
-            _ => Err(NullCondition { directive }),
+            _ => Err(CollectError::NullCondition { directive }),
         }
     }
 }

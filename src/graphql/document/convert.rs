@@ -18,18 +18,18 @@ use async_graphql::parser::types::{
 use async_graphql::{Name, Number, Pos, Positioned};
 use async_graphql_value::{ConstValue, Value};
 
-use super::collect::{NullCondition, collect_fields};
+use super::collect::{CollectError, collect_fields};
 use super::line_index::LineIndex;
-use super::variables::VariableValues;
+use super::variables::VariableLookup;
 use crate::graphql::async_graphql_workarounds::{FailTarget, fail_directive};
 
 /// Converts one operation of a valid document, for the requests that have these variables.
-pub(super) struct Converter<'a> {
+pub(super) struct Converter<'a, V> {
     pub(super) schema: &'a Valid<Schema>,
     pub(super) document: &'a ExecutableDocument,
     pub(super) operation: &'a Node<Operation>,
     pub(super) positions: &'a LineIndex<'a>,
-    pub(super) variables: VariableValues<'a>,
+    pub(super) variables: &'a V,
 }
 
 /// How an argument is coerced.
@@ -42,9 +42,12 @@ enum Coercion {
     Invalid,
 }
 
-impl<'a> Converter<'a> {
-    /// A document with only this operation. `None` if it depends on variables that are not known.
-    pub(super) fn convert(&self) -> Option<parsed::ExecutableDocument> {
+impl<'a, V: VariableLookup> Converter<'a, V> {
+    /// A document with only this operation.
+    ///
+    /// # Errors
+    /// If the shape of the operation depends on a variable whose value cannot be read.
+    pub(super) fn convert(&self) -> Result<parsed::ExecutableDocument, V::Error> {
         let pos = self.pos(self.operation.location());
         let definition = OperationDefinition {
             ty: kind(self.operation.operation_type),
@@ -55,12 +58,11 @@ impl<'a> Converter<'a> {
                 .map(|it| self.variable(it))
                 .collect(),
             directives: Vec::new(),
-            selection_set: self.selection_set(&[&self.operation.selection_set], pos),
+            selection_set: self.selection_set(&[&self.operation.selection_set], pos)?,
         };
         let operations = DocumentOperations::Single(Positioned::new(definition, pos));
         let fragments = Default::default();
-        (!self.variables.were_missed())
-            .then_some(parsed::ExecutableDocument { operations, fragments })
+        Ok(parsed::ExecutableDocument { operations, fragments })
     }
 
     /// Merges selection sets of one type.
@@ -68,16 +70,18 @@ impl<'a> Converter<'a> {
         &self,
         sets: &[&'a SelectionSet],
         pos: Pos,
-    ) -> Positioned<parsed::SelectionSet> {
+    ) -> Result<Positioned<parsed::SelectionSet>, V::Error> {
         let items = match sets.first().map(|set| &set.ty) {
             None => Vec::new(),
-            Some(ty) if self.schema.get_object(ty).is_some() => self.fields(ty, sets, pos),
+            Some(ty) if self.schema.get_object(ty).is_some() => self.fields(ty, sets, pos)?,
             Some(ty) => {
                 let object_types = self.possible_types(ty);
-                object_types.map(|object| self.fields_on(object, sets, pos)).collect()
+                object_types
+                    .map(|object| self.fields_on(object, sets, pos))
+                    .collect::<Result<_, _>>()?
             }
         };
-        Positioned::new(parsed::SelectionSet { items }, pos)
+        Ok(Positioned::new(parsed::SelectionSet { items }, pos))
     }
 
     /// The object types that implement an interface or are members of a union.
@@ -92,16 +96,16 @@ impl<'a> Converter<'a> {
         object_type: &ApolloName,
         sets: &[&'a SelectionSet],
         pos: Pos,
-    ) -> Positioned<Selection> {
+    ) -> Result<Positioned<Selection>, V::Error> {
         let on = Positioned::new(Name::new(object_type), pos);
-        let items = self.fields(object_type, sets, pos);
+        let items = self.fields(object_type, sets, pos)?;
         let fragment = InlineFragment {
             type_condition: Some(Positioned::new(TypeCondition { on }, pos)),
             directives: Vec::new(),
             selection_set: Positioned::new(parsed::SelectionSet { items }, pos),
         };
         let fragment = Selection::InlineFragment(Positioned::new(fragment, pos));
-        Positioned::new(fragment, pos)
+        Ok(Positioned::new(fragment, pos))
     }
 
     fn fields(
@@ -109,25 +113,32 @@ impl<'a> Converter<'a> {
         object_type: &ApolloName,
         sets: &[&'a SelectionSet],
         pos: Pos,
-    ) -> Vec<Positioned<Selection>> {
+    ) -> Result<Vec<Positioned<Selection>>, V::Error> {
         let sets = sets.iter().copied();
-        let groups = collect_fields(self.schema, self.document, &self.variables, object_type, sets);
-        let fields = match groups {
-            Ok(groups) => groups.values().filter_map(|group| self.field(group)).collect(),
-            Err(condition) => {
-                self.failing_object(object_type, &condition, pos).into_iter().collect::<Vec<_>>()
-            }
-        };
         let select = |field: Positioned<parsed::Field>| {
             let pos = field.pos;
             Positioned::new(Selection::Field(field), pos)
         };
-        fields.into_iter().map(select).collect()
+        match collect_fields(self.schema, self.document, self.variables, object_type, sets) {
+            Ok(groups) => {
+                let fields = groups.values().filter_map(|group| self.field(group).transpose());
+                fields.map(|field| field.map(select)).collect()
+            }
+            Err(CollectError::NullCondition { directive }) => Ok(self
+                .failing_object(object_type, directive, pos)
+                .into_iter()
+                .map(select)
+                .collect()),
+            Err(CollectError::Variables(error)) => Err(error),
+        }
     }
 
     /// The field of a response key, with the selection sets of all its occurrences.
-    fn field(&self, group: &[&'a Node<Field>]) -> Option<Positioned<parsed::Field>> {
-        let first = *group.first()?;
+    fn field(
+        &self,
+        group: &[&'a Node<Field>],
+    ) -> Result<Option<Positioned<parsed::Field>>, V::Error> {
+        let Some(first) = group.first().copied() else { return Ok(None) };
         let pos = self.pos(first.location());
         let name = |name: &ApolloName| Positioned::new(Name::new(name), pos);
         let mut field = parsed::Field {
@@ -138,8 +149,10 @@ impl<'a> Converter<'a> {
             selection_set: Positioned::default(),
         };
         for argument in &first.arguments {
-            let definition = first.definition.argument_by_name(&argument.name)?;
-            match self.coercion(argument, definition) {
+            let Some(definition) = first.definition.argument_by_name(&argument.name) else {
+                return Ok(None);
+            };
+            match self.coercion(argument, definition)? {
                 Coercion::Given => {
                     let pos = self.pos(argument.location());
                     let value = Positioned::new(self.value(&argument.value), pos);
@@ -155,20 +168,20 @@ impl<'a> Converter<'a> {
                         format!("The argument {} contains an invalid null.", argument.name);
                     field.arguments.clear();
                     field.directives = vec![fail_directive(target, reason, pos)];
-                    return Some(Positioned::new(field, pos));
+                    return Ok(Some(Positioned::new(field, pos)));
                 }
             }
         }
         let sets: Vec<_> = group.iter().filter_map(|field| field.selection_set.as_ref()).collect();
-        field.selection_set = self.selection_set(&sets, pos);
-        Some(Positioned::new(field, pos))
+        field.selection_set = self.selection_set(&sets, pos)?;
+        Ok(Some(Positioned::new(field, pos)))
     }
 
     /// A field that makes the object to which it belongs fail.
     fn failing_object(
         &self,
         object_type: &ApolloName,
-        NullCondition { directive }: &NullCondition<'_>,
+        directive: &str,
         pos: Pos,
     ) -> Option<Positioned<parsed::Field>> {
         let (name, _) = self.schema.get_object(object_type)?.fields.first()?;
@@ -183,40 +196,51 @@ impl<'a> Converter<'a> {
         Some(Positioned::new(field, pos))
     }
 
-    fn coercion(&self, argument: &Argument, definition: &InputValueDefinition) -> Coercion {
+    fn coercion(
+        &self,
+        argument: &Argument,
+        definition: &InputValueDefinition,
+    ) -> Result<Coercion, V::Error> {
         if let ast::Value::Variable(variable) = &*argument.value
             && definition.default_value.is_some()
             && self.may_be_absent(variable)
-            && self.variables.get(variable).is_none()
+            && self.variables.value(variable)?.is_none()
         {
-            return Coercion::Absent;
+            return Ok(Coercion::Absent);
         }
-        match self.has_invalid_null(&argument.value, &definition.ty) {
+        Ok(match self.has_invalid_null(&argument.value, &definition.ty)? {
             true => Coercion::Invalid,
             false => Coercion::Given,
-        }
+        })
     }
 
     /// Whether a variable in a value is null where the type does not allow it. Validation allows a nullable
     /// variable there if the variable, the argument or the input field has a default (section 5.8.5).
-    fn has_invalid_null(&self, value: &ast::Value, ty: &ast::Type) -> bool {
+    fn has_invalid_null(&self, value: &ast::Value, ty: &ast::Type) -> Result<bool, V::Error> {
         match value {
-            ast::Value::Variable(variable) => {
-                ty.is_non_null()
-                    && self.is_nullable(variable)
-                    && self.variables.get(variable) == Some(&ConstValue::Null)
-            }
+            ast::Value::Variable(variable) => Ok(ty.is_non_null()
+                && self.is_nullable(variable)
+                && self.variables.value(variable)? == Some(&ConstValue::Null)),
             ast::Value::List(items) => {
-                items.iter().any(|item| self.has_invalid_null(item, ty.item_type()))
+                for item in items {
+                    if self.has_invalid_null(item, ty.item_type())? {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             }
             ast::Value::Object(fields) => {
                 let object = self.schema.get_input_object(ty.inner_named_type());
-                fields.iter().any(|(name, value)| {
-                    let definition = object.and_then(|object| object.fields.get(name));
-                    definition.is_some_and(|it| self.has_invalid_null(value, &it.ty))
-                })
+                for (name, value) in fields {
+                    if let Some(definition) = object.and_then(|object| object.fields.get(name))
+                        && self.has_invalid_null(value, &definition.ty)?
+                    {
+                        return Ok(true);
+                    }
+                }
+                Ok(false)
             }
-            _ => false,
+            _ => Ok(false),
         }
     }
 

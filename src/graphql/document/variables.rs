@@ -1,6 +1,6 @@
 //! The values of an operation's variables (GraphQL specification, section 6.1.2).
 
-use std::cell::Cell;
+use std::convert::Infallible;
 
 use apollo_compiler::ast::{self, VariableDefinition};
 use apollo_compiler::executable::{DirectiveList, Operation, SelectionSet};
@@ -175,33 +175,37 @@ fn constant(value: JsonValue) -> ConstValue {
     }
 }
 
-/// The values of variables that determine the shape of an operation: its selections, its arguments, and the
-/// fields that fail before they are resolved.
-pub(super) struct VariableValues<'a> {
-    /// `None` if there is no request yet.
-    values: Option<&'a Variables>,
-    was_read: Cell<bool>,
-}
-
-impl<'a> VariableValues<'a> {
-    pub(super) fn of_request(values: &'a Variables) -> Self {
-        Self { values: Some(values), was_read: Cell::new(false) }
-    }
-
-    /// For an operation without a request.
-    pub(super) fn unknown() -> Self {
-        Self { values: None, was_read: Cell::new(false) }
-    }
+/// The values of the variables on which the shape of an operation can depend: its selections, its arguments,
+/// and the fields that fail before they are resolved.
+pub(super) trait VariableLookup {
+    /// Why there are no values.
+    type Error;
 
     /// The coerced value of a variable; `None` if it is absent.
-    pub(super) fn get(&self, variable: &str) -> Option<&'a ConstValue> {
-        self.was_read.set(true);
-        self.values?.get(variable)
-    }
+    fn value(&self, variable: &str) -> Result<Option<&ConstValue>, Self::Error>;
+}
 
-    /// Whether a value was read without a request. Then the result is valid for no request.
-    pub(super) fn were_missed(&self) -> bool {
-        self.values.is_none() && self.was_read.get()
+/// The variables of a request.
+impl VariableLookup for Variables {
+    type Error = Infallible;
+
+    fn value(&self, variable: &str) -> Result<Option<&ConstValue>, Infallible> {
+        Ok(self.get(variable))
+    }
+}
+
+/// Stands for the variables while there is no request.
+pub(super) struct NoRequest;
+
+/// The shape of the operation depends on variables, so it can be converted only for a request.
+#[derive(Debug)]
+pub(super) struct DependsOnVariables;
+
+impl VariableLookup for NoRequest {
+    type Error = DependsOnVariables;
+
+    fn value(&self, _: &str) -> Result<Option<&ConstValue>, DependsOnVariables> {
+        Err(DependsOnVariables)
     }
 }
 
