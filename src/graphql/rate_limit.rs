@@ -13,7 +13,7 @@ use governor::state::{InMemoryState, NotKeyed};
 use governor::{Quota, RateLimiter};
 use quick_cache::sync::Cache;
 
-use super::document::AuthAttempts;
+use super::document::limits::AuthAttempts;
 use super::error::ApiError;
 use crate::auth::identity::Identity;
 use crate::client_ip::{ClientIp, ClientPrefix};

@@ -4,7 +4,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use hashlink::LruCache;
 
-use super::{Document, DocumentHash};
+use super::model::{Document, DocumentHash};
 
 /// Evicts the least recently used documents. A cache that weighs how often an entry is used evicts new
 /// entries first, and with them the persisted query that a client has just registered.

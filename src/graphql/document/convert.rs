@@ -19,7 +19,7 @@ use async_graphql::{Name, Number, Pos, Positioned};
 use async_graphql_value::{ConstValue, Value};
 
 use super::collect::{CollectError, collect_fields};
-use super::line_index::LineIndex;
+use super::syntax::LineIndex;
 use super::variables::VariableLookup;
 use crate::graphql::async_graphql_workarounds::{FailTarget, fail_directive};
 

@@ -53,10 +53,10 @@ impl Cost {
     }
 
     /// The cost with these variables.
-    pub(super) fn with(&self, variables: &Variables) -> u64 {
-        self.parts.iter().fold(self.fields, |cost, (times, part)| match times.with(variables) {
+    pub(super) fn evaluate(&self, variables: &Variables) -> u64 {
+        self.parts.iter().fold(self.fields, |cost, (times, part)| match times.evaluate(variables) {
             0 => cost,
-            times => cost.saturating_add(times.saturating_mul(part.with(variables))),
+            times => cost.saturating_add(times.saturating_mul(part.evaluate(variables))),
         })
     }
 
@@ -82,7 +82,7 @@ impl Cost {
 }
 
 impl Multiplier {
-    fn with(&self, variables: &Variables) -> u64 {
+    fn evaluate(&self, variables: &Variables) -> u64 {
         match self {
             Self::Number(number) => *number,
             Self::PageSize { literal, variables: names } => {
@@ -105,6 +105,8 @@ impl Multiplier {
     }
 }
 
+/// A traversal of the typed document with its fragments expanded at each spread. Every selection counts, also one
+/// whose condition depends on a variable or that is merged for execution.
 struct CostEstimator<'a> {
     document: &'a ExecutableDocument,
 }

@@ -1,51 +1,91 @@
-//! Checks the size of a document before anything walks it.
-//!
-//! If each fragment spreads the next one twice, 25 levels take 833 bytes and half a minute to walk. So the
-//! expanded size of each fragment is computed once and cached.
+//! Checks the size of a document before validation and conversion walk it, and the number of root fields of
+//! its operations.
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
-use apollo_compiler::ast::{Definition, Document, FragmentSpread, Selection};
-use apollo_compiler::{Name, Node};
+use apollo_compiler::Node;
+use apollo_compiler::ast::{
+    Definition, DirectiveList, Document, FragmentDefinition, OperationDefinition, OperationType,
+    Type, Value,
+};
 use async_graphql::ServerError;
 
-use super::line_index::LineIndex;
-use super::{counts, root_fields};
+use super::fragments::{FragmentExpander, SelectionSize};
+use super::syntax::{Visitor, walk};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// How deep selections may nest, including fragments: the executor walks them recursively.
 const MAX_NESTING: u64 = 32;
 
+/// Root fields that sign in or verify credentials.
+const SIGN_IN: [&str; 4] = ["register", "login", "refreshToken", "changePassword"];
+
+/// The root fields of an operation. Each is like a separate request. A repeated field counts once, because it is
+/// executed once.
+pub(super) struct RootFields<'a> {
+    kind: OperationType,
+    /// Their names, by response key.
+    names: BTreeMap<&'a str, &'a str>,
+}
+
+/// Number of root fields of an operation that are rate-limited by client address.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct AuthAttempts {
+    /// `login` and `refreshToken`.
+    pub(crate) sign_ins: u32,
+    pub(crate) registrations: u32,
+}
+
 /// Rejects a document that has too many parts, or a fragment that contains itself. Also rejects one that,
 /// after its fragments are expanded, has too many selections, aliases or root fields, or nests too deep.
-pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<(), ServerError> {
-    counts::check(document, limits)?;
-    let mut bodies = HashMap::new();
-    for definition in &document.definitions {
-        if let Definition::FragmentDefinition(fragment) = definition
-            && bodies.insert(fragment.name.as_str(), &*fragment.selection_set).is_some()
-        {
-            return Err(repeated_name(text, &fragment.name));
-        }
-    }
-    let mut expansion =
-        FragmentExpander { text, bodies, known: HashMap::new(), spreads: Vec::new() };
+/// Returns the root fields of each operation, in the order of the document.
+pub(super) fn check<'a>(
+    text: &'a str,
+    document: &'a Document,
+    limits: &Limits,
+) -> Result<Vec<RootFields<'a>>, ServerError> {
+    let mut counts = DocumentCounts::default();
+    walk(document, &mut counts);
+    counts.check(limits)?;
+    let mut fragments = FragmentExpander::new(text, document)?;
+    check_size(document, &mut fragments, limits)?;
+    let root_fields: Vec<_> = operations(document)
+        .map(|operation| RootFields {
+            kind: operation.operation_type,
+            names: fragments.root_fields(&operation.selection_set),
+        })
+        .collect();
+    root_fields.iter().try_for_each(|fields| fields.check(limits))?;
+    Ok(root_fields)
+}
+
+fn operations(document: &Document) -> impl Iterator<Item = &Node<OperationDefinition>> {
+    document.definitions.iter().filter_map(|definition| match definition {
+        Definition::OperationDefinition(operation) => Some(operation),
+        _ => None,
+    })
+}
+
+/// Checks the size of the selections, with fragments expanded.
+fn check_size<'a>(
+    document: &'a Document,
+    fragments: &mut FragmentExpander<'a>,
+    limits: &Limits,
+) -> Result<(), ServerError> {
     let (mut whole, mut largest_fragment, mut most_aliases) = (SelectionSize::default(), 0, 0);
     // Fragments first: like graphql-js, a cycle is reported from its first fragment in the document.
     for definition in &document.definitions {
         // Unused fragments count too, because validation walks them.
         if let Definition::FragmentDefinition(fragment) = definition {
-            let size = expansion.of_fragment(&fragment.name)?;
+            let size = fragments.fragment_size(&fragment.name)?;
             largest_fragment = largest_fragment.max(size.selections);
         }
     }
-    for definition in &document.definitions {
-        if let Definition::OperationDefinition(operation) = definition {
-            let size = expansion.of(&operation.selection_set)?;
-            most_aliases = most_aliases.max(size.aliases);
-            whole = whole.and(size);
-        }
+    for operation in operations(document) {
+        let size = fragments.size(&operation.selection_set)?;
+        most_aliases = most_aliases.max(size.aliases);
+        whole = whole.and(size);
     }
     if whole.selections.max(largest_fragment) > limits.expanded_selections {
         let message =
@@ -56,119 +96,134 @@ pub(super) fn check(text: &str, document: &Document, limits: &Limits) -> Result<
         let message = format!("An operation can have at most {} aliases.", limits.aliases);
         return Err(server_error(ErrorCode::TooManyAliases, message));
     }
-    for (deep, most, what) in [
+    for (number, max, what) in [
         (whole.depth, limits.depth, "Fields can nest"),
         (whole.nesting, MAX_NESTING, "Fields and fragments together can nest"),
     ] {
-        if deep > most {
-            let message = format!("{what} at most {most} levels deep.");
+        if number > max {
+            let message = format!("{what} at most {max} levels deep.");
             return Err(server_error(ErrorCode::QueryTooDeep, message));
         }
     }
-    root_fields::check(document, limits)
+    Ok(())
 }
 
-/// The size of a selection set.
-#[derive(Clone, Copy, Debug, Default)]
-struct SelectionSize {
-    selections: u64,
-    aliases: u64,
-    /// The nesting of fields.
-    depth: u64,
-    /// The nesting of selections of any kind.
-    nesting: u64,
-}
+impl RootFields<'_> {
+    pub(super) fn len(&self) -> usize {
+        self.names.len()
+    }
 
-impl SelectionSize {
-    /// The combined size of two selection sets.
-    fn and(self, other: Self) -> Self {
-        Self {
-            selections: self.selections.saturating_add(other.selections),
-            aliases: self.aliases.saturating_add(other.aliases),
-            depth: self.depth.max(other.depth),
-            nesting: self.nesting.max(other.nesting),
+    /// Whether `__schema` or `__type` is selected.
+    pub(super) fn use_introspection(&self) -> bool {
+        self.count(&["__schema", "__type"]) > 0
+    }
+
+    pub(super) fn auth_attempts(&self) -> AuthAttempts {
+        if self.kind != OperationType::Mutation {
+            return AuthAttempts::default();
+        }
+        let count = |names| u32::try_from(self.count(names)).unwrap_or(u32::MAX);
+        AuthAttempts {
+            sign_ins: count(&["login", "refreshToken"]),
+            registrations: count(&["register"]),
         }
     }
 
-    /// The size of a selection that contains this one. `fields` is 1 for a field and 0 for a fragment.
-    fn within(self, fields: u64) -> Self {
-        Self {
-            selections: self.selections.saturating_add(1),
-            aliases: self.aliases,
-            depth: self.depth + fields,
-            nesting: self.nesting + 1,
-        }
-    }
-}
-
-/// The error of a second fragment with the same name (section 5.5.1.1). It is raised before fragments are
-/// expanded: which of the two a spread means is not defined.
-fn repeated_name(text: &str, name: &Name) -> ServerError {
-    let message = "The names of fragments must be unique.";
-    let mut error = server_error(ErrorCode::GraphqlValidationFailed, message);
-    let offset = name.location().map(|span| span.offset());
-    error.locations.extend(offset.map(|offset| LineIndex::new(text).at(offset)));
-    error
-}
-
-struct FragmentExpander<'a> {
-    text: &'a str,
-    bodies: HashMap<&'a str, &'a [Selection]>,
-    /// The expanded size of each fragment; `None` while it is being computed.
-    known: HashMap<&'a str, Option<SelectionSize>>,
-    /// The spreads that lead to the current fragment.
-    spreads: Vec<&'a Node<FragmentSpread>>,
-}
-
-impl<'a> FragmentExpander<'a> {
-    fn of(&mut self, set: &'a [Selection]) -> Result<SelectionSize, ServerError> {
-        let mut size = SelectionSize::default();
-        for selection in set {
-            size = size.and(match selection {
-                Selection::Field(field) => {
-                    let mut size = self.of(field.selection_set.as_deref().unwrap_or(&[]))?;
-                    size.aliases = size.aliases.saturating_add(field.alias.is_some().into());
-                    size.within(1)
-                }
-                Selection::InlineFragment(fragment) => self.of(&fragment.selection_set)?.within(0),
-                Selection::FragmentSpread(spread) => {
-                    self.spreads.push(spread);
-                    let size = self.of_fragment(&spread.fragment_name)?.within(0);
-                    self.spreads.pop();
-                    size
-                }
-            });
-        }
-        Ok(size)
+    /// The number of fields with one of these names.
+    fn count(&self, names: &[&str]) -> usize {
+        self.names.values().filter(|name| names.contains(*name)).count()
     }
 
-    fn of_fragment(&mut self, name: &'a str) -> Result<SelectionSize, ServerError> {
-        match self.known.get(name) {
-            Some(Some(known)) => return Ok(*known),
-            Some(None) => return Err(self.cycle(name)),
-            None => {}
-        }
-        // Validation reports an unknown fragment.
-        let Some(body) = self.bodies.get(name).copied() else {
-            return Ok(SelectionSize::default());
+    /// The limit is lowest for fields that could be used to guess passwords and tokens.
+    fn check(&self, limits: &Limits) -> Result<(), ServerError> {
+        let is_mutation = self.kind == OperationType::Mutation;
+        let (mutations, sign_ins) = match is_mutation {
+            true => (self.len(), self.count(&SIGN_IN)),
+            false => (0, 0),
         };
-        self.known.insert(name, None);
-        let size = self.of(body)?;
-        self.known.insert(name, Some(size));
-        Ok(size)
+        for (number, max, what) in [
+            (self.len(), limits.root_fields, "root fields"),
+            (mutations, limits.mutation_root_fields, "mutations"),
+            (
+                sign_ins,
+                limits.auth_mutations,
+                "of the fields register, login, refreshToken and changePassword",
+            ),
+        ] {
+            if number > max {
+                let message = format!("An operation can have at most {max} {what}.");
+                return Err(server_error(ErrorCode::QueryTooComplex, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The number of parts of a document, and how deep its literals and types nest. Validation visits these parts
+/// repeatedly, so they must be bounded first.
+#[derive(Debug, Default)]
+struct DocumentCounts {
+    operations: usize,
+    fragments: usize,
+    variables: usize,
+    directives: usize,
+    /// The nesting of the deepest literal or type.
+    nesting: usize,
+}
+
+impl DocumentCounts {
+    fn check(&self, limits: &Limits) -> Result<(), ServerError> {
+        for (number, max, what) in [
+            (self.operations, limits.operations, "operations"),
+            (self.fragments, limits.fragments, "fragments"),
+            (self.variables, limits.variables, "variables"),
+            (self.directives, limits.directives, "directives"),
+            (self.nesting, limits.literal_nesting, "levels of nested lists and objects"),
+        ] {
+            if number > max {
+                let message = format!("A document can have at most {max} {what}.");
+                return Err(server_error(ErrorCode::QueryTooComplex, message));
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Visitor for DocumentCounts {
+    fn operation(&mut self, operation: &Node<OperationDefinition>) {
+        self.operations += 1;
+        self.variables += operation.variables.len();
+        for variable in &operation.variables {
+            self.nesting = self.nesting.max(depth_of_type(&variable.ty));
+        }
     }
 
-    /// The error of a fragment that contains itself, located at each spread of the cycle.
-    fn cycle(&self, name: &str) -> ServerError {
-        let message = "A fragment cannot contain itself.";
-        let mut error = server_error(ErrorCode::GraphqlValidationFailed, message);
-        let before = &self.spreads[..self.spreads.len().saturating_sub(1)];
-        let entry = before.iter().rposition(|spread| spread.fragment_name == name);
-        let spreads = &self.spreads[entry.map_or(0, |entry| entry + 1)..];
-        let positions = LineIndex::new(self.text);
-        let offsets = spreads.iter().filter_map(|spread| Some(spread.location()?.offset()));
-        error.locations.extend(offsets.map(|offset| positions.at(offset)));
-        error
+    fn fragment(&mut self, _: &Node<FragmentDefinition>) {
+        self.fragments += 1;
+    }
+
+    fn directives(&mut self, directives: &DirectiveList) {
+        self.directives += directives.len();
+    }
+
+    fn value(&mut self, value: &Node<Value>) {
+        self.nesting = self.nesting.max(depth_of_value(value));
+    }
+}
+
+fn depth_of_value(value: &Node<Value>) -> usize {
+    let deepest = match &**value {
+        Value::List(items) => items.iter().map(depth_of_value).max(),
+        Value::Object(fields) => fields.iter().map(|(_, field)| depth_of_value(field)).max(),
+        _ => return 0,
+    };
+    1 + deepest.unwrap_or(0)
+}
+
+fn depth_of_type(ty: &Type) -> usize {
+    match ty {
+        Type::List(inner) | Type::NonNullList(inner) => 1 + depth_of_type(inner),
+        Type::Named(_) | Type::NonNullNamed(_) => 0,
     }
 }
 
@@ -183,7 +238,7 @@ mod tests {
         check(text, &document, &Limits::default()).err()
     }
 
-    fn refusal(document: &str) -> Option<&'static str> {
+    fn error_code(document: &str) -> Option<&'static str> {
         let error = error(document)?;
         error.source::<ErrorCode>().map(|code| code.as_str())
     }
@@ -199,12 +254,12 @@ mod tests {
 
     #[test]
     fn doubling_fragments_are_counted_without_expansion() {
-        assert_eq!(refusal(&doubling(4)), None);
+        assert_eq!(error_code(&doubling(4)), None);
         for levels in [12, 25, 60, 400] {
-            assert_eq!(refusal(&doubling(levels)), Some("QUERY_TOO_COMPLEX"), "{levels}");
+            assert_eq!(error_code(&doubling(levels)), Some("QUERY_TOO_COMPLEX"), "{levels}");
         }
         let unused = doubling(25).replace("{ ...F0 }", "{ __typename }");
-        assert_eq!(refusal(&unused), Some("QUERY_TOO_COMPLEX"));
+        assert_eq!(error_code(&unused), Some("QUERY_TOO_COMPLEX"));
     }
 
     #[test]
@@ -212,12 +267,12 @@ mod tests {
         let (cycle, leaf) = ("fragment A on Query { ...A }", "fragment A on Query { __typename }");
         for document in [format!("{{ ...A }} {cycle} {leaf}"), format!("{{ ...A }} {leaf} {cycle}")]
         {
-            assert_eq!(refusal(&document), Some("GRAPHQL_VALIDATION_FAILED"), "{document}");
+            assert_eq!(error_code(&document), Some("GRAPHQL_VALIDATION_FAILED"), "{document}");
         }
         // A second definition of each fragment hides the doubling chain.
         let leaves: String =
             (0..24).map(|level| format!("fragment F{level} on Query {{ __typename }}")).collect();
-        assert_eq!(refusal(&(doubling(24) + &leaves)), Some("GRAPHQL_VALIDATION_FAILED"));
+        assert_eq!(error_code(&(doubling(24) + &leaves)), Some("GRAPHQL_VALIDATION_FAILED"));
     }
 
     #[test]
@@ -227,16 +282,19 @@ mod tests {
             .map(|it| format!("fragment F{it} on Query {{ {fields} ...F{} }}", it + 1))
             .collect();
         let document = format!("{{ ...F0 }} {chain} fragment F25 on Query {{ __typename }}");
-        assert_eq!(refusal(&document), None);
-        assert_eq!(refusal(&document.replace("...F0", "...F0 ...F0")), Some("QUERY_TOO_COMPLEX"));
+        assert_eq!(error_code(&document), None);
+        assert_eq!(
+            error_code(&document.replace("...F0", "...F0 ...F0")),
+            Some("QUERY_TOO_COMPLEX")
+        );
     }
 
     #[test]
     fn fragment_cycles_are_rejected() {
         let circle = "{ ...A } fragment A on Query { ...B ...B } fragment B on Query { ...A ...A }";
-        assert_eq!(refusal(circle), Some("GRAPHQL_VALIDATION_FAILED"));
+        assert_eq!(error_code(circle), Some("GRAPHQL_VALIDATION_FAILED"));
         let apart = "{ __typename } fragment A on Query { ...A }";
-        assert_eq!(refusal(apart), Some("GRAPHQL_VALIDATION_FAILED"));
+        assert_eq!(error_code(apart), Some("GRAPHQL_VALIDATION_FAILED"));
         let columns = |document| {
             let locations = error(document).expect("an error").locations;
             locations.iter().map(|pos| pos.column).collect::<Vec<_>>()
@@ -254,16 +312,46 @@ mod tests {
         let nested = |open: &str, levels: usize| {
             format!("{{ {} x {} }}", open.repeat(levels), "}".repeat(levels))
         };
-        assert_eq!(refusal(&nested("a {", 14)), None);
-        assert_eq!(refusal(&nested("a {", 15)), Some("QUERY_TOO_DEEP"));
-        assert_eq!(refusal(&nested("... {", 30)), None);
-        assert_eq!(refusal(&nested("... {", 32)), Some("QUERY_TOO_DEEP"));
+        assert_eq!(error_code(&nested("a {", 14)), None);
+        assert_eq!(error_code(&nested("a {", 15)), Some("QUERY_TOO_DEEP"));
+        assert_eq!(error_code(&nested("... {", 30)), None);
+        assert_eq!(error_code(&nested("... {", 32)), Some("QUERY_TOO_DEEP"));
     }
 
     #[test]
     fn selection_limit_is_exact() {
         let fields = |number: usize| format!("{{ {} }}", "__typename ".repeat(number));
-        assert_eq!(refusal(&fields(2_000)), None);
-        assert_eq!(refusal(&fields(2_001)), Some("QUERY_TOO_COMPLEX"));
+        assert_eq!(error_code(&fields(2_000)), None);
+        assert_eq!(error_code(&fields(2_001)), Some("QUERY_TOO_COMPLEX"));
+    }
+    fn is_rejected(document: &str) -> bool {
+        error_code(document) == Some("QUERY_TOO_COMPLEX")
+    }
+
+    fn many(number: usize, write: impl Fn(usize) -> String) -> String {
+        (0..number).map(write).collect()
+    }
+
+    #[test]
+    fn limits_of_counts_are_exact() {
+        let operations = |it| many(it, |it| format!("query A{it} {{ a }} "));
+        let fragments = |it| many(it, |it| format!("fragment F{it} on Q {{ a }} ")) + "{ a }";
+        let variables = |it| format!("query({}) {{ a }}", many(it, |it| format!("$v{it}: A ")));
+        let directives = |it| format!("{{ a {} }}", "@d ".repeat(it));
+        let literal = |it: usize| {
+            format!("{{ a(b: {{ c: {}1{} }}) }}", "[".repeat(it - 1), "]".repeat(it - 1))
+        };
+        let ty = |it| format!("query($v: {}A{}) {{ a }}", "[".repeat(it), "]".repeat(it));
+        for (most, at_the_limit, one_past_it) in [
+            (20, operations(20), operations(21)),
+            (50, fragments(50), fragments(51)),
+            (100, variables(100), variables(101)),
+            (50, directives(50), directives(51)),
+            (32, literal(32), literal(33)),
+            (32, ty(32), ty(33)),
+        ] {
+            assert!(!is_rejected(&at_the_limit), "{most}: {at_the_limit}");
+            assert!(is_rejected(&one_past_it), "{most}: {one_past_it}");
+        }
     }
 }

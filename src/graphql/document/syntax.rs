@@ -1,136 +1,132 @@
-//! The syntax of documents, exactly as specified (GraphQL specification, section 2).
+//! The syntax of documents: tokens, positions, and the traversal of a parsed document as it is written.
 
-use apollo_compiler::ast::{Definition, Document, Selection};
-use apollo_compiler::parser::Parser;
+use apollo_compiler::Node;
+use apollo_compiler::ast::{
+    Definition, DirectiveList, Document, FragmentDefinition, OperationDefinition, Selection, Value,
+};
+use apollo_compiler::parser::SourceSpan;
 use apollo_parser::{Lexer, Token, TokenKind};
-use async_graphql::ServerError;
+use async_graphql::Pos;
 
-use super::SOURCE;
-use super::line_index::LineIndex;
-use crate::graphql::error::{ErrorCode, server_error};
-
-/// The number of tokens of a document. Counting stops at `most` + 1.
-pub(super) fn count_tokens(text: &str, most: usize) -> usize {
-    tokens(text).take(most + 1).count()
-}
-
-/// Parses a document. A syntax error has a position but does not contain the text there, because responses
-/// never repeat the document.
-pub(super) fn parse(text: &str) -> Result<Document, ServerError> {
-    let document = Parser::new().parse_ast(text, SOURCE).map_err(|failed| {
-        use apollo_compiler::diagnostic::ToCliReport;
-
-        let first = failed.errors.iter().next().and_then(|first| first.error.location());
-        error(text, first.map_or(text.len(), |place| place.offset()))
-    })?;
-    match first_unread(text, &document) {
-        Some(place) => Err(error(text, place)),
-        None => Ok(document),
-    }
-}
-
-fn error(text: &str, place: usize) -> ServerError {
-    let pos = LineIndex::new(text).at(place);
-    let message = format!("Syntax error in line {}, column {}.", pos.line, pos.column);
-    let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
-    error.locations.push(pos);
-    error
-}
-
-/// The position of the first text that the parser has ignored: apollo-parser 0.9.0-beta.2 parses
-/// `(first first: 1)` as `(first: 1)`, and it accepts empty selection sets. So the parsed document is
-/// serialised again. The first token of the text that differs is the syntax error.
-fn first_unread(text: &str, document: &Document) -> Option<usize> {
-    let written = document.serialize().no_indent().to_string();
-    let (mut text_tokens, mut parsed_tokens) = (tokens(text), tokens(&written));
-    loop {
-        let (token, expected) = match (text_tokens.next(), parsed_tokens.next()) {
-            (None, None) => break,
-            (Some(token), Some(expected)) => (token, expected),
-            (Some(token), None) => return Some(token.index()),
-            (None, Some(_)) => return Some(text.len()),
-        };
-        // `query { … }` and `{ … }` are the same.
-        let (token, expected) = match (token.data(), expected.data()) {
-            ("query", "{") => (text_tokens.next().unwrap_or(token), expected),
-            ("{", "query") => (token, parsed_tokens.next().unwrap_or(expected)),
-            _ => (token, expected),
-        };
-        let is_same = match token.kind() {
-            // The same string can be written in several ways.
-            TokenKind::StringValue => expected.kind() == TokenKind::StringValue,
-            _ => token.data() == expected.data(),
-        };
-        if !is_same {
-            return Some(token.index());
-        }
-    }
-    first_empty_set(document)
-}
-
-fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
+/// The tokens of a text that are not ignored (GraphQL specification, section 2.1.7).
+pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
     let ignored = [TokenKind::Whitespace, TokenKind::Comment, TokenKind::Comma, TokenKind::Eof];
     Lexer::new(text).filter_map(Result::ok).filter(move |it| !ignored.contains(&it.kind()))
 }
 
-/// The position of the first operation, fragment or field with an empty selection set.
-fn first_empty_set(document: &Document) -> Option<usize> {
-    fn within(selections: &[Selection], place: usize) -> Option<usize> {
-        if selections.is_empty() {
-            return Some(place);
+/// Lines and columns in a document; both count from 1 (GraphQL specification, section 7.1.4).
+pub(super) struct LineIndex<'a> {
+    text: &'a str,
+    /// The byte offset of the start of each line.
+    lines: Vec<usize>,
+}
+
+impl<'a> LineIndex<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let bytes = text.as_bytes();
+        let ends_line = |index: &usize| match bytes[*index] {
+            b'\n' => true,
+            b'\r' => bytes.get(index + 1) != Some(&b'\n'),
+            _ => false,
+        };
+        let breaks = (0..bytes.len()).filter(ends_line);
+        let lines = std::iter::once(0).chain(breaks.map(|index| index + 1)).collect();
+        Self { text, lines }
+    }
+
+    /// The line and the column of a byte offset.
+    pub(super) fn at(&self, offset: usize) -> Pos {
+        let line = self.lines.partition_point(|start| *start <= offset);
+        let start = line.checked_sub(1).and_then(|line| self.lines.get(line)).copied();
+        let before = self.text.get(start.unwrap_or(0)..offset).unwrap_or_default();
+        Pos { line, column: before.chars().count() + 1 }
+    }
+}
+
+/// Receives the parts of a document.
+pub(super) trait Visitor {
+    fn operation(&mut self, _: &Node<OperationDefinition>) {}
+
+    fn fragment(&mut self, _: &Node<FragmentDefinition>) {}
+
+    /// A selection set, and the location of the operation, the fragment or the field that it belongs to.
+    fn selection_set(&mut self, _: &[Selection], _: Option<SourceSpan>) {}
+
+    fn directives(&mut self, _: &DirectiveList) {}
+
+    /// The value of an argument or the default of a variable, including the values inside it.
+    fn value(&mut self, _: &Node<Value>) {}
+}
+
+/// Visits operations and fragments as they are written, each part once, without expanding fragments. So it is
+/// safe for documents of which only the number of tokens is limited.
+pub(super) fn walk(document: &Document, visitor: &mut impl Visitor) {
+    for definition in &document.definitions {
+        match definition {
+            Definition::OperationDefinition(operation) => {
+                visitor.operation(operation);
+                for variable in &operation.variables {
+                    variable.default_value.iter().for_each(|default| visitor.value(default));
+                    directives(&variable.directives, visitor);
+                }
+                directives(&operation.directives, visitor);
+                selection_set(&operation.selection_set, operation.location(), visitor);
+            }
+            Definition::FragmentDefinition(fragment) => {
+                visitor.fragment(fragment);
+                directives(&fragment.directives, visitor);
+                selection_set(&fragment.selection_set, fragment.location(), visitor);
+            }
+            _ => {}
         }
-        selections.iter().find_map(|selection| match selection {
+    }
+}
+
+fn selection_set(set: &[Selection], location: Option<SourceSpan>, visitor: &mut impl Visitor) {
+    visitor.selection_set(set, location);
+    for selection in set {
+        match selection {
             Selection::Field(field) => {
-                within(field.selection_set.as_deref()?, field.location()?.offset())
+                field.arguments.iter().for_each(|argument| visitor.value(&argument.value));
+                directives(&field.directives, visitor);
+                if let Some(set) = &field.selection_set {
+                    selection_set(set, field.location(), visitor);
+                }
             }
             Selection::InlineFragment(fragment) => {
-                within(&fragment.selection_set, fragment.location()?.offset())
+                directives(&fragment.directives, visitor);
+                selection_set(&fragment.selection_set, fragment.location(), visitor);
             }
-            Selection::FragmentSpread(_) => None,
-        })
+            Selection::FragmentSpread(spread) => directives(&spread.directives, visitor),
+        }
     }
-    document.definitions.iter().find_map(|definition| match definition {
-        Definition::OperationDefinition(it) => within(&it.selection_set, it.location()?.offset()),
-        Definition::FragmentDefinition(it) => within(&it.selection_set, it.location()?.offset()),
-        _ => None,
-    })
+}
+
+fn directives(list: &DirectiveList, visitor: &mut impl Visitor) {
+    visitor.directives(list);
+    let arguments = list.iter().flat_map(|directive| &directive.arguments);
+    arguments.for_each(|argument| visitor.value(&argument.value));
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn error_position(text: &str) -> Option<(usize, usize)> {
-        let error = parse(text).err()?;
-        error.locations.first().map(|pos| (pos.line, pos.column))
+    #[test]
+    fn lines_and_columns_are_one_based_and_count_characters() {
+        let positions = LineIndex::new("{\n  é x\r\n}");
+        let at = |offset| {
+            let pos = positions.at(offset);
+            (pos.line, pos.column)
+        };
+        assert_eq!((at(0), at(2), at(4), at(7)), ((1, 1), (2, 1), (2, 3), (2, 5)));
+        assert_eq!((at(10), at(11), at(99)), ((3, 1), (3, 2), (3, 1)));
     }
 
     #[test]
-    fn syntax_errors_ignored_by_the_parser_are_located() {
-        assert_eq!(error_position("{ books(first first: 1) { totalCount } }"), Some((1, 15)));
-        assert_eq!(error_position("{ books(first: null null) { totalCount } }"), Some((1, 21)));
-        assert_eq!(error_position("{ a @include(if true) }"), Some((1, 13)));
-        assert_eq!(error_position("{\n  viewer { }\n}"), Some((2, 3)));
-        assert_eq!(error_position("query A { }"), Some((1, 1)));
-        assert_eq!(error_position("{ a"), Some((1, 4)));
-        assert_eq!(error_position(""), Some((1, 1)));
-    }
-
-    #[test]
-    fn every_valid_document_syntax_is_accepted() {
-        for text in [
-            "query { a }",
-            "{ a } { b } query { c }",
-            "query{a}query B{b}",
-            "query @d { query }",
-            "\u{feff}{ a, b,,, c } # end",
-            "query Q($a: [Int!]! = [1, -2.5e3] @d, $b: B = { c: \"\\u0041\", d: \"\"\"block\"\"\" }) { a(b: $a) }",
-            "mutation { a } subscription { b } fragment F on A @d { ...F ... on B { c } ... @d { e } }",
-            "{ a(b: null, c: true, d: E, e: [], f: {}, g: [[1]]) }",
-            "{ __typename } type A { b: Int }",
-            "\"described\" query A(\"what it is\" $a: Int) { a }",
-        ] {
-            assert_eq!(error_position(text), None, "{text}");
-        }
+    fn a_lone_carriage_return_ends_a_line() {
+        let positions = LineIndex::new("{\r a\r\n b\r}");
+        let line = |offset| positions.at(offset).line;
+        assert_eq!((line(0), line(3), line(7), line(9)), (1, 2, 3, 4));
     }
 }

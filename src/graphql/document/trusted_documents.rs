@@ -7,7 +7,8 @@ use std::sync::Arc;
 use anyhow::Context;
 use async_graphql::ServerError;
 
-use super::{Document, DocumentHash, Documents, strip_sha256_prefix};
+use super::model::{Document, DocumentHash, strip_sha256_prefix};
+use super::prepare::DocumentPreparer;
 
 /// The documents of a list, by their id in the list and by the hash of their text.
 #[derive(Debug, Default)]
@@ -21,13 +22,13 @@ impl TrustedDocuments {
     ///
     /// # Errors
     /// If the file cannot be read, has another format, or contains an invalid document.
-    pub(super) fn read(path: &Path, documents: &Documents) -> anyhow::Result<Self> {
+    pub(super) fn read(path: &Path, preparer: &DocumentPreparer) -> anyhow::Result<Self> {
         let text = std::fs::read(path).context("cannot read the file")?;
         let texts: HashMap<String, String> = serde_json::from_slice(&text)
             .context("expected a JSON object that maps ids to documents")?;
         let mut trusted = Self::default();
         for (id, text) in texts {
-            let document = documents.prepare(&text, |_| Ok(())).map_err(|errors| {
+            let document = preparer.prepare(&text, |_| Ok(())).map_err(|errors| {
                 let errors: Vec<_> =
                     errors.into_iter().map(|ServerError { message, .. }| message).collect();
                 anyhow::anyhow!("the document {id} is not valid: {}", errors.join(" "))

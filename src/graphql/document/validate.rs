@@ -1,102 +1,110 @@
 //! Validation of documents (GraphQL specification, section 5). apollo-compiler validates them, because it
 //! agrees with graphql-js where async-graphql does not.
 
-use std::borrow::Cow;
+use std::collections::HashSet;
 
-use apollo_compiler::ast::{self, Definition};
+use apollo_compiler::ast::{self, OperationDefinition, Value};
 use apollo_compiler::diagnostic::ToCliReport;
-use apollo_compiler::introspection::check_max_depth;
-use apollo_compiler::parser::SourceSpan;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::ServerError;
 
-use super::line_index::LineIndex;
-use super::{SOURCE, apollo_workarounds, rules};
+use super::apollo_workarounds::{self, Violation};
+use super::limits::RootFields;
+use super::syntax::{LineIndex, Visitor, walk};
+use super::uploads;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// Parses and validates a schema in the Schema Definition Language.
 pub(super) fn schema(sdl: &str) -> anyhow::Result<Valid<Schema>> {
-    Schema::parse_and_validate(sdl, SOURCE)
+    Schema::parse_and_validate(sdl, "schema")
         .map_err(|error| anyhow::anyhow!("the schema is invalid: {}", error.errors))
 }
 
-/// Validates a document against the schema. Returns all its errors together, at most `most_errors`.
+/// Validates a document against the schema. `root_fields` are those of its operations, in the order of the
+/// document. Returns all its errors together, at most `max_errors`.
 pub(super) fn validate(
     text: &str,
     document: &ast::Document,
+    root_fields: &[RootFields<'_>],
     schema: &Valid<Schema>,
-    most_errors: usize,
+    max_errors: usize,
 ) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
-    let valid = match without_null_defaults(document).to_executable_validate(schema) {
+    let without_null_defaults = apollo_workarounds::without_null_defaults(document);
+    let is_about_root_fields = apollo_workarounds::is_about_root_fields;
+    let valid = match without_null_defaults.to_executable_validate(schema) {
         Ok(valid) => valid,
-        // apollo-compiler counts a repeated root field twice; `rules` counts it once.
         Err(failed)
             if failed.errors.iter().all(|it| is_about_root_fields(&it.error.to_string())) =>
         {
             Valid::assume_valid(failed.partial)
         }
         Err(failed) => {
-            let found = failed.errors.iter().take(most_errors);
-            return Err(errors(text, found.map(|it| (it.error.to_string(), it.error.location()))));
+            let violations = failed
+                .errors
+                .iter()
+                .map(|it| Violation::new(it.error.to_string(), it.error.location()));
+            return Err(errors(text, violations.take(max_errors)));
         }
     };
-    let violations = rules::violations(document).into_iter();
-    let violations = violations
-        .map(|(message, place)| (message.to_owned(), place))
-        .chain(
-            apollo_workarounds::conflicting_list_arguments(document, schema)
-                .map(|message| (message, None)),
-        )
-        .chain(rules::invalid_scalars(&valid, schema));
-    let errors = errors(text, violations.take(most_errors));
+    let mut rules = ExtraRules { root_fields: root_fields.iter(), violations: Vec::new() };
+    walk(document, &mut rules);
+    let conflict = apollo_workarounds::conflicting_list_arguments(document, schema);
+    let violations = rules
+        .violations
+        .into_iter()
+        .chain(conflict.map(|message| Violation::new(message, None)))
+        .chain(apollo_workarounds::invalid_scalar_literals(&valid, schema));
+    let errors = errors(text, violations.take(max_errors));
     if !errors.is_empty() {
         return Err(errors);
     }
-    for operation in valid.operations.iter() {
-        check_max_depth(&valid, operation).map_err(|_| {
-            let message = "Introspection can nest at most three lists.";
-            vec![server_error(ErrorCode::QueryTooDeep, message)]
-        })?;
+    if !valid.operations.iter().all(|it| apollo_workarounds::limits_introspection(&valid, it)) {
+        let message = "Introspection can nest at most three lists.";
+        return Err(vec![server_error(ErrorCode::QueryTooDeep, message)]);
     }
     Ok(valid)
 }
 
-/// Removes defaults that are null. A variable with such a default is allowed only where a variable without
-/// a default is (section 5.8.5), but apollo-compiler allows it elsewhere too.
-fn without_null_defaults(document: &ast::Document) -> Cow<'_, ast::Document> {
-    let mut document = Cow::Borrowed(document);
-    for index in 0..document.definitions.len() {
-        let Definition::OperationDefinition(operation) = &document.definitions[index] else {
-            continue;
-        };
-        let has_null = |it: &Node<ast::VariableDefinition>| {
-            it.default_value.as_ref().is_some_and(|default| default.is_null())
-        };
-        if !operation.variables.iter().any(has_null) {
-            continue;
-        }
-        if let Definition::OperationDefinition(operation) =
-            &mut document.to_mut().definitions[index]
-        {
-            for variable in operation.make_mut().variables.iter_mut().filter(|it| has_null(it)) {
-                variable.make_mut().default_value = None;
+/// Rules that apollo-compiler does not check as specified, and one of this server: a string in a document cannot
+/// look like an uploaded file.
+struct ExtraRules<'a> {
+    /// The root fields of the operations that follow.
+    root_fields: std::slice::Iter<'a, RootFields<'a>>,
+    violations: Vec<Violation>,
+}
+
+impl Visitor for ExtraRules<'_> {
+    fn operation(&mut self, operation: &Node<OperationDefinition>) {
+        let variables = operation.variables.iter();
+        self.violations.extend(variables.filter_map(|it| apollo_workarounds::null_default(it)));
+        let root_fields = self.root_fields.next();
+        self.violations
+            .extend(root_fields.and_then(|it| apollo_workarounds::many_root_fields(operation, it)));
+    }
+
+    fn value(&mut self, value: &Node<Value>) {
+        match &**value {
+            Value::List(items) => items.iter().for_each(|item| self.value(item)),
+            Value::Object(fields) => {
+                let mut seen = HashSet::new();
+                for (name, field) in fields {
+                    self.violations.extend(apollo_workarounds::repeated_field(name, &mut seen));
+                    self.value(field);
+                }
             }
+            Value::String(text) if uploads::is_upload_token(text) => {
+                let message = "A file must be sent as a part of a multipart request.";
+                self.violations.push(Violation::new(message, value.location()));
+            }
+            _ => {}
         }
     }
-    document
 }
 
-fn is_about_root_fields(message: &str) -> bool {
-    message.ends_with("can only have one root field")
-}
-
-fn errors(
-    text: &str,
-    violations: impl Iterator<Item = (String, Option<SourceSpan>)>,
-) -> Vec<ServerError> {
+fn errors(text: &str, violations: impl Iterator<Item = Violation>) -> Vec<ServerError> {
     let positions = LineIndex::new(text);
-    let error = |(message, location): (String, Option<SourceSpan>)| {
+    let error = |Violation { message, location }| {
         let mut error = server_error(ErrorCode::GraphqlValidationFailed, sentence(&message));
         error.locations.extend(location.map(|span| positions.at(span.offset())));
         error

@@ -4,19 +4,17 @@ use std::convert::Infallible;
 
 use apollo_compiler::ast::{self, VariableDefinition};
 use apollo_compiler::executable::{DirectiveList, Operation, SelectionSet};
-use apollo_compiler::request::coerce_variable_values;
 use apollo_compiler::response::{JsonMap, JsonValue};
-use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
-use apollo_compiler::{Name as ApolloName, Node, Schema};
+use apollo_compiler::{Node, Schema};
 use async_graphql::{Name, ServerError, Variables};
 use async_graphql_value::ConstValue;
 use serde_json::{Map, Value};
 
-use super::line_index::LineIndex;
+use super::apollo_workarounds::coerce_variable_values;
+use super::syntax::LineIndex;
 use super::validate::sentence;
 use crate::graphql::error::{ErrorCode, server_error};
-use crate::graphql::scalars;
 
 /// The variables that an operation declares.
 #[derive(Debug)]
@@ -55,26 +53,9 @@ impl VariableDefinitions {
         let Some(operation) = &self.0 else { return Ok(Variables::default()) };
         let values: JsonMap =
             values.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let coerced = coerce_variable_values(schema, operation, &values).map_err(|error| {
-            let definition = operation.variables.iter().find(|definition| {
-                let alone =
-                    Operation { variables: vec![Node::clone(definition)], ..operation.clone() };
-                coerce_variable_values(schema, &alone, &values).is_err()
-            });
-            let message = sentence(&without_value(&error.message().to_string()));
-            invalid(message, definition, text)
-        })?;
-        for definition in &operation.variables {
-            let value = coerced.get(definition.name.as_str());
-            if let Some(scalar) =
-                value.and_then(|value| invalid_scalar(schema, &definition.ty, value))
-            {
-                let message =
-                    format!("Could not coerce variable {} to type {scalar}.", definition.name);
-                return Err(invalid(message, Some(definition), text));
-            }
-        }
-        let coerced = coerced.into_inner().into_iter();
+        let coerced = coerce_variable_values(schema, operation, &values)
+            .map_err(|error| invalid(&sentence(&error.message), error.definition, text))?;
+        let coerced = coerced.into_iter();
         let coerced = coerced.map(|(name, value)| (Name::new(name.as_str()), constant(value)));
         let mut variables = Variables::default();
         variables.extend(coerced);
@@ -120,7 +101,7 @@ fn bytes_of_literal(literal: &ast::Value) -> usize {
 }
 
 fn invalid(
-    message: String,
+    message: &str,
     definition: Option<&Node<VariableDefinition>>,
     text: &str,
 ) -> ServerError {
@@ -128,35 +109,6 @@ fn invalid(
     let location = definition.and_then(Node::location);
     error.locations.extend(location.map(|span| LineIndex::new(text).at(span.offset())));
     error
-}
-
-/// Removes the value from "could not coerce variable v: VALUE to type T": it may be a secret.
-fn without_value(message: &str) -> String {
-    match (message.split_once(": "), message.rsplit_once(" to type ")) {
-        (Some((what, _)), Some((_, ty))) => format!("{what} to type {ty}"),
-        _ => message.to_owned(),
-    }
-}
-
-/// The custom scalar for which a coerced value is invalid. apollo-compiler 2.0.0-beta.2 accepts any value
-/// for a custom scalar (`coerce_variable_value` in its `resolvers/input_coercion.rs`).
-fn invalid_scalar(schema: &Schema, ty: &ast::Type, value: &JsonValue) -> Option<ApolloName> {
-    if let (true, JsonValue::Array(items)) = (ty.is_list(), value) {
-        return items.iter().find_map(|item| invalid_scalar(schema, ty.item_type(), item));
-    }
-    let name = ty.inner_named_type();
-    match (schema.types.get(name)?, value) {
-        (_, JsonValue::Null) => None,
-        (ExtendedType::InputObject(object), JsonValue::Object(fields)) => {
-            fields.iter().find_map(|(field, value)| {
-                invalid_scalar(schema, &object.fields.get(field.as_str())?.ty, value)
-            })
-        }
-        (ExtendedType::Scalar(_), value) => {
-            (!scalars::is_valid(name, value.as_str())).then(|| name.clone())
-        }
-        _ => None,
-    }
 }
 
 fn constant(value: JsonValue) -> ConstValue {
@@ -206,18 +158,5 @@ impl VariableLookup for NoRequest {
 
     fn value(&self, _: &str) -> Result<Option<&ConstValue>, DependsOnVariables> {
         Err(DependsOnVariables)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn errors_do_not_echo_the_rejected_value() {
-        let message = "could not coerce variable v: {\"a\":\"x: y to type Z\"} to type Int";
-        assert_eq!(sentence(&without_value(message)), "Could not coerce variable v to type Int.");
-        let message = "missing value for non-null variable 'id'";
-        assert_eq!(without_value(message), message);
     }
 }
