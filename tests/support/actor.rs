@@ -57,24 +57,28 @@ impl Actor {
     }
 
     /// Adds a header to every request of this client.
+    #[must_use]
     pub fn with_header(mut self, name: &str, value: &str) -> Self {
         self.headers.push((name.to_owned(), value.to_owned()));
         self
     }
 
     /// Sends requests from this IP address.
+    #[must_use]
     pub fn with_ip(mut self, address: &str) -> Self {
         self.address = Some((address.parse::<IpAddr>().expect("an address"), 4711).into());
         self
     }
 
     /// Sends requests to another instance of the server.
+    #[must_use]
     pub fn on_instance(mut self, router: &Router) -> Self {
         self.server = Server::Router(router.clone());
         self
     }
 
     /// Opens new connections for the next requests, since the server was restarted.
+    #[must_use]
     pub fn reconnected(mut self) -> Self {
         if let Server::Http { client, .. } = &mut self.server {
             *client = http_client();
@@ -243,6 +247,7 @@ impl Actor {
     }
 
     /// Queries a book; null if it is not found.
+    #[must_use]
     pub async fn book(&self, id: &str) -> Value {
         let query =
             "query($id: ID!) { book(id: $id) { id title author isbn rating notes version } }";
@@ -250,6 +255,7 @@ impl Actor {
     }
 
     /// The titles of all books, newest first.
+    #[must_use]
     pub async fn titles(&self) -> Vec<String> {
         let query = "query($after: String) {
             books(first: 100, after: $after) { nodes { title } pageInfo { hasNextPage endCursor } }

@@ -155,6 +155,7 @@ impl TestApp {
         self.clock.advance(Duration::from_secs(seconds));
     }
 
+    #[must_use]
     pub async fn db_count(&self, table: &str) -> i64 {
         self.database.number(&format!("SELECT count(*) FROM {table}")).await
     }

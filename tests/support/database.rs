@@ -101,11 +101,13 @@ impl TestDatabase {
     }
 
     /// The integer in the first column of the first row.
+    #[must_use]
     pub async fn number(&self, sql: &str) -> i64 {
         let rows = self.rows(sql).await;
         rows[0].try_get_by_index(0).expect("a number")
     }
 
+    #[must_use]
     pub async fn rows(&self, sql: &str) -> Vec<sea_orm::QueryResult> {
         let connection = connect(&self.url).await;
         let statement = Statement::from_string(connection.get_database_backend(), sql);
@@ -115,6 +117,7 @@ impl TestDatabase {
     }
 
     /// PostgreSQL's output of `explain`, on a connection that has executed `settings`.
+    #[must_use]
     pub async fn plan(&self, settings: &[&str], explain: &str) -> String {
         let connection = connect(&self.url).await;
         for setting in settings {

@@ -54,6 +54,7 @@ impl Socket {
     }
 
     /// Receives the next graphql-ws message.
+    #[must_use]
     pub async fn receive(&mut self) -> Value {
         loop {
             match self.read().await {
@@ -65,6 +66,7 @@ impl Socket {
     }
 
     /// Waits for the close frame. Returns its code and reason.
+    #[must_use]
     pub async fn closed(&mut self) -> (u16, String) {
         loop {
             match self.read().await {
@@ -80,12 +82,14 @@ impl Socket {
     }
 
     /// Whether the connection ends within ten seconds; ignores the messages before.
+    #[must_use]
     pub async fn ends(&mut self) -> bool {
         let end = async { while let Some(Ok(_)) = self.0.next().await {} };
         timeout(Duration::from_secs(10), end).await.is_ok()
     }
 
     /// Receives the next WebSocket message, including pings.
+    #[must_use]
     pub async fn read(&mut self) -> Message {
         let message = timeout(Duration::from_secs(10), self.0.next()).await.expect("a message");
         message.expect("an open WebSocket").expect("a message")

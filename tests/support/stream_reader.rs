@@ -21,6 +21,7 @@ impl StreamReader {
     }
 
     /// The next frame as sent; `None` at the end of the body.
+    #[must_use]
     pub async fn frame(&mut self) -> Option<String> {
         let frame = timeout(Duration::from_secs(10), self.body.next()).await.expect("a frame");
         let frame = frame?.expect("a body without an error");
@@ -28,6 +29,7 @@ impl StreamReader {
     }
 
     /// The next frame that is not a heartbeat.
+    #[must_use]
     pub async fn next_non_keepalive(&mut self) -> Option<String> {
         loop {
             let frame = self.frame().await?;
@@ -38,6 +40,7 @@ impl StreamReader {
     }
 
     /// The data of the next Server-Sent Event, which must be a `next` event.
+    #[must_use]
     pub async fn next(&mut self) -> Value {
         let frame = self.next_non_keepalive().await.expect("an event");
         let data =

@@ -102,7 +102,7 @@ async fn rate_limits_apply_to_websockets() {
     let listening = app.listen();
     let mut socket = Socket::open(listening.address).await;
     socket.send(json!({ "type": "connection_init" })).await;
-    socket.receive().await;
+    assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }));
     let query =
         "mutation($email: String!) { login(input: { email: $email, password: \"wrong-password\" })
         { userErrors { code } } }";
@@ -233,10 +233,10 @@ async fn subscription_events_wait_for_the_cost_budget() {
         alice.ask(bare).await.assert_ok();
     }
     // 60 less 20 for subscribing and 10 for five mutations: one event is sent, the next waits.
-    frames.next().await;
+    assert_eq!(frames.next().await["data"]["bookChanged"]["book"]["title"], "Emma");
     let waiting = tokio::spawn(async move {
         for _ in 0..4 {
-            frames.next().await;
+            assert_eq!(frames.next().await["data"]["bookChanged"]["book"]["title"], "Emma");
         }
     });
     for _ in 0..100 {
