@@ -57,8 +57,8 @@ enum Migrate {
 /// Parses the command line and runs the command. The exit code is 0 on success, 1 if the command failed,
 /// and 2 if the command line or the configuration is invalid.
 pub fn main() -> ExitCode {
-    if let Err(wrong) = read_dotenv() {
-        eprintln!("bookshelf: {wrong}");
+    if let Err(error) = read_dotenv() {
+        eprintln!("bookshelf: {error}");
         return ExitCode::from(2);
     }
     let cli = Cli::parse();
@@ -68,8 +68,8 @@ pub fn main() -> ExitCode {
     }
     let config = match cli.options.resolve() {
         Ok(config) => config,
-        Err(wrong) => {
-            for error in wrong {
+        Err(errors) => {
+            for error in errors {
                 eprintln!("bookshelf: {error}");
             }
             return ExitCode::from(2);

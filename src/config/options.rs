@@ -144,7 +144,7 @@ mod tests {
     fn resolved(arguments: &[&str]) -> Result<Config, Vec<String>> {
         let arguments = std::iter::once("bookshelf").chain(arguments.iter().copied());
         let options = Command::parse_from(arguments).options;
-        options.resolve().map_err(|wrong| wrong.iter().map(ToString::to_string).collect())
+        options.resolve().map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -160,14 +160,14 @@ mod tests {
 
     #[test]
     fn postgres_requires_a_configured_secret() {
-        let wrong =
+        let errors =
             resolved(&["--database-url", "postgres://localhost/books"]).expect_err("no secret");
-        assert_eq!(wrong, ["invalid JWT_SECRETS: PostgreSQL requires at least 32 bytes"]);
+        assert_eq!(errors, ["invalid JWT_SECRETS: PostgreSQL requires at least 32 bytes"]);
     }
 
     #[test]
     fn all_invalid_options_are_reported_together_without_secrets() {
-        let wrong = resolved(&[
+        let errors = resolved(&[
             "--listen",
             "8000",
             "--database-url",
@@ -203,9 +203,9 @@ mod tests {
             "LIMIT_DEPTH=0: ",
             "LIMIT_BODY_TIMEOUT=forever: ",
         ] {
-            assert!(wrong.contains(named), "{named} in {wrong}");
+            assert!(errors.contains(named), "{named} in {errors}");
         }
-        assert!(!wrong.contains("hunter2") && !wrong.contains("short-secret"), "{wrong}");
+        assert!(!errors.contains("hunter2") && !errors.contains("short-secret"), "{errors}");
     }
 
     #[test]
@@ -219,9 +219,9 @@ mod tests {
 
     #[test]
     fn a_refresh_token_ttl_below_the_access_token_ttl_is_rejected() {
-        let wrong = resolved(&["--access-token-ttl", "2h", "--refresh-token-ttl", "1h"])
+        let errors = resolved(&["--access-token-ttl", "2h", "--refresh-token-ttl", "1h"])
             .expect_err("shorter");
-        assert_eq!(wrong.len(), 1);
+        assert_eq!(errors.len(), 1);
         assert!(resolved(&["--access-token-ttl", "1h", "--refresh-token-ttl", "1h"]).is_ok());
     }
 }

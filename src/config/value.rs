@@ -270,17 +270,18 @@ mod tests {
     fn durations_require_a_unit_and_have_a_maximum() {
         assert_eq!(Duration::parse("90s"), Ok(Duration::from_secs(90)));
         assert_eq!(Duration::parse("30d"), Ok(Duration::from_secs(2_592_000)));
-        for wrong in ["", "15", "m", "0s", "-1m", "1.5h", "3651d", "99999999999999999999d", "15m "]
+        for invalid in
+            ["", "15", "m", "0s", "-1m", "1.5h", "3651d", "99999999999999999999d", "15m "]
         {
-            assert!(Duration::parse(wrong).is_err(), "{wrong}");
+            assert!(Duration::parse(invalid).is_err(), "{invalid}");
         }
     }
 
     #[test]
     fn only_the_documented_part_of_the_syntax_of_humantime_is_accepted() {
-        for wrong in ["1h30m", "15 m", "15M", "15min", "2000ms", "1w", "1y"] {
-            assert!(humantime::parse_duration(wrong).is_ok(), "{wrong}");
-            assert!(Duration::parse(wrong).is_err(), "{wrong}");
+        for invalid in ["1h30m", "15 m", "15M", "15min", "2000ms", "1w", "1y"] {
+            assert!(humantime::parse_duration(invalid).is_ok(), "{invalid}");
+            assert!(Duration::parse(invalid).is_err(), "{invalid}");
         }
     }
 

@@ -6,7 +6,7 @@ use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tokio_util::task::TaskTracker;
 
-/// Tells all parts of the server when shutdown begins, and waits for their tasks. Clones share one state.
+/// Signals to all parts of the server that shutdown begins, and waits for their tasks. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
     token: CancellationToken,
