@@ -111,18 +111,13 @@ impl PasswordHasher<'_> {
         password: &str,
     ) -> Result<bool, HashError> {
         let possible = password.len() <= MAX_BYTES && !password.contains('\0');
-<<<<<<< ours
-        let known = user.filter(|_| possible).map(|user| user.password_hash.as_str().to_owned());
-        let (password, correct_if_equal) =
-            if possible { (password.to_owned(), known.is_some()) } else { (String::new(), false) };
-=======
-        let stored_hash = user.filter(|_| possible).map(|user| user.password_hash.clone());
+        let stored_hash =
+            user.filter(|_| possible).map(|user| user.password_hash.as_str().to_owned());
         let (password, correct_if_equal) = if possible {
             (password.to_owned(), stored_hash.is_some())
         } else {
             (String::new(), false)
         };
->>>>>>> theirs
         let cost = self.pool.cost;
         let hash = stored_hash.unwrap_or_else(|| dummy_hash(cost));
         let verify = move || {
