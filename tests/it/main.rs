@@ -7,6 +7,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod architecture;
 mod attacks;
 mod auth;
 mod books;
