@@ -1,7 +1,7 @@
-//! Workarounds for apollo-compiler 2.0.0-beta.2 and its parser, apollo-parser 0.9.0-beta.2, by section of the
-//! GraphQL specification. For each defect, a test below fails when upstream has fixed it. Then the workaround can
-//! be removed. No issues of <https://github.com/apollographql/apollo-rs> are known for these defects; the comments
-//! of the tests can be filed as such.
+//! Workarounds for apollo-compiler 2.0.0-beta.2 and its parser, apollo-parser 0.9.0-beta.2. For each defect,
+//! `tests` has a test that fails when upstream has fixed it. Then the workaround can be removed. No issues of
+//! <https://github.com/apollographql/apollo-rs> were found for these defects; the comments of the tests can be
+//! filed as issues. Sections are those of the GraphQL specification.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -23,7 +23,7 @@ use super::limits::RootFields;
 use super::syntax::tokens;
 use crate::graphql::scalars;
 
-/// A violation of a rule of validation.
+/// A violation of a validation rule.
 pub(super) struct Violation {
     pub(super) message: Cow<'static, str>,
     pub(super) location: Option<SourceSpan>,
