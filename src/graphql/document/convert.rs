@@ -121,8 +121,11 @@ impl<'a, V: VariableLookup> Converter<'a, V> {
         };
         match collect_fields(self.schema, self.document, self.variables, object_type, sets) {
             Ok(groups) => {
-                let fields = groups.values().filter_map(|group| self.field(group).transpose());
-                fields.map(|field| field.map(select)).collect()
+                let mut fields = Vec::with_capacity(groups.len());
+                for group in groups.values() {
+                    fields.extend(self.field(group)?.map(select));
+                }
+                Ok(fields)
             }
             Err(CollectError::NullCondition { directive }) => Ok(self
                 .failing_object(object_type, directive, pos)
