@@ -106,7 +106,8 @@ impl SettingInfo {
         Self { default: Some(default), ..self }
     }
 
-    /// Hides the value in the help and in error messages.
+    /// Hides the value in the help and in errors. `bookshelf config` prints [`SettingValue::to_text`], so the
+    /// type of a secret must hide it there, and in its `Debug`.
     pub(super) fn secret(self) -> Self {
         Self { secret: true, ..self }
     }
