@@ -68,34 +68,34 @@ impl Books<'_> {
         // The total of a filtered list is a scan of its own, beside the statement of the page.
         let (filtered, wants_total) = (!list.filter.is_empty(), selection.total);
         let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
-        let (mut total, mut owner) = (None, None);
+        // Each row has the same total and the same owner: they are read from one row.
+        let mut of_list = None;
         let read_row = |row: &mut RowReader<'_>| {
             let book = Book::read(row, columns)?;
-            // Each row has the same total and the same owner.
-            if selection.total && total.is_none() {
-                total = row.read::<Option<i64>>()?.map(i64::unsigned_abs);
-            }
-            if selection.owner && owner.is_none() {
-                owner = Some(Profile::from_row(row)?);
+            if of_list.is_none() {
+                let total = selection.total.then(|| row.read::<Option<i64>>()).transpose()?;
+                let owner = selection.owner.then(|| Profile::from_row(row)).transpose()?;
+                of_list = Some((total.flatten(), owner));
             }
             Ok(book)
         };
         let mut sql = self.0.db.sql();
         list.push_page(&mut sql, page, selection);
-        let rows = match (filtered, wants_total) {
-            (false, _) => self.0.db.read_with(sql, read_row).await?,
-            (true, false) => self.0.db.scan(sql, read_row).await?,
+        let (rows, matching) = match (filtered, wants_total) {
+            (false, _) => (self.0.db.read_with(sql, read_row).await?, None),
+            (true, false) => (self.0.db.scan(sql, read_row).await?, None),
             (true, true) => {
-                let books = self.0.db.scan(sql, read_row).err_into::<StoreError>();
-                let (rows, matching) = try_join!(books, self.count(list))?;
-                total = Some(matching);
-                rows
+                let rows = self.0.db.scan(sql, read_row).err_into::<StoreError>();
+                let (rows, matching) = try_join!(rows, self.count(list))?;
+                (rows, Some(matching))
             }
         };
-        if wants_total && total.is_none() {
+        let (total, owner) = of_list.unwrap_or_default();
+        let total = match matching.or(total.map(i64::unsigned_abs)) {
             // The page is empty, so no row contains the total.
-            total = Some(self.count(list).await?);
-        }
+            None if wants_total => Some(self.count(list).await?),
+            total => total,
+        };
         Ok(BookListPage { books: page.collect(rows), owner, total })
     }
 
