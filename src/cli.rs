@@ -94,7 +94,11 @@ pub fn main() -> ExitCode {
 }
 
 fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
-    tokio::runtime::Builder::new_multi_thread().enable_all().build()?.block_on(work)
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build()?;
+    let done = runtime.block_on(work);
+    // Does not wait for work on other threads: `App::serve` has waited for what must end.
+    runtime.shutdown_background();
+    done
 }
 
 async fn serve(config: Config) -> anyhow::Result<()> {
