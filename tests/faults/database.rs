@@ -6,7 +6,9 @@ use futures_util::future::join_all;
 use futures_util::join;
 use sea_orm::{ConnectionTrait, Database, Statement, TransactionTrait};
 
-use crate::support::{GRAPHQL_RESPONSE, PostgresCluster, ServerProcess, TestResponse, wait_until};
+use crate::support::{
+    GRAPHQL_RESPONSE, PostgresCluster, ServerProcess, TestResponse, server_command, wait_until,
+};
 use crate::{LIST, book};
 
 #[tokio::test]
@@ -123,6 +125,11 @@ async fn assert_concurrent_starts_migrate_once(url: String) {
     let row = connection.query_one_raw(applied).await.expect("a result").expect("a row");
     let numbers: (i64, i64) =
         (row.try_get("", "number").unwrap(), row.try_get("", "versions").unwrap());
-    assert_eq!(numbers, (5, 5));
+    let folder = tempfile::tempdir().expect("a folder");
+    let status = server_command(folder.path(), &url).args(["migrate", "status"]).output();
+    let status = String::from_utf8(status.expect("a process").stdout).expect("UTF-8");
+    let migrations = i64::try_from(status.lines().count()).expect("a number");
+    assert!(migrations > 0 && status.lines().all(|line| line.starts_with("applied ")), "{status}");
+    assert_eq!(numbers, (migrations, migrations));
     servers[0].alice().await.add_book(book("Emma")).await;
 }
