@@ -103,14 +103,7 @@ pub(super) fn strip_sha256_prefix(id: &str) -> &str {
 
 /// Parses 64 hexadecimal digits, after an optional prefix `sha256:`.
 pub(super) fn parse_hash(id: &str) -> Option<DocumentHash> {
-    let digits = strip_sha256_prefix(id).as_bytes();
     let mut hash = DocumentHash::default();
-    if digits.len() != 2 * hash.len() {
-        return None;
-    }
-    for (byte, pair) in hash.iter_mut().zip(digits.chunks_exact(2)) {
-        let digit = |digit: u8| char::from(digit).to_digit(16);
-        *byte = u8::try_from(16 * digit(pair[0])? + digit(pair[1])?).ok()?;
-    }
+    hex::decode_to_slice(strip_sha256_prefix(id), &mut hash).ok()?;
     Some(hash)
 }
