@@ -91,7 +91,7 @@ impl Store {
         self.failed_logins().purge(now).await
     }
 
-    /// Closes all connections. With SQLite, the database file alone has all data then. Gives up after
+    /// Closes the connections ([`Db::close`]), so that an SQLite file has all data. Gives up after
     /// [`CLOSE_TIMEOUT`].
     pub(crate) async fn close(&self) {
         if timeout(CLOSE_TIMEOUT, self.db.close()).await.is_err() {

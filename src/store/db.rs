@@ -200,8 +200,9 @@ impl Db {
         Ok(guard.begin(options).await?)
     }
 
-    /// Closes all connections. Statements that are queued run to their end; further statements are rejected.
-    /// With SQLite, the database file alone has all data then.
+    /// Closes sea-orm's pools and, with SQLite, all other connections: statements that are queued run to their
+    /// end, further statements are rejected, and the database file alone has all data then, unless another
+    /// process reads it. Pipelined connections to PostgreSQL end with the process.
     pub(super) async fn close(&self) {
         let Driver::Sqlite(sqlite) = &self.driver else {
             self.close_pools().await;
@@ -211,8 +212,11 @@ impl Db {
         let _ = spawn_blocking(move || writer.close()).await;
         self.close_pools().await;
         match spawn_blocking(move || journal.remove_journal()).await {
-            Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the journal of the database stays"),
+            Ok(Ok(true)) => {}
+            Ok(Ok(false)) => tracing::warn!(
+                "another process reads the database: keep its journal (-wal) with the file"
+            ),
+            Ok(Err(error)) => tracing::warn!(%error, "could not empty the journal of the database"),
             Err(error) => tracing::error!(%error, "closing the database failed"),
         }
     }

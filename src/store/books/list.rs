@@ -47,7 +47,7 @@ impl BookList {
                 sql.push("(SELECT ").column(*column).push(" FROM ").table(user::Entity);
                 sql.push(" WHERE ").column(user::Column::Id).push(" = ").bind(self.owner);
                 // A unique alias: otherwise the column in ORDER BY would be ambiguous.
-                sql.push(") AS owner_").column(*column);
+                sql.push(") AS profile_").column(*column);
             });
         }
         self.push_books(sql);

@@ -115,6 +115,12 @@ macro_rules! book_columns {
             $(pub(crate) $input: Option<$Input>,)+
         }
 
+        // The types are those of the entity.
+        const _: fn(crate::entity::book::Model) = |entity| {
+            $(let _: $Type = entity.$field;)+
+            $(let _: $Input = entity.$input;)+
+        };
+
         impl Book {
             const COLUMNS: &'static [Column] = &[$(Column::$Column,)+ $(Column::$InputColumn,)+];
 

@@ -100,11 +100,8 @@ impl BookOrder {
             BookOrderField::Author => sql.column(Column::AuthorFolded),
             BookOrderField::Rating => {
                 // A literal, not a bound value: the expression must be the same as that of the index.
-                let unrated = match self.direction {
-                    Direction::Ascending => ", 6)",
-                    Direction::Descending => ", 0)",
-                };
-                sql.push("coalesce(").column(Column::Rating).push(unrated)
+                sql.push("coalesce(").column(Column::Rating).push(", ");
+                sql.literal(self.unrated()).push(")")
             }
         };
     }

@@ -53,7 +53,7 @@ pub(super) struct PipelinedPool {
     config: Config,
     outage: Arc<LastOutage>,
     /// Set permanently when the database requires TLS or rejects the login of a pipelined connection.
-    closed: AtomicBool,
+    disabled: AtomicBool,
 }
 
 /// A slot for one connection, which is opened on first use, and again after it was lost.
@@ -107,15 +107,15 @@ impl PipelinedPool {
         let writers = connections.saturating_sub(readers).max(1);
         let slots = |number| std::iter::repeat_with(Slot::default).take(number as usize).collect();
         let (readers, writers) = (slots(readers), slots(writers));
-        let (next, closed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let pool = Self { readers, writers, next, sqlx_options, config, outage, closed };
+        let (next, disabled) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let pool = Self { readers, writers, next, sqlx_options, config, outage, disabled };
         pool.least_busy(&pool.readers).open(&pool).await.ok()?;
         Some(pool)
     }
 
     /// Whether statements must use sea-orm's pool from now on.
     pub(super) fn is_disabled(&self) -> bool {
-        self.closed.load(Ordering::Relaxed)
+        self.disabled.load(Ordering::Relaxed)
     }
 
     /// Runs a read-only statement. Retries it once if the connection was lost, which is safe for a read.
@@ -217,7 +217,7 @@ impl Slot {
         }
         // Checked for each connection: after a failover the server may be another one.
         if wants_tls(&pool.sqlx_options).await {
-            pool.closed.store(true, Ordering::Relaxed);
+            pool.disabled.store(true, Ordering::Relaxed);
             return Err(QueryError::unavailable("the database requires TLS"));
         }
         let since = Instant::now();
@@ -225,7 +225,7 @@ impl Slot {
         let (client, connection) = connected.inspect_err(|error| {
             // SQLSTATE class 28: the server rejects the login, perhaps because it has no TLS.
             if error.code().is_some_and(|code| code.code().starts_with("28")) {
-                pool.closed.store(true, Ordering::Relaxed);
+                pool.disabled.store(true, Ordering::Relaxed);
             }
         })?;
         tokio::spawn(async move {

@@ -93,12 +93,14 @@ impl Sqlite {
                 tracing::error!("the thread sqlite-writer panicked");
             }
         }
-        *self.readers() = None;
+        // Taken first: closing the connections accesses the file, and readers need the mutex.
+        let idle = self.readers().take();
+        drop(idle);
     }
 
-    /// Copies the journal into the database file and removes it. To be called when all other connections are
-    /// closed; otherwise the journal stays.
-    pub(super) fn remove_journal(&self) -> Result<(), rusqlite::Error> {
+    /// Copies the journal into the database file and removes it. To be called when all other connections of
+    /// this process are closed. False if another process reads the file: then the journal stays.
+    pub(super) fn remove_journal(&self) -> Result<bool, rusqlite::Error> {
         // SQLite removes the journal when the last connection is closed.
         checkpoint(&connect(&self.path, self.busy_timeout)?, "TRUNCATE")
     }
@@ -248,12 +250,18 @@ fn run_writer(connection: &Connection, inbox: &Receiver<WriteJob>, write_lock: &
 }
 
 /// Copies the journal into the database file (SQLite, `PRAGMA wal_checkpoint`). `PASSIVE` waits for nobody
-/// and may copy a part; `TRUNCATE` also empties the journal, unless a reader still needs it.
-fn checkpoint(connection: &Connection, mode: &str) -> Result<(), rusqlite::Error> {
-    connection.pragma(None, "wal_checkpoint", mode, |_| Ok(()))
+/// and may copy a part; `TRUNCATE` also empties the journal. False if another connection prevented that.
+fn checkpoint(connection: &Connection, mode: &str) -> Result<bool, rusqlite::Error> {
+    let mut done = true;
+    connection.pragma(None, "wal_checkpoint", mode, |row| {
+        done = row.get::<_, i64>(0)? == 0;
+        Ok(())
+    })?;
+    Ok(done)
 }
 
-fn report(checkpointed: Result<(), rusqlite::Error>) {
+/// Logs a failure. That another connection reads the journal is none: the next time is soon enough.
+fn report(checkpointed: Result<bool, rusqlite::Error>) {
     if let Err(error) = checkpointed {
         tracing::warn!(%error, "copying the journal into the database file failed, will retry");
     }
@@ -390,5 +398,33 @@ mod tests {
         let (_folder, sqlite, _) = open(Duration::ZERO);
         assert!(sqlite.read(&insert(1), i64::from_row).is_err());
         assert_eq!(numbers(&sqlite), [0; 0]);
+    }
+
+    #[tokio::test(flavor = "multi_thread")]
+    async fn closing_runs_the_queued_writes_and_rejects_further_statements() {
+        let (folder, sqlite, write_lock) = open(Duration::ZERO);
+        let sqlite = std::sync::Arc::new(sqlite);
+        let reader = Connection::open(folder.path().join("test.db")).expect("a connection");
+        reader.execute_batch("BEGIN; SELECT count(*) FROM numbers").expect("a reader");
+        let lock = write_lock.lock().await.expect("the write lock");
+        let writes = [1, 2, 3].map(|number| sqlite.write::<i64>(insert(number)));
+        let mut writes = std::pin::pin!(join_all(writes));
+        assert!(futures_util::poll!(&mut writes).is_pending());
+        let closing = {
+            let sqlite = std::sync::Arc::clone(&sqlite);
+            tokio::task::spawn_blocking(move || sqlite.close())
+        };
+        drop(lock);
+        assert!(writes.await.iter().all(Result::is_ok));
+        closing.await.expect("a closed database");
+        assert!(sqlite.write::<i64>(insert(4)).await.is_err());
+        assert!(sqlite.read(&sql("SELECT 1"), i64::from_row).is_err());
+
+        let journal = folder.path().join("test.db-wal");
+        assert!(!sqlite.remove_journal().expect("a checkpoint"), "another connection reads");
+        assert!(journal.exists());
+        drop(reader);
+        assert!(sqlite.remove_journal().expect("a checkpoint"));
+        assert!(!journal.exists());
     }
 }
