@@ -6,6 +6,7 @@ pub(crate) mod idempotency_key;
 pub(crate) mod isbn;
 pub(crate) mod notes;
 pub(crate) mod password;
+pub(crate) mod publisher;
 pub(crate) mod rating;
 pub(crate) mod text;
 pub(crate) mod title;

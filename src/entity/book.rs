@@ -8,6 +8,7 @@ use crate::input::author::Author;
 use crate::input::idempotency_key::IdempotencyKey;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
+use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
 use crate::input::title::Title;
 
@@ -29,6 +30,7 @@ pub struct Model {
     pub(crate) notes: Option<Notes>,
     /// Folded notes, for search.
     pub(crate) notes_folded: Option<String>,
+    pub(crate) publisher: Option<Publisher>,
     /// Chosen by the client that created the book; unique per owner.
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// Starts at 1 and increases by one with every change.

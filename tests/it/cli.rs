@@ -247,7 +247,7 @@ async fn migrations_can_be_applied_and_reverted() {
         String::from_utf8(run.stdout).expect("UTF-8")
     };
     let all = |state: &str| {
-        let names = ["users", "sessions", "books", "failed_logins", "book_counts"];
+        let names = ["users", "sessions", "books", "failed_logins", "book_counts", "publisher"];
         let lines =
             names.iter().zip(1..).map(|(name, number)| format!("{state} m{number:04}_{name}\n"));
         lines.collect::<String>()
@@ -256,8 +256,8 @@ async fn migrations_can_be_applied_and_reverted() {
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(database.number("SELECT count(*) FROM books").await, 0);
-    assert!(migrate(&["down"]).ends_with("pending m0005_book_counts\n"));
-    assert_eq!(migrate(&["down", "4"]), all("pending"));
+    assert!(migrate(&["down"]).ends_with("pending m0006_publisher\n"));
+    assert_eq!(migrate(&["down", "5"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
 }
 

@@ -189,7 +189,7 @@ impl Actor {
         self.run(
             "mutation($input: CreateBookInput!) {
                 createBook(input: $input) {
-                    book { id title author isbn rating notes version createdAt updatedAt }
+                    book { id title author isbn rating notes publisher version createdAt updatedAt }
                     bookEdge { cursor node { id } }
                     userErrors { code message field book { id } }
                 }
@@ -227,7 +227,7 @@ impl Actor {
         self.run(
             "mutation($id: ID!, $input: UpdateBookInput!) {
                 updateBook(id: $id, input: $input) {
-                    book { id title author isbn rating notes version createdAt updatedAt }
+                    book { id title author isbn rating notes publisher version createdAt updatedAt }
                     userErrors { code message field book { id version } }
                 }
             }",
@@ -249,8 +249,7 @@ impl Actor {
     /// Queries a book; null if it is not found.
     #[must_use]
     pub async fn book(&self, id: &str) -> Value {
-        let query =
-            "query($id: ID!) { book(id: $id) { id title author isbn rating notes version } }";
+        let query = "query($id: ID!) { book(id: $id) { id title author isbn rating notes publisher version } }";
         self.run(query, json!({ "id": id })).await.data()
     }
 

@@ -14,6 +14,7 @@ use crate::input::author::Author;
 use crate::input::idempotency_key::IdempotencyKey;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
+use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
 use crate::input::title::Title;
 use crate::input::validation_error::{ValidationError, ValidationErrorCode};
@@ -36,6 +37,8 @@ struct CreateBookInput {
     rating: Option<i32>,
     /// Notes, up to 20,000 characters. Absent or null means no notes.
     notes: Option<String>,
+    /// The publisher, 1 to 200 characters. Absent, null or blank means that it is not known.
+    publisher: Option<String>,
 }
 
 impl CreateBookInput {
@@ -45,12 +48,15 @@ impl CreateBookInput {
         let isbn = form.check("isbn", self.isbn.as_deref().map_or(Ok(None), Isbn::parse));
         let rating = form.check("rating", self.rating.map(Rating::parse).transpose());
         let notes = form.check("notes", self.notes.as_deref().map(Notes::parse).transpose());
+        let publisher =
+            form.check("publisher", self.publisher.as_deref().map_or(Ok(None), Publisher::parse));
         Some(NewBook {
             title: title?,
             author: author?,
             isbn: isbn?,
             rating: rating?,
             notes: notes?,
+            publisher: publisher?,
         })
     }
 }
@@ -88,6 +94,8 @@ struct UpdateBookInput {
     rating: MaybeUndefined<i32>,
     /// Notes, up to 20,000 characters. Null removes them.
     notes: MaybeUndefined<String>,
+    /// The publisher, 1 to 200 characters. Null or blank removes it.
+    publisher: MaybeUndefined<String>,
     /// The version on which the change is based. The change is rejected if the book has another
     /// version. If absent or null, the version is not checked.
     expected_version: Option<i32>,
@@ -100,12 +108,15 @@ impl UpdateBookInput {
         let isbn = form.check("isbn", optional_change(self.isbn, |it| Isbn::parse(&it)));
         let rating = form.check("rating", optional_change(self.rating, Rating::parse));
         let notes = form.check("notes", optional_change(self.notes, |it| Notes::parse(&it)));
+        let publisher =
+            form.check("publisher", optional_change(self.publisher, |it| Publisher::parse(&it)));
         Some(BookChanges {
             title: title?,
             author: author?,
             isbn: isbn?.map(Option::flatten),
             rating: rating?,
             notes: notes?,
+            publisher: publisher?.map(Option::flatten),
         })
     }
 }

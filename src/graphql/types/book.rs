@@ -11,6 +11,7 @@ use crate::graphql::scalars::DateTime;
 use crate::id::{BookId, UserId};
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
+use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
 use crate::store::books::{self, BookColumns, Column};
 
@@ -61,6 +62,11 @@ impl Book {
     /// The owner's notes, up to 20,000 characters; null if there are none.
     async fn notes(&self) -> Result<Option<&str>> {
         Ok(self.0.notes()?.as_ref().map(Notes::as_str))
+    }
+
+    /// The publisher, 1 to 200 characters; null if it is not known.
+    async fn publisher(&self) -> Result<Option<&str>> {
+        Ok(self.0.publisher()?.as_ref().map(Publisher::as_str))
     }
 
     /// The account that owns the book.
@@ -119,6 +125,9 @@ const FIELDS: &[BookField] = &[
     column("rating", Column::Rating, |book, json| json.value(&book.0.rating()?.map(Rating::get))),
     column("notes", Column::Notes, |book, json| {
         json.value(&book.0.notes()?.as_ref().map(Notes::as_str))
+    }),
+    column("publisher", Column::Publisher, |book, json| {
+        json.value(&book.0.publisher()?.as_ref().map(Publisher::as_str))
     }),
     column("version", Column::Version, |book, json| json.value(book.0.version()?)),
     column("createdAt", Column::CreatedAt, |book, json| json.plain(book.0.created_at()?)),

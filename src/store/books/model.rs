@@ -9,6 +9,7 @@ use crate::id::{BookId, UserId};
 use crate::input::author::Author;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
+use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
 use crate::input::text::{fold, fold_for_index};
 use crate::input::title::Title;
@@ -213,6 +214,7 @@ book_columns! {
         author: Author = Author, folded AuthorFolded by |author: &Author| fold_for_index(author.as_str());
         isbn: Option<Isbn> = Isbn;
         rating: Option<Rating> = Rating;
+        publisher: Option<Publisher> = Publisher;
         notes: Option<Notes> = Notes,
             folded NotesFolded by |notes: &Option<Notes>| notes.as_ref().map(|notes| fold(notes.as_str()));
     }

@@ -252,6 +252,10 @@ export class Arguments {
       ],
       author: () => [['', '\u0007.\u0007'], [book.author, 'Zoë', 'an author']],
       notes: () => [['bell \u0007'], ['One line.', 'Two\n\tlines "and" \\ more', 'Été']],
+      publisher: () => [
+        ['two\nlines', 'x'.repeat(201)],
+        ['', ' \u3000', 'Chilton Books', ' Ace ', 'é'.repeat(200)],
+      ],
       idempotencyKey: () => [
         ['', 'k'.repeat(65)],
         [`key ${nine()}`, 'key of this operation', this.books.find((it) => it.key)?.key ?? 'key 1'],

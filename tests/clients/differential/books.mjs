@@ -16,6 +16,8 @@ const AUTHORS = [
 
 const NOTES = ['Read twice.', 'Élan\n\tvital', 'lent to "Zoë"', 'x'.repeat(300)];
 
+const PUBLISHERS = ['Chilton Books', 'Éditions du Seuil', '新潮社', 'x'.repeat(200)];
+
 /** Input for `count` books. */
 export function books(random, count) {
   return Array.from({ length: count }, (_, number) => {
@@ -24,6 +26,7 @@ export function books(random, count) {
     if (random.chance(0.6)) book.isbn = isbn13(String(100_000_000 + number * 7_919).slice(0, 9));
     if (random.chance(0.7)) book.rating = random.between(1, 5);
     if (random.chance(0.4)) book.notes = random.pick(NOTES);
+    if (random.chance(0.4)) book.publisher = random.pick(PUBLISHERS);
     return book;
   });
 }

@@ -41,6 +41,9 @@ export function parseNotes(text) {
   return text;
 }
 
+/** A publisher, null for a blank one; throws a [Fault]. */
+export const parsePublisher = (text) => (trim(text) === '' ? null : line(text, 200));
+
 /** A rating; throws a [Fault]. */
 export function parseRating(number) {
   if (number < 1 || number > 5) throw new Fault('OUT_OF_RANGE');

@@ -1,7 +1,7 @@
 // A library as the server keeps it, in memory: the rows, the lists over them, and what changes them.
 
 import {
-  Fault, decodeCursor, encodeCursor, fold, line, parseIsbn, parseNotes, parseRating, parseUsername,
+  Fault, decodeCursor, encodeCursor, fold, line, parseIsbn, parseNotes, parsePublisher, parseRating, parseUsername,
   trim, uuidOf,
 } from './formats.mjs';
 
@@ -119,7 +119,7 @@ export class Library {
     if (duplicate) return { userErrors: [duplicateIsbn(duplicate)] };
     const { id, createdAt } = generated.book();
     const book = {
-      __typename: 'Book', id, isbn: null, rating: null, notes: null, ...values, key,
+      __typename: 'Book', id, isbn: null, rating: null, notes: null, publisher: null, ...values, key,
       version: 1, createdAt, updatedAt: createdAt,
     };
     this.put(book);
@@ -224,6 +224,7 @@ function check(input) {
     isbn: optional(parseIsbn),
     rating: optional(parseRating),
     notes: optional(parseNotes),
+    publisher: optional(parsePublisher),
   };
   const [values, errors] = [{}, []];
   for (const [field, parse] of Object.entries(parsers).filter(([name]) => input[name] !== undefined)) {

@@ -5,7 +5,7 @@ import { createHash } from 'node:crypto';
 import { Library } from './library.mjs';
 import { schema } from './oracle.mjs';
 
-const ROW = 'id title author isbn rating notes version createdAt updatedAt';
+const ROW = 'id title author isbn rating notes publisher version createdAt updatedAt';
 
 const PASSWORD = 'correct horse battery staple';
 

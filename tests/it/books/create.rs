@@ -10,6 +10,7 @@ fn pragmatic() -> Value {
         "isbn": "978-0-13-595705-9",
         "rating": 5,
         "notes": "Care about your craft.",
+        "publisher": " Addison-Wesley ",
     })
 }
 
@@ -27,6 +28,7 @@ async fn all_validation_errors_are_returned_together() {
     let alice = app.alice().await;
     let input = json!({
         "title": " ", "author": "\u{7}", "isbn": "080442957Y", "rating": 6, "notes": "\0",
+        "publisher": "two\nlines",
     });
     alice.create(input).await.assert_user_errors(&[
         ("REQUIRED", "input.title"),
@@ -34,6 +36,7 @@ async fn all_validation_errors_are_returned_together() {
         ("INVALID_FORMAT", "input.isbn"),
         ("OUT_OF_RANGE", "input.rating"),
         ("INVALID_FORMAT", "input.notes"),
+        ("INVALID_FORMAT", "input.publisher"),
     ]);
     assert_eq!(app.db_count("books").await, 0);
 }
@@ -52,6 +55,7 @@ async fn each_validation_error_has_its_code() {
         ("rating", json!(0), ("OUT_OF_RANGE", "input.rating")),
         ("rating", json!(-1), ("OUT_OF_RANGE", "input.rating")),
         ("notes", json!("ß".repeat(20_001)), ("TOO_LONG", "input.notes")),
+        ("publisher", json!("ß".repeat(201)), ("TOO_LONG", "input.publisher")),
     ];
     for (field, value, error) in cases {
         let mut input = pragmatic();
@@ -90,6 +94,7 @@ async fn a_created_book_has_the_submitted_values() {
         "id": "[book id]",
         "isbn": "9780135957059",
         "notes": "Care about your craft.",
+        "publisher": "Addison-Wesley",
         "rating": 5,
         "title": "The Pragmatic Programmer",
         "updatedAt": "2026-03-27T09:15:00.000Z",
@@ -122,6 +127,24 @@ async fn isbns_are_stored_as_isbn_13_and_blank_ones_as_null() {
     ] {
         let book = alice.create(json!({ "title": "T", "author": "A", "isbn": isbn })).await;
         assert_eq!(book.payload()["book"]["isbn"], stored);
+    }
+}
+
+#[tokio::test]
+async fn a_publisher_is_trimmed_and_a_blank_one_is_null() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let longest = "ß".repeat(200);
+    for (publisher, stored) in [
+        (json!(" Chilton Books "), json!("Chilton Books")),
+        (json!(longest), json!(longest)),
+        (json!(""), json!(null)),
+        (json!(" \u{3000} "), json!(null)),
+        (json!(null), json!(null)),
+    ] {
+        let book =
+            alice.create(json!({ "title": "T", "author": "A", "publisher": publisher })).await;
+        assert_eq!(book.payload()["book"]["publisher"], stored);
     }
 }
 

@@ -6,6 +6,7 @@ use crate::support::{Actor, TestApp, redact_id};
 async fn dune(alice: &Actor) -> String {
     let input = json!({
         "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 4, "notes": "Spice.",
+        "publisher": "Chilton Books",
     });
     alice.add_book(input).await
 }
@@ -37,13 +38,14 @@ async fn all_validation_errors_are_returned_and_nothing_is_written() {
     let alice = app.alice().await;
     let id = dune(&alice).await;
     let before = alice.book(&id).await;
-    let input = json!({ "title": null, "author": "", "isbn": "9780441172710", "rating": 9, "notes": "\u{1}" });
+    let input = json!({ "title": null, "author": "", "isbn": "9780441172710", "rating": 9, "notes": "\u{1}", "publisher": "\u{1}" });
     alice.update(&id, input).await.assert_user_errors(&[
         ("REQUIRED", "input.title"),
         ("REQUIRED", "input.author"),
         ("ISBN_CHECKSUM", "input.isbn"),
         ("OUT_OF_RANGE", "input.rating"),
         ("INVALID_FORMAT", "input.notes"),
+        ("INVALID_FORMAT", "input.publisher"),
     ]);
     assert_eq!(alice.book(&id).await, before);
 }
@@ -75,13 +77,14 @@ async fn absent_fields_are_kept_and_null_clears() {
       "id": "[book id]",
       "isbn": "9780441172719",
       "notes": "Spice.",
+      "publisher": "Chilton Books",
       "rating": 5,
       "title": "Dune",
       "updatedAt": "2026-03-27T09:16:00.000Z",
       "version": 2
     }
     "#);
-    let cleared = json!({ "isbn": null, "rating": null, "notes": null });
+    let cleared = json!({ "isbn": null, "rating": null, "notes": null, "publisher": null });
     let book = alice.update(&id, cleared).await.payload()["book"].clone();
     assert_json_snapshot!(book, { ".id" => redact_id("book") }, @r#"
     {
@@ -90,6 +93,7 @@ async fn absent_fields_are_kept_and_null_clears() {
       "id": "[book id]",
       "isbn": null,
       "notes": null,
+      "publisher": null,
       "rating": null,
       "title": "Dune",
       "updatedAt": "2026-03-27T09:16:00.000Z",
