@@ -65,7 +65,7 @@ impl Books<'_> {
     ) -> Result<BookListPage, StoreError> {
         // The position of a book contains the value that the list is sorted by.
         let columns = selection.columns.with(list.order.column());
-        // The total of a filtered list is a scan of its own, beside the statement of the page.
+        // The total of a filtered list is counted by a second statement, a scan.
         let (filtered, wants_total) = (!list.filter.is_empty(), selection.total);
         let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
         // Each row has the same total and the same owner: they are read from one row.

@@ -249,8 +249,8 @@ fn run_writer(connection: &Connection, inbox: &Receiver<WriteJob>, write_lock: &
     }
 }
 
-/// Copies the journal into the database file (SQLite, `PRAGMA wal_checkpoint`). `PASSIVE` waits for nobody
-/// and may copy a part; `TRUNCATE` also empties the journal. False if another connection prevented that.
+/// Copies the journal into the database file (SQLite, `PRAGMA wal_checkpoint`). `PASSIVE` does not wait
+/// and may copy only a part; `TRUNCATE` also empties the journal. False if another connection prevented that.
 fn checkpoint(connection: &Connection, mode: &str) -> Result<bool, rusqlite::Error> {
     let mut done = true;
     connection.pragma(None, "wal_checkpoint", mode, |row| {
