@@ -39,13 +39,33 @@ use_cargo_tool() {
   PATH="$temporary/cargo/bin:$PATH"
 }
 
+# After this many seconds, a test that still runs counts as hanging.
+TEST_TIMEOUT="${TEST_TIMEOUT:-1500}"
+
+# Waits for TEST_TIMEOUT, then prints the stacks of the test binaries that still run, and aborts them: the
+# test harness itself only reports that a test takes long, and waits for it forever.
+abort_hanging_tests() {
+  sleep "$TEST_TIMEOUT"
+  local pid
+  printf '\nthe tests did not end within %s s\n' "$TEST_TIMEOUT"
+  command -v gdb >/dev/null || apt-get install -qq -y --no-install-recommends gdb >/dev/null || true
+  for pid in $(pgrep -f "^$PWD/target/[^ ]*/deps/"); do
+    gdb -p "$pid" -batch -ex 'thread apply all backtrace 40' 2>/dev/null || true
+    kill -ABRT "$pid"
+  done
+}
+
 # Runs cargo test with these arguments, and lists the skipped tests at the end. A skipped test is a
 # failure, unless REQUIRE_ALL_TESTS is set and empty.
 test_rust() {
-  local skipped status=0 line
+  local skipped status=0 line watchdog
   skipped=$(mktemp)
+  abort_hanging_tests &
+  watchdog=$!
   REQUIRE_ALL_TESTS="${REQUIRE_ALL_TESTS-1}" SKIPPED_TESTS="$skipped" \
     cargo test --locked --no-fail-fast "$@" || status=$?
+  pkill -P "$watchdog" || true
+  kill "$watchdog" 2>/dev/null || true
   if [ -s "$skipped" ]; then
     printf '\nskipped tests:\n'
     cat "$skipped"
