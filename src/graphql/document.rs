@@ -17,7 +17,6 @@ mod cache;
 mod collect;
 mod convert;
 mod cost;
-mod fragments;
 pub(super) mod limits;
 mod model;
 mod prepare;

@@ -10,8 +10,7 @@ use apollo_compiler::ast::{
 };
 use async_graphql::ServerError;
 
-use super::fragments::{FragmentExpander, SelectionSize};
-use super::syntax::{Visitor, walk};
+use super::syntax::{FragmentExpander, SelectionSize, Visitor, walk};
 use crate::config::Limits;
 use crate::graphql::error::{ErrorCode, server_error};
 

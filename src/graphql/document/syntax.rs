@@ -1,12 +1,18 @@
-//! The syntax of documents: tokens, positions, and the traversal of a parsed document as it is written.
+//! Documents as they are written: tokens, positions, and two traversals of the parsed document. One visits each
+//! part once; the other expands fragments, for the size of the selections, cycles and root fields.
 
-use apollo_compiler::Node;
+use std::collections::{BTreeMap, HashMap};
+
 use apollo_compiler::ast::{
-    Definition, DirectiveList, Document, FragmentDefinition, OperationDefinition, Selection, Value,
+    Definition, DirectiveList, Document, FragmentDefinition, FragmentSpread, OperationDefinition,
+    Selection, Value,
 };
 use apollo_compiler::parser::SourceSpan;
+use apollo_compiler::{Name, Node};
 use apollo_parser::{Lexer, Token, TokenKind};
-use async_graphql::Pos;
+use async_graphql::{Pos, ServerError};
+
+use crate::graphql::error::{ErrorCode, server_error};
 
 /// The tokens of a text that are not ignored (GraphQL specification, section 2.1.7).
 pub(super) fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
@@ -82,6 +88,149 @@ pub(super) fn walk(document: &Document, visitor: &mut impl Visitor) {
     }
 }
 
+/// The size of a selection set.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct SelectionSize {
+    pub(super) selections: u64,
+    pub(super) aliases: u64,
+    /// The nesting of fields.
+    pub(super) depth: u64,
+    /// The nesting of selections of any kind.
+    pub(super) nesting: u64,
+}
+
+impl SelectionSize {
+    /// The combined size of two selection sets.
+    pub(super) fn and(self, other: Self) -> Self {
+        Self {
+            selections: self.selections.saturating_add(other.selections),
+            aliases: self.aliases.saturating_add(other.aliases),
+            depth: self.depth.max(other.depth),
+            nesting: self.nesting.max(other.nesting),
+        }
+    }
+
+    /// The size of a selection that contains this one. `fields` is 1 for a field and 0 for a fragment.
+    fn within(self, fields: u64) -> Self {
+        Self {
+            selections: self.selections.saturating_add(1),
+            aliases: self.aliases,
+            depth: self.depth + fields,
+            nesting: self.nesting + 1,
+        }
+    }
+}
+
+/// Expands the fragments of a parsed document. Unlike `walk`, this traversal follows the spreads of fragments.
+///
+/// If each fragment spreads the next one twice, 25 levels take 833 bytes and half a minute to walk. So the
+/// expanded size of each fragment is computed once and cached.
+pub(super) struct FragmentExpander<'a> {
+    text: &'a str,
+    bodies: HashMap<&'a str, &'a [Selection]>,
+    /// The expanded size of each fragment; `None` while it is being computed.
+    sizes: HashMap<&'a str, Option<SelectionSize>>,
+    /// The spreads that lead to the current fragment.
+    spreads: Vec<&'a Node<FragmentSpread>>,
+}
+
+impl<'a> FragmentExpander<'a> {
+    /// # Errors
+    /// If two fragments have the same name.
+    pub(super) fn new(text: &'a str, document: &'a Document) -> Result<Self, ServerError> {
+        let mut bodies = HashMap::new();
+        for definition in &document.definitions {
+            if let Definition::FragmentDefinition(fragment) = definition
+                && bodies.insert(fragment.name.as_str(), &*fragment.selection_set).is_some()
+            {
+                return Err(repeated_name(text, &fragment.name));
+            }
+        }
+        Ok(Self { text, bodies, sizes: HashMap::new(), spreads: Vec::new() })
+    }
+
+    /// The expanded size of a selection set. Visits each fragment once.
+    ///
+    /// # Errors
+    /// If a fragment contains itself.
+    pub(super) fn size(&mut self, set: &'a [Selection]) -> Result<SelectionSize, ServerError> {
+        let mut size = SelectionSize::default();
+        for selection in set {
+            size = size.and(match selection {
+                Selection::Field(field) => {
+                    let mut size = self.size(field.selection_set.as_deref().unwrap_or(&[]))?;
+                    size.aliases = size.aliases.saturating_add(field.alias.is_some().into());
+                    size.within(1)
+                }
+                Selection::InlineFragment(fragment) => {
+                    self.size(&fragment.selection_set)?.within(0)
+                }
+                Selection::FragmentSpread(spread) => {
+                    self.spreads.push(spread);
+                    let size = self.fragment_size(&spread.fragment_name)?.within(0);
+                    self.spreads.pop();
+                    size
+                }
+            });
+        }
+        Ok(size)
+    }
+
+    /// The expanded size of a fragment.
+    ///
+    /// # Errors
+    /// If it contains itself.
+    pub(super) fn fragment_size(&mut self, name: &'a str) -> Result<SelectionSize, ServerError> {
+        match self.sizes.get(name) {
+            Some(Some(size)) => return Ok(*size),
+            Some(None) => return Err(self.cycle(name)),
+            None => {}
+        }
+        // Validation reports an unknown fragment.
+        let Some(body) = self.bodies.get(name).copied() else {
+            return Ok(SelectionSize::default());
+        };
+        self.sizes.insert(name, None);
+        let size = self.size(body)?;
+        self.sizes.insert(name, Some(size));
+        Ok(size)
+    }
+
+    /// The names of the root fields in a selection set, by response key. Visits a fragment at each of its
+    /// spreads, so sizes must be limited before.
+    pub(super) fn root_fields(&self, set: &'a [Selection]) -> BTreeMap<&'a str, &'a str> {
+        let mut fields = BTreeMap::new();
+        for selection in set {
+            let inner = match selection {
+                Selection::Field(field) => {
+                    let key = field.alias.as_ref().unwrap_or(&field.name);
+                    fields.insert(key.as_str(), field.name.as_str());
+                    continue;
+                }
+                Selection::InlineFragment(fragment) => Some(&*fragment.selection_set),
+                Selection::FragmentSpread(spread) => {
+                    self.bodies.get(spread.fragment_name.as_str()).copied()
+                }
+            };
+            fields.extend(inner.into_iter().flat_map(|inner| self.root_fields(inner)));
+        }
+        fields
+    }
+
+    /// The error of a fragment that contains itself, located at each spread of the cycle.
+    fn cycle(&self, name: &str) -> ServerError {
+        let message = "A fragment cannot contain itself.";
+        let mut error = server_error(ErrorCode::GraphqlValidationFailed, message);
+        let before = &self.spreads[..self.spreads.len().saturating_sub(1)];
+        let entry = before.iter().rposition(|spread| spread.fragment_name == name);
+        let spreads = &self.spreads[entry.map_or(0, |entry| entry + 1)..];
+        let positions = LineIndex::new(self.text);
+        let offsets = spreads.iter().filter_map(|spread| Some(spread.location()?.offset()));
+        error.locations.extend(offsets.map(|offset| positions.at(offset)));
+        error
+    }
+}
+
 fn selection_set(set: &[Selection], location: Option<SourceSpan>, visitor: &mut impl Visitor) {
     visitor.selection_set(set, location);
     for selection in set {
@@ -106,6 +255,16 @@ fn directives(list: &DirectiveList, visitor: &mut impl Visitor) {
     visitor.directives(list);
     let arguments = list.iter().flat_map(|directive| &directive.arguments);
     arguments.for_each(|argument| visitor.value(&argument.value));
+}
+
+/// The error of a second fragment with the same name (section 5.5.1.1). It is raised before fragments are
+/// expanded: which of the two a spread means is not defined.
+fn repeated_name(text: &str, name: &Name) -> ServerError {
+    let message = "The names of fragments must be unique.";
+    let mut error = server_error(ErrorCode::GraphqlValidationFailed, message);
+    let offset = name.location().map(|span| span.offset());
+    error.locations.extend(offset.map(|offset| LineIndex::new(text).at(offset)));
+    error
 }
 
 #[cfg(test)]
