@@ -22,7 +22,6 @@ mod model;
 mod prepare;
 mod syntax;
 mod trusted_documents;
-mod uploads;
 mod validate;
 mod variables;
 
@@ -31,8 +30,7 @@ use limits::AuthAttempts;
 use model::{Document, Operation, hash, parse_hash};
 use prepare::DocumentPreparer;
 use trusted_documents::TrustedDocuments;
-use uploads::insert_uploads;
-use variables::normalize_integers;
+use variables::{insert_uploads, normalize_integers};
 
 /// Finds, validates and caches documents.
 #[derive(Debug)]

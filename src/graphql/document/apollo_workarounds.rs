@@ -35,6 +35,14 @@ impl Violation {
     }
 }
 
+/// A message of apollo-compiler as a sentence. The message starts in lower case and has no full stop.
+pub(super) fn sentence(message: &str) -> String {
+    let mut chars = message.chars();
+    let first = chars.next().map(|first| first.to_uppercase().to_string());
+    let text = format!("{}{}", first.unwrap_or_default(), chars.as_str());
+    if text.ends_with('.') { text } else { text + "." }
+}
+
 /// The position of the first text that the parser has ignored. apollo-parser 0.9.0-beta.2 parses
 /// `(first first: 1)` as `(first: 1)`; section 2.6 requires a colon and a value. So the parsed document is
 /// serialised again. The first token of the text that differs is the syntax error.

@@ -9,10 +9,10 @@ use apollo_compiler::validation::Valid;
 use apollo_compiler::{ExecutableDocument, Node, Schema};
 use async_graphql::ServerError;
 
-use super::apollo_workarounds::{self, Violation};
+use super::apollo_workarounds::{self, Violation, sentence};
 use super::limits::RootFields;
 use super::syntax::{LineIndex, Visitor, walk};
-use super::uploads;
+use super::variables::is_upload_token;
 use crate::graphql::error::{ErrorCode, server_error};
 
 /// Parses and validates a schema in the Schema Definition Language.
@@ -93,7 +93,7 @@ impl Visitor for ExtraRules<'_> {
                     self.value(field);
                 }
             }
-            Value::String(text) if uploads::is_upload_token(text) => {
+            Value::String(text) if is_upload_token(text) => {
                 let message = "A file must be sent as a part of a multipart request.";
                 self.violations.push(Violation::new(message, value.location()));
             }
@@ -110,12 +110,4 @@ fn errors(text: &str, violations: impl Iterator<Item = Violation>) -> Vec<Server
         error
     };
     violations.map(error).collect()
-}
-
-/// A message of apollo-compiler as a sentence: it starts in lower case and has no full stop.
-pub(super) fn sentence(message: &str) -> String {
-    let mut chars = message.chars();
-    let first = chars.next().map(|first| first.to_uppercase().to_string());
-    let text = format!("{}{}", first.unwrap_or_default(), chars.as_str());
-    if text.ends_with('.') { text } else { text + "." }
 }

@@ -1,4 +1,5 @@
-//! The values of an operation's variables (GraphQL specification, section 6.1.2).
+//! The values of variables: uploaded files are inserted (GraphQL multipart request specification), and the values
+//! are coerced to the types that the operation declares (GraphQL specification, section 6.1.2).
 
 use std::convert::Infallible;
 
@@ -7,14 +8,25 @@ use apollo_compiler::executable::{DirectiveList, Operation, SelectionSet};
 use apollo_compiler::response::{JsonMap, JsonValue};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
-use async_graphql::{Name, ServerError, Variables};
+use async_graphql::{Name, ServerError, UploadValue, Variables};
 use async_graphql_value::ConstValue;
 use serde_json::{Map, Value};
 
-use super::apollo_workarounds::coerce_variable_values;
+use super::apollo_workarounds::{coerce_variable_values, sentence};
 use super::syntax::LineIndex;
-use super::validate::sentence;
 use crate::graphql::error::{ErrorCode, server_error};
+use crate::graphql::request::Upload;
+
+/// The prefix of the string by which async-graphql refers to a file: it replaces a file in the variables by this
+/// string with the index of the file, until the resolver reads it. If a client could send such a string itself, it
+/// would refer to a file that does not exist.
+const UPLOAD_TOKEN_PREFIX: &str = "#__graphql_file__:";
+
+/// Estimated size in memory of the definition of a variable without its default, in bytes.
+const BYTES_PER_DEFINITION: usize = 400;
+
+/// Estimated size in memory of a literal without its text, in bytes.
+const BYTES_PER_LITERAL: usize = 100;
 
 /// The variables that an operation declares.
 #[derive(Debug)]
@@ -63,6 +75,40 @@ impl VariableDefinitions {
     }
 }
 
+/// The values of the variables on which the shape of an operation can depend: its selections, its arguments,
+/// and the fields that fail before they are resolved.
+pub(super) trait VariableLookup {
+    /// Why there are no values.
+    type Error;
+
+    /// The coerced value of a variable; `None` if it is absent.
+    fn value(&self, variable: &str) -> Result<Option<&ConstValue>, Self::Error>;
+}
+
+/// The variables of a request.
+impl VariableLookup for Variables {
+    type Error = Infallible;
+
+    fn value(&self, variable: &str) -> Result<Option<&ConstValue>, Infallible> {
+        Ok(self.get(variable))
+    }
+}
+
+/// Stands for the variables while there is no request.
+pub(super) struct NoRequest;
+
+/// The shape of the operation depends on variables, so it can be converted only for a request.
+#[derive(Debug)]
+pub(super) struct DependsOnVariables;
+
+impl VariableLookup for NoRequest {
+    type Error = DependsOnVariables;
+
+    fn value(&self, _: &str) -> Result<Option<&ConstValue>, DependsOnVariables> {
+        Err(DependsOnVariables)
+    }
+}
+
 /// JSON has one type of number: `1.0` becomes the integer 1, at any depth.
 pub(super) fn normalize_integers(variables: Map<String, Value>) -> Map<String, Value> {
     fn normalize(value: Value) -> Value {
@@ -82,11 +128,52 @@ pub(super) fn normalize_integers(variables: Map<String, Value>) -> Map<String, V
     variables.into_iter().map(|(name, value)| (name, normalize(value))).collect()
 }
 
-/// Estimated size in memory of the definition of a variable without its default, in bytes.
-const BYTES_PER_DEFINITION: usize = 400;
+/// Inserts files into the variables at their paths. Each of these values must be null.
+pub(super) fn insert_uploads(
+    variables: &mut Map<String, Value>,
+    uploads: Vec<Upload>,
+) -> Result<Vec<UploadValue>, ServerError> {
+    if variables.values().any(contains_upload_token) {
+        let message = "A file must be sent as a part of a multipart request.";
+        return Err(server_error(ErrorCode::BadUserInput, message));
+    }
+    let mut files = Vec::with_capacity(uploads.len());
+    for Upload { file, places } in uploads {
+        for place in places {
+            let Some(null @ Value::Null) = value_at(variables, &place) else {
+                let message = "Each path in map must refer to a variable that is null.";
+                return Err(server_error(ErrorCode::BadRequest, message));
+            };
+            *null = Value::String(format!("{UPLOAD_TOKEN_PREFIX}{}", files.len()));
+        }
+        files.push(file);
+    }
+    Ok(files)
+}
 
-/// Estimated size in memory of a literal without its text, in bytes.
-const BYTES_PER_LITERAL: usize = 100;
+/// Whether a string refers to a file.
+pub(super) fn is_upload_token(text: &str) -> bool {
+    text.starts_with(UPLOAD_TOKEN_PREFIX)
+}
+
+fn contains_upload_token(value: &Value) -> bool {
+    match value {
+        Value::String(text) => is_upload_token(text),
+        Value::Array(items) => items.iter().any(contains_upload_token),
+        Value::Object(fields) => fields.values().any(contains_upload_token),
+        _ => false,
+    }
+}
+
+fn value_at<'a>(variables: &'a mut Map<String, Value>, path: &str) -> Option<&'a mut Value> {
+    let mut steps = path.strip_prefix("variables.")?.split('.');
+    let first = variables.get_mut(steps.next()?)?;
+    steps.try_fold(first, |value, step| match value {
+        Value::Array(items) => items.get_mut(step.parse::<usize>().ok()?),
+        Value::Object(fields) => fields.get_mut(step),
+        _ => None,
+    })
+}
 
 fn bytes_of_literal(literal: &ast::Value) -> usize {
     BYTES_PER_LITERAL
@@ -124,39 +211,5 @@ fn constant(value: JsonValue) -> ConstValue {
                 fields.map(|(name, value)| (Name::new(name.as_str()), constant(value))).collect(),
             )
         }
-    }
-}
-
-/// The values of the variables on which the shape of an operation can depend: its selections, its arguments,
-/// and the fields that fail before they are resolved.
-pub(super) trait VariableLookup {
-    /// Why there are no values.
-    type Error;
-
-    /// The coerced value of a variable; `None` if it is absent.
-    fn value(&self, variable: &str) -> Result<Option<&ConstValue>, Self::Error>;
-}
-
-/// The variables of a request.
-impl VariableLookup for Variables {
-    type Error = Infallible;
-
-    fn value(&self, variable: &str) -> Result<Option<&ConstValue>, Infallible> {
-        Ok(self.get(variable))
-    }
-}
-
-/// Stands for the variables while there is no request.
-pub(super) struct NoRequest;
-
-/// The shape of the operation depends on variables, so it can be converted only for a request.
-#[derive(Debug)]
-pub(super) struct DependsOnVariables;
-
-impl VariableLookup for NoRequest {
-    type Error = DependsOnVariables;
-
-    fn value(&self, _: &str) -> Result<Option<&ConstValue>, DependsOnVariables> {
-        Err(DependsOnVariables)
     }
 }
