@@ -21,15 +21,13 @@ pub(super) mod limits;
 mod model;
 mod prepare;
 mod syntax;
-mod trusted_documents;
 mod validate;
 mod variables;
 
-use cache::DocumentCache;
+use cache::{DocumentCache, TrustedDocuments};
 use limits::AuthAttempts;
 use model::{Document, Operation, hash, parse_hash};
 use prepare::DocumentPreparer;
-use trusted_documents::TrustedDocuments;
 use variables::{insert_uploads, normalize_integers};
 
 /// Finds, validates and caches documents.
