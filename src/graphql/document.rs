@@ -21,7 +21,6 @@ pub(super) mod limits;
 mod model;
 mod prepare;
 mod syntax;
-mod validate;
 mod variables;
 
 use cache::{DocumentCache, TrustedDocuments};
