@@ -1,21 +1,15 @@
 //! Events over PostgreSQL's `NOTIFY`, from each instance to all instances, including itself. So all instances
-//! receive the same events in the same order.
+//! receive the same events in the same order, and an instance needs to know nothing of the others.
 //!
 //! A `NOTIFY` inside a transaction makes its commit wait for every other such commit. So the transactions
 //! that change data do not use it. The notification follows in a batch, on a separate connection. The
 //! request that made the change waits for it: events of changes made after its response come later.
-//!
-//! A single instance delivers events locally and skips `NOTIFY`, which would cost as much as the write
-//! itself. Each instance holds a shared advisory lock, so the others can detect it. A new instance
-//! announces itself and receives a replay of recent events. After the last other instance has stopped, a
-//! local event may overtake an earlier one of the same book that is still in flight. The earlier one is
-//! dropped then, like the older of two changes through two instances.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::postgres::PgConnectOptions;
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
@@ -23,15 +17,26 @@ use super::broker::Broker;
 use super::event::Event;
 use crate::store::last_outage::LastOutage;
 
-mod protocol;
 mod publisher;
-mod replay_buffer;
 mod subscriber;
 
-use protocol::{PendingEvent, PublisherSignals};
 use publisher::PgPublisher;
-use replay_buffer::{ReplayBuffer, Scope};
 use subscriber::PgSubscriber;
+
+/// The channel of `LISTEN` and `NOTIFY`.
+const CHANNEL: &str = "bookshelf_events";
+
+/// Carries no event; shows that the connection works.
+const HEARTBEAT: &str = "beat";
+
+/// Requests every instance to replay its recent events, because one instance may have missed some.
+const REPLAY: &str = "again";
+
+/// A connection that receives nothing for this long counts as lost, even if TCP reports no error.
+const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);
+
+/// Delay before a failed connection or notification is retried.
+const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// How many events may wait while the database is unavailable. Further events are dropped.
 const OUTBOX_CAPACITY: usize = 10_000;
@@ -39,10 +44,15 @@ const OUTBOX_CAPACITY: usize = 10_000;
 /// How long a change waits until its events are published.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// An event to publish, and the sender that reports when it is published.
+#[derive(Debug)]
+struct PendingEvent {
+    event: Event,
+    published: oneshot::Sender<()>,
+}
+
 #[derive(Debug)]
 pub(super) struct Postgres {
-    broker: Arc<Broker>,
-    recent: Arc<ReplayBuffer>,
     outbox: mpsc::Sender<PendingEvent>,
     /// The publisher and the subscriber; aborted when this is dropped.
     _tasks: JoinSet<()>,
@@ -56,30 +66,19 @@ impl Postgres {
     ) -> anyhow::Result<Self> {
         let options: PgConnectOptions = url.parse()?;
         let options = options.application_name("bookshelf events");
-        let listener = subscriber::connect(&options).await?;
+        let listener = subscriber::listen(&options).await?;
 
-        let (outbox, waiting) = mpsc::channel(OUTBOX_CAPACITY);
-        let (recent, signals) =
-            (Arc::new(ReplayBuffer::default()), Arc::new(PublisherSignals::default()));
-        let publisher = PgPublisher::new(options.clone());
-        let subscriber = PgSubscriber {
-            options,
-            broker: Arc::clone(&broker),
-            outage,
-            recent: Arc::clone(&recent),
-            signals: Arc::clone(&signals),
-        };
+        let (outbox, pending) = mpsc::channel(OUTBOX_CAPACITY);
+        let replay_requested = Arc::new(Notify::new());
+        let publisher = PgPublisher::new(options.clone(), pending, Arc::clone(&replay_requested));
+        let subscriber = PgSubscriber { options, broker, outage, replay_requested };
         let mut tasks = JoinSet::new();
         tasks.spawn(subscriber.run(listener));
-        tasks.spawn(publisher.run(waiting, Arc::clone(&recent), signals));
-        Ok(Self { broker, recent, outbox, _tasks: tasks })
+        tasks.spawn(publisher.run());
+        Ok(Self { outbox, _tasks: tasks })
     }
 
     pub(super) async fn publish(&self, events: &[Event]) {
-        if self.recent.record(events) == Scope::Local {
-            events.iter().for_each(|event| self.broker.deliver(*event));
-            return;
-        }
         let mut receivers = Vec::with_capacity(events.len());
         for event in events {
             let (published, receiver) = oneshot::channel();

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use futures_util::future::join_all;
+use futures_util::join;
 use sea_orm::sqlx::postgres::PgListener;
 use serde_json::{Value, json};
 use tokio::time::timeout;
@@ -21,6 +23,27 @@ fn change(kind: &str, id: &str, title: Option<&str>) -> Value {
     let owner = json!({ "username": "alice" });
     let book = title.map(|title| json!({ "title": title, "owner": owner }));
     json!({ "data": { "bookChanged": { "kind": kind, "bookId": id, "book": book } } })
+}
+
+/// Creates books concurrently, with the actors in turn. Returns their ids.
+async fn create_books(actors: [&Actor; 2], number: usize) -> Vec<String> {
+    let create = |actor: &Actor| {
+        let actor = actor.clone();
+        async move { actor.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await }
+    };
+    join_all(actors.into_iter().cycle().take(number).map(create)).await
+}
+
+/// The ids of the books in the next events, which must be creations.
+async fn created_books(frames: &mut StreamReader, number: usize) -> Vec<String> {
+    let mut ids = Vec::with_capacity(number);
+    for _ in 0..number {
+        let event = frames.next().await;
+        let change = &event["data"]["bookChanged"];
+        assert_eq!(change["kind"], "CREATED", "{event}");
+        ids.push(change["bookId"].as_str().expect("an id").to_owned());
+    }
+    ids
 }
 
 /// Asserts that no event is pending: the next one is of a book that is added here.
@@ -116,31 +139,78 @@ async fn a_change_on_one_instance_is_received_on_another() {
 }
 
 #[tokio::test]
-async fn a_single_instance_publishes_nothing_until_another_joins() {
+async fn an_instance_that_starts_later_receives_changes_without_an_announcement() {
     let Some(app) = TestApp::start_on_postgres().await else { return };
     let mut channel = PgListener::connect(app.database.url()).await.expect("a connection");
     channel.listen("bookshelf_events").await.expect("a channel");
     let alice = app.alice().await;
     let mut frames = subscribe(&alice).await;
-    let first = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
-    assert_eq!(frames.next().await["data"]["bookChanged"]["bookId"], json!(first));
+    let dune = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    assert_eq!(frames.next().await, change("CREATED", &dune, Some("Dune")));
 
     let second = app.second_instance().await;
-    let mut second_frames = subscribe(&alice.clone().on_instance(&second.router)).await;
-    let second_book = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let elsewhere = alice.clone().on_instance(&second.router);
+    let mut second_frames = subscribe(&elsewhere).await;
+    let emma = alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let ulysses = elsewhere.add_book(json!({ "title": "Ulysses", "author": "James Joyce" })).await;
     for frames in [&mut frames, &mut second_frames] {
-        // A subscriber may also receive replayed events.
-        while frames.next().await["data"]["bookChanged"]["bookId"] != json!(second_book) {}
+        assert_eq!(frames.next().await, change("CREATED", &emma, Some("Emma")));
+        assert_eq!(frames.next().await, change("CREATED", &ulysses, Some("Ulysses")));
     }
 
-    let mut published = Vec::new();
-    while published.iter().filter(|line: &&String| line.starts_with("created")).count() < 2 {
+    // Apart from heartbeats, the instances have sent only these three events.
+    let mut kinds = Vec::new();
+    while kinds.len() < 3 {
         let notification = timeout(Duration::from_secs(5), channel.recv()).await.expect("in time");
-        published
-            .extend(notification.expect("a notification").payload().lines().map(str::to_owned));
+        let notification = notification.expect("a notification");
+        let lines = notification.payload().lines().filter(|line| *line != "beat");
+        kinds.extend(lines.map(|line| line.split(' ').next().map(str::to_owned)));
     }
-    let first = published.iter().find(|line| *line != "beat").map(String::as_str);
-    assert_eq!(first, Some("hello"), "a single instance publishes nothing: {published:?}");
+    assert_eq!(kinds, vec![Some("created".to_owned()); 3]);
+}
+
+#[tokio::test]
+async fn all_instances_receive_concurrent_changes_in_the_same_order() {
+    let Some(app) = TestApp::start_on_postgres().await else { return };
+    let alice = app.alice().await;
+    let second = app.second_instance().await;
+    let elsewhere = alice.clone().on_instance(&second.router);
+    let (mut frames, mut second_frames) = (subscribe(&alice).await, subscribe(&elsewhere).await);
+    let mut created = create_books([&alice, &elsewhere], 40).await;
+    let mut received = created_books(&mut frames, 40).await;
+    assert_eq!(created_books(&mut second_frames, 40).await, received);
+    created.sort();
+    received.sort();
+    assert_eq!(received, created);
+}
+
+#[tokio::test]
+async fn changes_during_lost_event_connections_are_received_once() {
+    let Some(app) = TestApp::start_on_postgres().await else { return };
+    let alice = app.alice().await;
+    let second = app.second_instance().await;
+    let elsewhere = alice.clone().on_instance(&second.router);
+    let (mut frames, mut second_frames) = (subscribe(&alice).await, subscribe(&elsewhere).await);
+    let terminate = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity
+        WHERE datname = current_database() AND application_name = 'bookshelf events'";
+    let mut created = Vec::new();
+    // Fewer changes than a subscriber may be behind.
+    for _ in 0..6 {
+        let creations = create_books([&alice, &elsewhere], 10);
+        let (terminated, ids) = join!(app.database.number(terminate), creations);
+        assert!(terminated >= 1, "an event connection was open");
+        created.extend(ids);
+    }
+    created.sort();
+    for frames in [&mut frames, &mut second_frames] {
+        let mut received = created_books(frames, created.len()).await;
+        received.sort();
+        assert_eq!(received, created);
+    }
+    let last = alice.add_book(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    for frames in [&mut frames, &mut second_frames] {
+        assert_eq!(frames.next().await, change("CREATED", &last, Some("Dune")));
+    }
 }
 
 #[tokio::test]

@@ -1,17 +1,15 @@
 //! The connection on which events are published.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, Connection};
-use tokio::sync::mpsc;
+use tokio::sync::{Notify, mpsc};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::protocol::{
-    CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, PendingEvent, PublisherSignals, REPLAY, RETRY_DELAY,
-};
-use super::replay_buffer::{JOIN_REPLAY_WINDOW, REPLAY_WINDOW, ReplayBuffer};
+use super::{CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, PendingEvent, RETRY_DELAY};
 use crate::store::events::broker::CHANNEL_CAPACITY;
 use crate::store::events::event::Event;
 
@@ -19,64 +17,62 @@ use crate::store::events::event::Event;
 /// may be behind by more events than one batch.
 const BATCH_SIZE: usize = CHANNEL_CAPACITY / 2;
 
-/// How long the other instances usually need to reconnect after an outage.
-const RESYNC_DELAY: Duration = Duration::from_millis(300);
-
 /// Interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// How long events are kept for a replay.
+const REPLAY_WINDOW: Duration = Duration::from_secs(60);
+
+/// Maximum number of events kept for a replay.
+const REPLAY_CAPACITY: usize = 10_000;
 
 /// Publishes events on a dedicated connection: a pool would ping the connection before and after each
 /// statement.
 pub(super) struct PgPublisher {
     options: PgConnectOptions,
     connection: Option<PgConnection>,
+    pending: mpsc::Receiver<PendingEvent>,
+    replay_requested: Arc<Notify>,
+    recent: ReplayBuffer,
 }
 
 impl PgPublisher {
-    pub(super) fn new(options: PgConnectOptions) -> Self {
-        Self { options, connection: None }
+    pub(super) fn new(
+        options: PgConnectOptions,
+        pending: mpsc::Receiver<PendingEvent>,
+        replay_requested: Arc<Notify>,
+    ) -> Self {
+        let (connection, recent) = (None, ReplayBuffer::default());
+        Self { options, connection, pending, replay_requested, recent }
     }
 
-    /// Publishes queued events and heartbeats, and requests and performs replays.
-    pub(super) async fn run(
-        mut self,
-        mut waiting: mpsc::Receiver<PendingEvent>,
-        recent: Arc<ReplayBuffer>,
-        signals: Arc<PublisherSignals>,
-    ) {
+    /// Publishes queued events and heartbeats, and replays recent events on request. Events that are queued
+    /// during a notification are published together by the next one.
+    pub(super) async fn run(mut self) {
         let mut batch: Vec<PendingEvent> = Vec::with_capacity(BATCH_SIZE);
         let mut heartbeats = interval(HEARTBEAT_INTERVAL);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         loop {
             tokio::select! {
-                received = waiting.recv_many(&mut batch, BATCH_SIZE) => {
+                received = self.pending.recv_many(&mut batch, BATCH_SIZE) => {
                     if received == 0 {
                         return;
                     }
                     self.notify(&lines(batch.iter().map(|pending| &pending.event))).await;
-                    // An error means that the request has stopped waiting.
-                    for pending in batch.drain(..) {
-                        let _ = pending.published.send(());
+                    let now = Instant::now();
+                    for PendingEvent { event, published } in batch.drain(..) {
+                        self.recent.record(now, event);
+                        // An error means that the request has stopped waiting.
+                        let _ = published.send(());
                     }
                 }
-                () = signals.missed.notified() => {
-                    sleep(RESYNC_DELAY).await;
-                    self.notify(REPLAY).await;
-                }
-                () = signals.replay.notified() => {
-                    self.replay(&recent.events_within(REPLAY_WINDOW)).await;
-                }
-                () = signals.join.notified() => {
-                    self.replay(&recent.events_within(JOIN_REPLAY_WINDOW)).await;
+                () = self.replay_requested.notified() => {
+                    for events in self.recent.events(Instant::now()).chunks(BATCH_SIZE) {
+                        self.notify(&lines(events)).await;
+                    }
                 }
                 _ = heartbeats.tick() => self.notify(HEARTBEAT).await,
             }
-        }
-    }
-
-    async fn replay(&mut self, events: &[Event]) {
-        for events in events.chunks(BATCH_SIZE) {
-            self.notify(&lines(events)).await;
         }
     }
 
@@ -98,14 +94,14 @@ impl PgPublisher {
         }
     }
 
-    /// Does not wait for the disk (`synchronous_commit`): if the database server crashes, it loses the
-    /// notification in any case.
+    /// Takes one round trip: the connection keeps the prepared statement. PostgreSQL does not wait for the
+    /// disk, because the transaction changes no data.
     async fn try_notify(&mut self, lines: &str) -> Result<(), sqlx::Error> {
         let connection = match &mut self.connection {
             Some(connection) => connection,
             None => self.connection.insert(PgConnection::connect_with(&self.options).await?),
         };
-        sqlx::query("SELECT set_config('synchronous_commit', 'off', true), pg_notify($1, $2)")
+        sqlx::query("SELECT pg_notify($1, $2)")
             .bind(CHANNEL)
             .bind(lines)
             .execute(connection)
@@ -117,4 +113,54 @@ impl PgPublisher {
 fn lines<'a>(events: impl IntoIterator<Item = &'a Event>) -> String {
     let lines: Vec<_> = events.into_iter().map(ToString::to_string).collect();
     lines.join("\n")
+}
+
+/// The events that this instance has published recently, for instances that may have missed them. Oldest
+/// first, each with the time of its publication.
+#[derive(Debug, Default)]
+struct ReplayBuffer(VecDeque<(Instant, Event)>);
+
+impl ReplayBuffer {
+    fn record(&mut self, now: Instant, event: Event) {
+        self.remove_old(now);
+        if self.0.len() == REPLAY_CAPACITY {
+            self.0.pop_front();
+        }
+        self.0.push_back((now, event));
+    }
+
+    fn events(&mut self, now: Instant) -> Vec<Event> {
+        self.remove_old(now);
+        self.0.iter().map(|(_, event)| *event).collect()
+    }
+
+    fn remove_old(&mut self, now: Instant) {
+        while self.0.front().is_some_and(|(then, _)| now.duration_since(*then) >= REPLAY_WINDOW) {
+            self.0.pop_front();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::id::IdGenerator;
+
+    #[test]
+    fn the_replay_buffer_keeps_recent_events_up_to_its_capacity() {
+        let ids = IdGenerator::new(Clock::system());
+        let events: Vec<_> =
+            (0..=REPLAY_CAPACITY).map(|_| Event::SessionEnded(ids.next())).collect();
+        let (start, mut recent) = (Instant::now(), ReplayBuffer::default());
+        for event in &events {
+            recent.record(start, *event);
+        }
+        assert_eq!(recent.events(start), events[1..]);
+
+        let later = start + REPLAY_WINDOW;
+        recent.record(later - Duration::from_millis(1), events[0]);
+        assert_eq!(recent.events(later), [events[0]]);
+        assert_eq!(recent.events(later + REPLAY_WINDOW), []);
+    }
 }
