@@ -17,39 +17,18 @@ use super::broker::Broker;
 use super::event::Event;
 use crate::store::last_outage::LastOutage;
 
+mod protocol;
 mod publisher;
 mod subscriber;
 
-use publisher::PgPublisher;
+use publisher::{PendingEvent, PgPublisher};
 use subscriber::PgSubscriber;
-
-/// The channel of `LISTEN` and `NOTIFY`.
-const CHANNEL: &str = "bookshelf_events";
-
-/// Carries no event; shows that the connection works.
-const HEARTBEAT: &str = "beat";
-
-/// Requests every instance to replay its recent events, because one instance may have missed some.
-const REPLAY: &str = "again";
-
-/// A connection that receives nothing for this long counts as lost, even if TCP reports no error.
-const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);
-
-/// Delay before a failed connection or notification is retried.
-const RETRY_DELAY: Duration = Duration::from_millis(200);
 
 /// How many events may wait while the database is unavailable. Further events are dropped.
 const OUTBOX_CAPACITY: usize = 10_000;
 
 /// How long a change waits until its events are published.
 const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
-
-/// An event to publish, and the sender that reports when it is published.
-#[derive(Debug)]
-struct PendingEvent {
-    event: Event,
-    published: oneshot::Sender<()>,
-}
 
 #[derive(Debug)]
 pub(super) struct Postgres {

@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
 use sea_orm::sqlx::{self, Connection};
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::{CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, PendingEvent, RETRY_DELAY};
+use super::protocol::{CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, RETRY_DELAY};
 use crate::store::events::broker::CHANNEL_CAPACITY;
 use crate::store::events::event::Event;
 
@@ -25,6 +25,13 @@ const REPLAY_WINDOW: Duration = Duration::from_secs(60);
 
 /// Maximum number of events kept for a replay.
 const REPLAY_CAPACITY: usize = 10_000;
+
+/// An event to publish, and the sender that reports when it is published.
+#[derive(Debug)]
+pub(super) struct PendingEvent {
+    pub(super) event: Event,
+    pub(super) published: oneshot::Sender<()>,
+}
 
 /// Publishes events on a dedicated connection: a pool would ping the connection before and after each
 /// statement.

@@ -7,7 +7,7 @@ use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::{CHANNEL, HEARTBEAT_TIMEOUT, REPLAY, RETRY_DELAY};
+use super::protocol::{CHANNEL, HEARTBEAT_TIMEOUT, REPLAY, RETRY_DELAY};
 use crate::store::events::broker::Broker;
 use crate::store::last_outage::LastOutage;
 
