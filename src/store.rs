@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use migration::{Migrator, MigratorTrait};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use tokio::time::timeout;
 
 use crate::clock::Timestamp;
@@ -21,14 +21,13 @@ mod last_outage;
 pub(crate) mod page;
 pub(crate) mod sessions;
 pub(crate) mod users;
-mod write_lock;
 
 use db::Db;
 pub use db::StatementObserver;
+use db::write_lock::WriteGuard;
 pub(crate) use error::StoreError;
 use events::{Event, EventBus};
 use last_outage::LastOutage;
-use write_lock::WriteGuard;
 
 /// How many rows one statement purges, so that other writers do not wait for long.
 const PURGE_BATCH_SIZE: u64 = 1_000;
@@ -68,14 +67,14 @@ impl Store {
     /// one applies them and the others wait.
     pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
         let transaction = self.begin_migration().await?;
-        Migrator::up(&*transaction, None).await?;
+        Migrator::up(transaction.unbounded(), None).await?;
         transaction.commit().await
     }
 
     /// Reverts the latest `steps` migrations. The data in the tables they created is lost.
     pub(crate) async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
         let transaction = self.begin_migration().await?;
-        Migrator::down(&*transaction, Some(steps)).await?;
+        Migrator::down(transaction.unbounded(), Some(steps)).await?;
         transaction.commit().await
     }
 
@@ -101,15 +100,17 @@ impl Store {
 
     /// The name of every migration, and whether it has been applied.
     pub(crate) async fn migration_status(&self) -> Result<Vec<(String, bool)>, DbErr> {
-        let migrations = Migrator::get_migration_with_status_read_only(self.db.reader()).await?;
+        let migrations =
+            Migrator::get_migration_with_status_read_only(self.db.reader().unbounded()).await?;
         let applied = |m: &migration::Migration| m.status() == migration::MigrationStatus::Applied;
         Ok(migrations.iter().map(|m| (m.name().to_owned(), applied(m))).collect())
     }
 
     /// Runs `SELECT 1` to check that the database responds.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
-        let statement = Statement::from_string(self.db.backend(), "SELECT 1");
-        self.db.reader().query_one_raw(statement).await?;
+        let mut sql = self.db.sql();
+        sql.push("SELECT 1");
+        self.db.read_one::<i32>(sql).await?;
         Ok(())
     }
 
@@ -117,9 +118,12 @@ impl Store {
         let transaction = self.db.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
             // Migrations, and waiting for them, may take longer than any other statement.
-            transaction.execute_unprepared("SET LOCAL statement_timeout = 0").await?;
+            let connection = transaction.unbounded();
+            connection
+                .execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
+                .await?;
             let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            transaction.execute_unprepared(&lock).await?;
+            connection.execute_unprepared(&lock).await?;
         }
         Ok(transaction)
     }

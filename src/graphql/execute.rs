@@ -24,6 +24,9 @@ use super::services::Services;
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::{Config, Limits};
 
+/// How long a mutation may run after its client is gone. It then gives back its permit, whatever it waits for.
+const MUTATION_TIMEOUT: Duration = Duration::from_secs(30);
+
 /// Executes operations: the schema, its documents and the services of its resolvers.
 #[derive(Debug)]
 pub(crate) struct GraphqlService {
@@ -88,6 +91,11 @@ impl GraphqlService {
         self.schema.sdl()
     }
 
+    /// A permit for one operation; `None` if too many run.
+    pub(crate) fn permit(&self) -> Option<OwnedSemaphorePermit> {
+        Arc::clone(&self.operation_permits).try_acquire_owned().ok()
+    }
+
     /// Finds the operation of a request. The error is a complete response.
     pub(crate) fn prepare(
         &self,
@@ -113,20 +121,22 @@ impl GraphqlService {
 
     /// Authenticates the caller and executes a query or a mutation. Returns within `operation_timeout`,
     /// whatever the resolvers do. A mutation runs to its end even after the timeout, or after the client
-    /// has disconnected, so that its changes are published.
+    /// has disconnected, so that its changes are published, but no longer than [`MUTATION_TIMEOUT`].
     pub(crate) async fn execute(
         self: &Arc<Self>,
         prepared: PreparedOperation,
         caller: &RequestMeta,
     ) -> OperationOutcome {
         let operation = prepared.operation();
-        let Ok(permit) = Arc::clone(&self.operation_permits).try_acquire_owned() else {
+        let Some(permit) = self.permit() else {
             let rejected =
                 OperationOutcome::for_operation(failed(ApiError::Overloaded), operation, None);
             return rejected.finalize_errors(&caller.request_id, &self.config.limits);
         };
         // Boxed, because the future is large and is moved several times.
-        let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), permit));
+        let limit = self.config.limits.operation_timeout;
+        let work = Arc::clone(self).run(prepared, caller.clone(), permit);
+        let work = Box::pin(timeout(limit.max(MUTATION_TIMEOUT), work));
         let work = AssertUnwindSafe(work).catch_unwind();
         let work = match operation.kind {
             OperationType::Mutation => Either::Left(
@@ -134,12 +144,14 @@ impl GraphqlService {
             ),
             _ => Either::Right(work),
         };
-        let executed = match timeout(self.config.limits.operation_timeout, work).await {
-            Ok(Ok(executed)) => executed,
+        let executed = match timeout(limit, work).await {
+            Ok(Ok(Ok(executed))) => executed,
             Ok(Err(_)) => {
                 OperationOutcome::for_operation(failed(ApiError::Panicked), operation, None)
             }
-            Err(_) => OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None),
+            Ok(Ok(Err(_))) | Err(_) => {
+                OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None)
+            }
         };
         executed.finalize_errors(&caller.request_id, &self.config.limits)
     }

@@ -17,13 +17,14 @@ pub(super) async fn live() -> Response {
     report(StatusCode::OK, r#"{"status":"ok"}"#)
 }
 
-/// Readiness: the database responds too, so requests may be sent to this instance.
+/// Readiness: the database responds too, and an operation would not be rejected for overload, so requests may be
+/// sent to this instance. Each check counts as an operation, so that checks cannot overload the database.
 pub(super) async fn ready(State(state): State<AppState>) -> Response {
+    let unavailable = || report(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unavailable"}"#);
+    let Some(_permit) = state.api.permit() else { return unavailable() };
     match timeout(READINESS_TIMEOUT, state.services.store.ping()).await {
         Ok(Ok(())) => report(StatusCode::OK, r#"{"status":"ok"}"#),
-        Ok(Err(_)) | Err(_) => {
-            report(StatusCode::SERVICE_UNAVAILABLE, r#"{"status":"unavailable"}"#)
-        }
+        Ok(Err(_)) | Err(_) => unavailable(),
     }
 }
 

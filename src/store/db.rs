@@ -14,38 +14,42 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use sea_orm::{
-    ConnectionTrait, Database as Connector, DatabaseConnection, DatabaseTransaction, DbBackend,
-    SqliteTransactionMode, TransactionOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult,
+    SqliteTransactionMode, Statement, TransactionOptions,
 };
 use secrecy::ExposeSecret;
 use tokio::task::spawn_blocking;
 
 use super::error::{QueryError, StoreError};
 use super::last_outage::LastOutage;
-use super::write_lock::{WriteGuard, WriteLock};
 use crate::config::Database;
+use crate::id::UserId;
 
+mod lease;
 mod options;
+mod pool;
 mod postgres;
 pub(super) mod row;
 pub(super) mod sql;
 mod sqlite;
+pub(super) mod write_lock;
 
+use lease::Lease;
+use pool::Pool;
+pub use pool::StatementObserver;
 use postgres::PipelinedPool;
 use row::{DriverRow, FromRow, RowReader};
 use sql::Sql;
 use sqlite::Sqlite;
-
-/// Called with the SQL of every statement, for example to count them.
-pub type StatementObserver = Arc<dyn Fn(&str) + Send + Sync>;
+use write_lock::{WriteGuard, WriteLock};
 
 /// The connections to the database. With SQLite, one connection writes at a time and several read; with
 /// PostgreSQL, every connection reads and writes.
 #[derive(Clone)]
 pub(super) struct Db {
     driver: Driver,
-    reader: DatabaseConnection,
-    writer: DatabaseConnection,
+    reader: Pool,
+    writer: Pool,
     /// SQLite only.
     write_lock: Option<WriteLock>,
     observer: Option<StatementObserver>,
@@ -70,39 +74,25 @@ impl Db {
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let connections = pool_size.map_or_else(default_pool_size, NonZeroU32::get);
-        let observed = |mut connection: DatabaseConnection| {
-            if let Some(observer) = observer.clone() {
-                connection.set_metric_callback(move |info| observer(&info.statement.sql));
-            }
-            connection
-        };
         let (driver, reader, writer, write_lock) = match database {
             Database::Sqlite(path) => {
                 options::create_database_file(path)?;
                 // The writer connects first: it initialises the file and sets its journal mode.
-                let writer = Connector::connect(options::sqlite(path, 1, false)).await?;
-                let reader = Connector::connect(options::sqlite(path, connections, true)).await?;
+                let writer =
+                    Pool::connect(options::sqlite(path, 1, false), observer.clone(), None).await?;
+                let reader =
+                    Pool::connect(options::sqlite(path, connections, true), observer.clone(), None)
+                        .await?;
                 let write_lock = WriteLock::default();
                 let sqlite = Sqlite::open(path, options::BUSY_TIMEOUT, write_lock.clone())?;
-                (
-                    Driver::Sqlite(Arc::new(sqlite)),
-                    observed(reader),
-                    observed(writer),
-                    Some(write_lock),
-                )
+                (Driver::Sqlite(Arc::new(sqlite)), reader, writer, Some(write_lock))
             }
             Database::Postgres(url) => {
                 let url = url.expose_secret();
                 let options = options::postgres(url, connections, Arc::clone(&outage));
-                let pool = observed(Connector::connect(options).await?);
-                let driver = match PipelinedPool::connect(
-                    url,
-                    connections,
-                    options::STATEMENT_TIMEOUT,
-                    outage,
-                )
-                .await
-                {
+                let pool =
+                    Pool::connect(options, observer.clone(), Some(Arc::clone(&outage))).await?;
+                let driver = match PipelinedPool::connect(url, connections, outage).await {
                     Some(pipelined) => Driver::Postgres(Arc::new(pipelined)),
                     None => {
                         tracing::info!(
@@ -124,7 +114,10 @@ impl Db {
     }
 
     pub(super) fn backend(&self) -> DbBackend {
-        self.reader.get_database_backend()
+        match &self.driver {
+            Driver::Sqlite(_) => DbBackend::Sqlite,
+            Driver::Postgres(_) | Driver::Pool => DbBackend::Postgres,
+        }
     }
 
     /// Returns the rows of a short read-only statement.
@@ -152,7 +145,9 @@ impl Db {
                 self.observe(&sql);
                 sqlite.read(&sql, read_row)
             }
-            Driver::Postgres(_) | Driver::Pool => query(&self.reader, sql, read_row).await,
+            Driver::Postgres(_) | Driver::Pool => {
+                rows(&self.query(&self.reader, sql).await?, read_row)
+            }
         }
     }
 
@@ -162,33 +157,39 @@ impl Db {
         sql: Sql,
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        query(&self.reader, sql, read_row).await
+        rows(&self.query(&self.reader, sql).await?, read_row)
     }
 
-    /// Runs a single writing statement in its own transaction and returns its rows. When this returns, the
-    /// change is on disk.
-    pub(super) async fn write<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, QueryError> {
+    /// Runs a single writing statement about data of `owner` in its own transaction and returns its rows. When
+    /// this returns, the change is on disk.
+    pub(super) async fn write<T: FromRow>(
+        &self,
+        owner: UserId,
+        sql: Sql,
+    ) -> Result<Vec<T>, QueryError> {
         match &self.driver {
             Driver::Postgres(pipelined) if !pipelined.is_disabled() => {
                 self.observe(&sql);
-                pipelined.write(&sql, T::from_row).await
+                pipelined.write(owner, &sql, T::from_row).await
             }
             Driver::Sqlite(sqlite) => {
                 self.observe(&sql);
                 sqlite.write(sql).await
             }
-            Driver::Postgres(_) | Driver::Pool => query(&self.writer, sql, T::from_row).await,
+            Driver::Postgres(_) | Driver::Pool => {
+                rows(&self.query(&self.writer, sql).await?, T::from_row)
+            }
         }
     }
 
-    /// The connections for reading statements of sea-orm.
-    pub(super) fn reader(&self) -> &DatabaseConnection {
-        &self.reader
+    /// The connections for a reading statement of sea-orm.
+    pub(super) fn reader(&self) -> Lease<DatabaseConnection> {
+        self.reader.lease()
     }
 
     /// The connection for a single writing statement of sea-orm. Waits for the write lock.
-    pub(super) async fn writer(&self) -> Result<WriteGuard<&DatabaseConnection>, StoreError> {
-        Ok(WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?)
+    pub(super) async fn writer(&self) -> Result<WriteGuard<DatabaseConnection>, StoreError> {
+        Ok(WriteGuard::new(self.writer.lease(), self.write_lock.as_ref()).await?)
     }
 
     /// Begins a transaction that may write. SQLite takes its file lock at once: it may reject a later
@@ -196,7 +197,7 @@ impl Db {
     pub(super) async fn begin(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
         let sqlite_transaction_mode = Some(SqliteTransactionMode::Immediate);
         let options = TransactionOptions { sqlite_transaction_mode, ..Default::default() };
-        let guard = WriteGuard::new(&self.writer, self.write_lock.as_ref()).await?;
+        let guard = WriteGuard::new(self.writer.lease(), self.write_lock.as_ref()).await?;
         Ok(guard.begin(options).await?)
     }
 
@@ -221,9 +222,21 @@ impl Db {
         }
     }
 
+    /// Runs a statement through sea-orm, in a task of its own: whether or not the caller waits, the statement ends
+    /// within its time limit, and its connection comes back.
+    async fn query(&self, pool: &Pool, sql: Sql) -> Result<Vec<QueryResult>, QueryError> {
+        let (text, values) = sql.into_parts();
+        let statement = Statement::from_sql_and_values(self.backend(), text, values);
+        let pool = pool.lease();
+        match tokio::spawn(async move { pool.query_all_raw(statement).await }).await {
+            Ok(found) => Ok(found?),
+            Err(error) => Err(StoreError::internal(error).into()),
+        }
+    }
+
     async fn close_pools(&self) {
         for pool in [&self.reader, &self.writer] {
-            if let Err(error) = pool.close_by_ref().await {
+            if let Err(error) = pool.close().await {
                 tracing::warn!(%error, "closing the connections failed");
             }
         }
@@ -243,17 +256,12 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// Runs a statement through sea-orm.
-async fn query<T>(
-    pool: &DatabaseConnection,
-    sql: Sql,
+/// Reads rows of sea-orm.
+fn rows<T>(
+    found: &[QueryResult],
     mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
 ) -> Result<Vec<T>, QueryError> {
-    let (text, values) = sql.into_parts();
-    let statement =
-        sea_orm::Statement::from_sql_and_values(pool.get_database_backend(), text, values);
-    let rows = pool.query_all_raw(statement).await?;
-    rows.iter().map(|row| read_row(&mut RowReader::new(DriverRow::SeaOrm(row)))).collect()
+    found.iter().map(|row| read_row(&mut RowReader::new(DriverRow::SeaOrm(row)))).collect()
 }
 
 /// Four connections per core: fewer make writes slower, more are not faster.

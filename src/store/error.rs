@@ -174,8 +174,13 @@ fn classify_sqlstate(code: &str, constraint: Option<&str>) -> ErrorKind {
         // Every foreign key references the account, directly or through the session.
         ("23503", _) => ErrorKind::UserDeleted,
         // Classes: connection, resources, operator intervention, system error; 40: serialization failure
-        // or deadlock. 25006: a read-only standby before its promotion.
-        (_, "08" | "53" | "57" | "58" | "40") | ("25006", _) => ErrorKind::Transient,
+        // or deadlock. 0A000, 26000: a prepared statement became invalid. 25006: a read-only standby before
+        // its promotion. 25P03: a transaction was idle for too long. 28P01, 3D000: the password is being
+        // changed, or the database restored. 55P03: another transaction holds a lock.
+        (_, "08" | "53" | "57" | "58" | "40")
+        | ("0A000" | "25006" | "26000" | "25P03" | "28P01" | "3D000" | "55P03", _) => {
+            ErrorKind::Transient
+        }
         _ => ErrorKind::Internal,
     }
 }
@@ -197,5 +202,23 @@ fn classify_sqlite(code: i32, message: &str) -> ErrorKind {
         // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY.
         (_, 5 | 6 | 10 | 13 | 14 | 8) => ErrorKind::Transient,
         _ => ErrorKind::Internal,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn temporary_errors_of_postgresql_are_recognised() {
+        for code in [
+            "08006", "0A000", "25006", "25P03", "28P01", "3D000", "40001", "40P01", "53300",
+            "55P03", "57014", "57P01", "57P02", "57P03", "57P05", "58030",
+        ] {
+            assert!(matches!(classify_sqlstate(code, None), ErrorKind::Transient), "{code}");
+        }
+        for code in ["22001", "23514", "28000", "42601", "42P01", ""] {
+            assert!(matches!(classify_sqlstate(code, None), ErrorKind::Internal), "{code}");
+        }
     }
 }

@@ -3,6 +3,8 @@
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
+use tokio::sync::watch;
+
 /// Records outages that the event connection detects, because it always reads. Other connections would
 /// detect an outage only at their next use, which would then fail.
 #[derive(Debug)]
@@ -10,11 +12,18 @@ pub(super) struct LastOutage {
     since: Instant,
     /// Milliseconds after `since`, rounded up; 0 for never.
     last: AtomicU64,
+    /// Notified when the database has stopped responding.
+    silence: watch::Sender<()>,
 }
+
+/// Waits until the database stops responding.
+#[derive(Debug)]
+pub(super) struct Silence(watch::Receiver<()>);
 
 impl Default for LastOutage {
     fn default() -> Self {
-        Self { since: Instant::now(), last: AtomicU64::new(0) }
+        let silence = watch::Sender::new(());
+        Self { since: Instant::now(), last: AtomicU64::new(0), silence }
     }
 }
 
@@ -23,6 +32,19 @@ impl LastOutage {
     pub(super) fn record(&self) {
         let millis = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
         self.last.fetch_max(millis.saturating_add(1), Ordering::Relaxed);
+    }
+
+    /// Records that the database does not respond to statements in flight, although no connection was lost:
+    /// those on other connections will not get a response either.
+    pub(super) fn record_silence(&self) {
+        tracing::warn!("the database does not respond, opening new connections");
+        self.record();
+        self.silence.send_replace(());
+    }
+
+    /// To be called before a connection is used.
+    pub(super) fn silence(&self) -> Silence {
+        Silence(self.silence.subscribe())
     }
 
     /// Whether the last outage was before a connection of this age was opened.
@@ -34,13 +56,22 @@ impl LastOutage {
     }
 }
 
+impl Silence {
+    /// Resolves when the database has stopped responding.
+    pub(super) async fn detected(&mut self) {
+        if self.0.changed().await.is_err() {
+            std::future::pending::<()>().await;
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn connections_older_than_the_last_outage_are_not_trusted() {
-        let outage = LastOutage { since: Instant::now(), last: AtomicU64::new(0) };
+        let outage = LastOutage::default();
         assert!(outage.predates(Duration::from_secs(3_600)));
         outage.record();
         assert!(!outage.predates(Duration::from_secs(3_600)));

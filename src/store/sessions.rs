@@ -89,14 +89,13 @@ impl Sessions<'_> {
         id: SessionId,
         now: Timestamp,
     ) -> Result<Option<UserId>, StoreError> {
-        let user = session::Entity::find_by_id(id)
-            .select_only()
-            .column(session::Column::UserId)
-            .filter(session::Column::ExpiresAt.gt(now))
-            .into_tuple::<UserId>()
-            .one(self.0.db.reader())
-            .await?;
-        Ok(user)
+        use session::Column::{ExpiresAt, Id, UserId as User};
+
+        let mut sql = self.0.db.sql();
+        sql.push("SELECT ").column(User).push(" FROM ").table(session::Entity);
+        sql.push(" WHERE ").column(Id).push(" = ").bind(id);
+        sql.push(" AND ").column(ExpiresAt).push(" > ").bind(now);
+        Ok(self.0.db.read_one(sql).await?)
     }
 
     /// The live sessions with these ids, of any user, in no particular order.
@@ -108,7 +107,7 @@ impl Sessions<'_> {
         let sessions = session::Entity::find()
             .filter(session::Column::Id.is_in(ids.iter().copied()))
             .filter(session::Column::ExpiresAt.gt(now));
-        Ok(sessions.all(self.0.db.reader()).await?)
+        Ok(sessions.all(&self.0.db.reader()).await?)
     }
 
     /// The live sessions of an account, newest first; at most `limit`.
@@ -124,7 +123,7 @@ impl Sessions<'_> {
             .order_by_desc(session::Column::CreatedAt)
             .order_by_desc(session::Column::Id)
             .limit(limit);
-        Ok(sessions.all(self.0.db.reader()).await?)
+        Ok(sessions.all(&self.0.db.reader()).await?)
     }
 
     /// Exchanges a refresh token for a new one. A token is for single use. A second use within `grace` of

@@ -101,7 +101,7 @@ impl Users<'_> {
             .select_only()
             .columns(Profile::COLUMNS.iter().copied())
             .filter(Column::Id.is_in(ids.iter().copied()));
-        Ok(profiles.into_model().all(self.0.db.reader()).await?)
+        Ok(profiles.into_model().all(&self.0.db.reader()).await?)
     }
 
     /// Which of these names belong to an account other than `except`.
@@ -124,7 +124,7 @@ impl Users<'_> {
             .columns([Column::UsernameFolded, Column::EmailFolded])
             .filter(others)
             .into_tuple()
-            .all(self.0.db.reader())
+            .all(&self.0.db.reader())
             .await?;
         Ok(NameConflicts {
             username: found.iter().any(|(key, _)| Some(key) == username.as_ref()),

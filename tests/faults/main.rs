@@ -11,6 +11,7 @@ mod support;
 
 mod connections;
 mod database;
+mod deadlines;
 mod sigkill;
 mod sqlite;
 

@@ -3,7 +3,7 @@
 
 #![expect(clippy::expect_used, clippy::unwrap_used, reason = "a missing value fails the test")]
 
-#[expect(dead_code, reason = "each of the two test binaries uses a part of it")]
+#[expect(dead_code, unused_imports, reason = "each of the two test binaries uses a part of it")]
 #[path = "../support/mod.rs"]
 mod support;
 

@@ -14,6 +14,7 @@ mod server_process;
 mod skip;
 mod socket;
 mod stream_reader;
+mod tcp_proxy;
 mod test_response;
 mod wait;
 
@@ -25,6 +26,7 @@ pub use redact::{redact_id, redact_text};
 pub use server_process::{ServerProcess, server_command};
 pub use socket::Socket;
 pub use stream_reader::StreamReader;
+pub use tcp_proxy::TcpProxy;
 pub use test_response::TestResponse;
 pub use wait::wait_until;
 

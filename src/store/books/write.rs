@@ -1,7 +1,5 @@
 //! Creating, updating and deleting books.
 
-use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
-
 use super::model::{Assignment, Assignments, Book, BookChanges, BookColumns, Column, NewBook};
 use super::read::Books;
 use crate::clock::Timestamp;
@@ -53,7 +51,7 @@ impl Books<'_> {
         let mut sql = self.0.db.sql();
         push_insert(&mut sql, &assignments);
         for _ in 0..MAX_ATTEMPTS {
-            let Err(failed) = self.0.db.write::<BookId>(sql.clone()).await else {
+            let Err(failed) = self.0.db.write::<BookId>(owner, sql.clone()).await else {
                 self.publish(owner, id, ChangeKind::Created).await;
                 return Ok(CreateOutcome::Created(new.into_book(id, owner, now)));
             };
@@ -98,7 +96,7 @@ impl Books<'_> {
                 sql.push(" AND ").column(Column::Version).push(" = ").bind(version);
             }
             sql.push(" RETURNING ").columns(BookColumns::all().to_select());
-            match (self.0.db.write::<Book>(sql).await, changes.isbn.flatten()) {
+            match (self.0.db.write::<Book>(owner, sql).await, changes.isbn.flatten()) {
                 (Ok(mut updated), _) => {
                     if let Some(book) = updated.pop() {
                         self.publish(owner, id, ChangeKind::Updated(*book.version()?)).await;
@@ -127,15 +125,15 @@ impl Books<'_> {
 
     /// Deletes a book; false if the owner has no such book.
     pub(crate) async fn delete(&self, owner: UserId, id: BookId) -> Result<bool, StoreError> {
-        let deleted = Entity::delete_many()
-            .filter(Column::OwnerId.eq(owner))
-            .filter(Column::Id.eq(id))
-            .exec(&*self.0.db.writer().await?)
-            .await?;
-        if deleted.rows_affected > 0 {
+        let mut sql = self.0.db.sql();
+        sql.push("DELETE FROM ").table(Entity).push(" WHERE ");
+        push_book_of_owner(&mut sql, owner, id);
+        sql.push(" RETURNING ").column(Column::Id);
+        let deleted = !self.0.db.write::<BookId>(owner, sql).await?.is_empty();
+        if deleted {
             self.publish(owner, id, ChangeKind::Deleted).await;
         }
-        Ok(deleted.rows_affected > 0)
+        Ok(deleted)
     }
 
     async fn publish(&self, owner: UserId, book: BookId, kind: ChangeKind) {

@@ -6,7 +6,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::ConnectOptions;
+use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::{self, Connection};
+use tokio::time::timeout;
 
 use super::sqlite::CHECKPOINT_PAGES;
 use crate::store::last_outage::LastOutage;
@@ -15,7 +18,7 @@ use crate::store::last_outage::LastOutage;
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a writer waits while another process holds SQLite's file lock. This plus
-/// [`WRITE_LOCK_TIMEOUT`](crate::store::write_lock::WRITE_LOCK_TIMEOUT) is less than the operation timeout,
+/// [`WRITE_LOCK_TIMEOUT`](super::write_lock::WRITE_LOCK_TIMEOUT) is less than the operation timeout,
 /// so that the client gets the database's error, not the timeout's.
 pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -27,9 +30,19 @@ const PAGE_BYTES: u32 = 2_048;
 /// statements whose client has already received a timeout.
 pub(super) const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
 
+/// After how long without a response a connection is lost. PostgreSQL cancels each statement before.
+pub(super) const RESPONSE_TIMEOUT: Duration = Duration::from_secs(17);
+
+/// How long a statement waits for a lock of PostgreSQL.
+pub(super) const LOCK_TIMEOUT: Duration = Duration::from_secs(5);
+
 /// A connection that was idle for longer is pinged before it is used. A busy server has no connection
 /// that is idle for so long; an idle server has time for the ping.
 const PING_AFTER_IDLE: Duration = Duration::from_millis(20);
+
+/// How long to wait for the response to a ping. Less than [`ACQUIRE_TIMEOUT`], so that a new connection can be
+/// opened instead.
+const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
 pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectOptions {
     let path = path.to_owned();
@@ -56,14 +69,30 @@ pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectO
 pub(super) fn postgres(url: &str, connections: u32, outage: Arc<LastOutage>) -> ConnectOptions {
     let mut options = ConnectOptions::new(url);
     common(&mut options, connections)
-        .test_before_acquire_if_idle_for(PING_AFTER_IDLE)
-        .map_sqlx_postgres_before_acquire(move |_, connection| {
-            let trusted = outage.predates(connection.age);
-            Box::pin(async move { Ok(trusted) })
+        .test_before_acquire(false)
+        .map_sqlx_postgres_before_acquire(move |connection, metadata| {
+            let outage = Arc::clone(&outage);
+            Box::pin(async move {
+                if outage.predates(metadata.age) && metadata.idle_for >= PING_AFTER_IDLE {
+                    ping(connection, &outage).await?;
+                }
+                Ok(outage.predates(metadata.age))
+            })
         })
         .statement_timeout(STATEMENT_TIMEOUT)
+        .map_sqlx_postgres_opts(|options| {
+            options.options([("lock_timeout", format!("{}ms", LOCK_TIMEOUT.as_millis()))])
+        })
         .set_application_name("bookshelf");
     options
+}
+
+/// Checks an idle connection. If the network has become silent, no older connection is used.
+async fn ping(connection: &mut PgConnection, outage: &LastOutage) -> Result<(), sqlx::Error> {
+    timeout(PING_TIMEOUT, connection.ping()).await.unwrap_or_else(|_| {
+        outage.record();
+        Err(sqlx::Error::PoolTimedOut)
+    })
 }
 
 fn common(options: &mut ConnectOptions, connections: u32) -> &mut ConnectOptions {

@@ -5,27 +5,29 @@
 //! A connection returns results in the order of its statements, so it is used only for statements that all
 //! take a similar time. Reads and writes use separate connections, since a write may wait for a lock.
 
-use std::pin::pin;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, PoisonError, RwLock};
-use std::time::{Duration, Instant};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::time::Duration;
 
-use bytes::BytesMut;
-use futures_util::TryStreamExt;
-use quick_cache::sync::Cache;
-use sea_orm::Value;
 use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::time::timeout;
+use tokio_postgres::Config;
 use tokio_postgres::config::SslMode;
-use tokio_postgres::types::{IsNull, ToSql, Type, to_sql_checked};
-use tokio_postgres::{Client, Config, NoTls, Statement};
 
-use super::row::{DriverRow, RowReader};
+use super::options::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
+use super::row::RowReader;
 use super::sql::Sql;
+use crate::id::UserId;
 use crate::store::error::QueryError;
 use crate::store::last_outage::LastOutage;
+
+mod connection;
+mod parameter;
+
+use connection::Connection;
 
 /// Maximum time to open a connection.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
@@ -38,16 +40,14 @@ const KEEPALIVE: Duration = Duration::from_secs(10);
 const PLANNER_OPTIONS: &str =
     "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
-/// Maximum number of prepared statements per connection. There are more texts, one for each shape of a page,
-/// but few of them are in use. The cache evicts those that are used least.
-const STATEMENT_CACHE_SIZE: usize = 256;
-
 /// The pipelined connections to a database.
 #[derive(Debug)]
 pub(super) struct PipelinedPool {
     readers: Vec<Slot>,
     writers: Vec<Slot>,
     next: AtomicUsize,
+    /// The owners with writes in flight.
+    writing: Mutex<HashMap<UserId, OwnerWrites>>,
     /// The URL as sqlx parses it.
     sqlx_options: PgConnectOptions,
     config: Config,
@@ -65,12 +65,12 @@ struct Slot {
     busy: AtomicUsize,
 }
 
-#[derive(Debug)]
-struct Connection {
-    client: Client,
-    since: Instant,
-    /// By their text.
-    prepared: Cache<Box<str>, Statement>,
+/// The writes of one owner that are in flight.
+#[derive(Clone, Copy, Debug)]
+struct OwnerWrites {
+    /// The index of the slot that they use.
+    slot: usize,
+    number: usize,
 }
 
 impl PipelinedPool {
@@ -79,7 +79,6 @@ impl PipelinedPool {
     pub(super) async fn connect(
         url: &str,
         connections: u32,
-        statement_timeout: Duration,
         outage: Arc<LastOutage>,
     ) -> Option<Self> {
         let sqlx_options: PgConnectOptions = url.parse().ok()?;
@@ -94,8 +93,9 @@ impl PipelinedPool {
         }
         let options = sqlx_options.get_options().unwrap_or_default();
         let options = format!(
-            "{PLANNER_OPTIONS} {options} -c statement_timeout={}",
-            statement_timeout.as_millis()
+            "{PLANNER_OPTIONS} {options} -c statement_timeout={} -c lock_timeout={}",
+            STATEMENT_TIMEOUT.as_millis(),
+            LOCK_TIMEOUT.as_millis()
         );
         config
             .options(options)
@@ -108,7 +108,8 @@ impl PipelinedPool {
         let slots = |number| std::iter::repeat_with(Slot::default).take(number as usize).collect();
         let (readers, writers) = (slots(readers), slots(writers));
         let (next, disabled) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let pool = Self { readers, writers, next, sqlx_options, config, outage, disabled };
+        let writing = Mutex::default();
+        let pool = Self { readers, writers, next, writing, sqlx_options, config, outage, disabled };
         pool.least_busy(&pool.readers).open(&pool).await.ok()?;
         Some(pool)
     }
@@ -133,24 +134,60 @@ impl PipelinedPool {
         }
     }
 
+    /// Runs a writing statement about data of `owner`. Writes of one owner wait for the same rows, such as the
+    /// book count, so they never occupy more than one connection.
     pub(super) async fn write<T>(
         &self,
+        owner: UserId,
         sql: &Sql,
         mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        self.least_busy(&self.writers).query(self, sql, &mut read_row).await
+        let write = OwnerWrite::new(self, owner);
+        self.writers[write.slot].query(self, sql, &mut read_row).await
     }
 
     fn least_busy<'a>(&self, slots: &'a [Slot]) -> &'a Slot {
+        &slots[self.index_of_least_busy(slots)]
+    }
+
+    fn index_of_least_busy(&self, slots: &[Slot]) -> usize {
         let first = self.next.fetch_add(1, Ordering::Relaxed) % slots.len();
-        let (later, sooner) = slots.split_at(first);
-        let mut best = &slots[first];
-        for slot in sooner.iter().chain(later) {
-            if slot.busy.load(Ordering::Relaxed) < best.busy.load(Ordering::Relaxed) {
-                best = slot;
+        let busy = |index: usize| slots[index].busy.load(Ordering::Relaxed);
+        (first..slots.len()).chain(0..first).min_by_key(|index| busy(*index)).unwrap_or(first)
+    }
+
+    fn writing(&self) -> MutexGuard<'_, HashMap<UserId, OwnerWrites>> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A write of an owner, counted while it is in flight.
+struct OwnerWrite<'a> {
+    pool: &'a PipelinedPool,
+    owner: UserId,
+    slot: usize,
+}
+
+impl<'a> OwnerWrite<'a> {
+    fn new(pool: &'a PipelinedPool, owner: UserId) -> Self {
+        let mut writing = pool.writing();
+        let least_busy =
+            || OwnerWrites { slot: pool.index_of_least_busy(&pool.writers), number: 0 };
+        let writes = writing.entry(owner).or_insert_with(least_busy);
+        writes.number += 1;
+        Self { pool, owner, slot: writes.slot }
+    }
+}
+
+impl Drop for OwnerWrite<'_> {
+    fn drop(&mut self) {
+        let mut writing = self.pool.writing();
+        if let Some(writes) = writing.get_mut(&self.owner) {
+            writes.number -= 1;
+            if writes.number == 0 {
+                writing.remove(&self.owner);
             }
         }
-        best
     }
 }
 
@@ -183,36 +220,21 @@ impl Slot {
         read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let _busy = InFlight::new(&self.busy);
-        let open = self.open(pool).await?;
-        let statement = open.prepared(sql.text()).await?;
-        let mut found =
-            pin!(open.client.query_raw(&statement, sql.values().iter().map(Parameter)).await?);
-        let mut rows = Vec::new();
-        while let Some(row) = found.try_next().await? {
-            rows.push(read_row(&mut RowReader::new(DriverRow::Postgres(&row)))?);
-        }
-        Ok(rows)
+        self.open(pool).await?.query(sql, read_row).await
     }
 
     async fn open(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
-        let usable = |open: &Arc<Connection>| {
-            !open.client.is_closed() && pool.outage.predates(open.since.elapsed())
-        };
-        if let Some(open) = self.current().filter(usable) {
+        if let Some(open) = self.current().filter(|open| open.is_usable()) {
             return Ok(open);
         }
-        timeout(OPEN_TIMEOUT, self.reconnect(pool, usable))
+        timeout(OPEN_TIMEOUT, self.reconnect(pool))
             .await
             .unwrap_or_else(|_| Err(QueryError::unavailable("the connection timed out")))
     }
 
-    async fn reconnect(
-        &self,
-        pool: &PipelinedPool,
-        usable: impl Fn(&Arc<Connection>) -> bool,
-    ) -> Result<Arc<Connection>, QueryError> {
+    async fn reconnect(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
         let _opening = self.opening.lock().await;
-        if let Some(open) = self.current().filter(usable) {
+        if let Some(open) = self.current().filter(|open| open.is_usable()) {
             return Ok(open);
         }
         // Checked for each connection: after a failover the server may be another one.
@@ -220,21 +242,13 @@ impl Slot {
             pool.disabled.store(true, Ordering::Relaxed);
             return Err(QueryError::unavailable("the database requires TLS"));
         }
-        let since = Instant::now();
-        let connected = pool.config.connect(NoTls).await;
-        let (client, connection) = connected.inspect_err(|error| {
+        let open = Connection::open(&pool.config, &pool.outage).await.inspect_err(|error| {
             // SQLSTATE class 28: the server rejects the login, perhaps because it has no TLS.
             if error.code().is_some_and(|code| code.code().starts_with("28")) {
                 pool.disabled.store(true, Ordering::Relaxed);
             }
         })?;
-        tokio::spawn(async move {
-            if let Err(error) = connection.await {
-                tracing::debug!(%error, "lost a connection to the database");
-            }
-        });
-        let open =
-            Arc::new(Connection { client, since, prepared: Cache::new(STATEMENT_CACHE_SIZE) });
+        let open = Arc::new(open);
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&open));
         Ok(open)
     }
@@ -244,18 +258,7 @@ impl Slot {
     }
 
     fn is_closed(&self) -> bool {
-        self.current().is_none_or(|open| open.client.is_closed())
-    }
-}
-
-impl Connection {
-    async fn prepared(&self, text: &str) -> Result<Statement, tokio_postgres::Error> {
-        if let Some(statement) = self.prepared.get(text) {
-            return Ok(statement);
-        }
-        let statement = self.client.prepare(text).await?;
-        self.prepared.insert(text.into(), statement.clone());
-        Ok(statement)
+        self.current().is_none_or(|open| open.is_closed())
     }
 }
 
@@ -273,46 +276,4 @@ impl Drop for InFlight<'_> {
     fn drop(&mut self) {
         self.0.fetch_sub(1, Ordering::Relaxed);
     }
-}
-
-/// A bound value, converted to the type that PostgreSQL expects for the parameter.
-#[derive(Debug)]
-struct Parameter<'a>(&'a Value);
-
-impl ToSql for Parameter<'_> {
-    fn to_sql(
-        &self,
-        ty: &Type,
-        out: &mut BytesMut,
-    ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-        fn integer(
-            value: Option<i64>,
-            ty: &Type,
-            out: &mut BytesMut,
-        ) -> Result<IsNull, Box<dyn std::error::Error + Sync + Send>> {
-            let Some(value) = value else { return Ok(IsNull::Yes) };
-            match *ty {
-                Type::INT2 => i16::try_from(value)?.to_sql(ty, out),
-                Type::INT4 => i32::try_from(value)?.to_sql(ty, out),
-                Type::INT8 => value.to_sql(ty, out),
-                _ => Err(format!("an integer cannot be bound as {ty}").into()),
-            }
-        }
-        match self.0 {
-            Value::Bool(value) => value.to_sql(ty, out),
-            Value::SmallInt(value) => integer(value.map(i64::from), ty, out),
-            Value::Int(value) => integer(value.map(i64::from), ty, out),
-            Value::BigInt(value) => integer(*value, ty, out),
-            Value::BigUnsigned(value) => integer(value.map(u64::cast_signed), ty, out),
-            Value::String(value) => value.to_sql(ty, out),
-            Value::Uuid(value) => value.to_sql(ty, out),
-            other => Err(format!("cannot bind a value of this type: {other:?}").into()),
-        }
-    }
-
-    fn accepts(_: &Type) -> bool {
-        true
-    }
-
-    to_sql_checked!();
 }

@@ -13,8 +13,8 @@ use tokio::sync::oneshot;
 
 use super::row::{DriverRow, FromRow, RowReader};
 use super::sql::Sql;
+use super::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 use crate::store::error::QueryError;
-use crate::store::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 
 mod bind;
 

@@ -80,13 +80,15 @@ async fn concurrent_operations_over_the_limit_are_rejected() {
         let rejected = modern.ask("{ well }").await;
         rejected.assert_error_with_status(503, "SERVICE_UNAVAILABLE");
         assert_eq!(rejected.header("retry-after"), Some("1"));
-        // Health endpoints need no permit.
+        // The check of readiness counts as an operation, that of liveness does not.
+        assert_eq!(app.anon().get("/health/ready").await.status, 503);
         assert_eq!(app.anon().get("/health/live").await.status, 200);
         faulty.may_end.add_permits(1_000);
         for waiting in waiting {
             assert_eq!(waiting.await.expect("a response").data(), json!(true));
         }
         assert_eq!(modern.ask("{ well }").await.data(), json!(true));
+        assert_eq!(app.anon().get("/health/ready").await.status, 200);
     }
 }
 
@@ -103,4 +105,20 @@ async fn a_timed_out_mutation_holds_its_permit_until_it_ends() {
     faulty.may_end.add_permits(1);
     wait_until("the permit is released", async || modern.ask("{ well }").await.is_ok()).await;
     assert_eq!(modern.ask("{ wait }").await.data(), json!(true));
+}
+
+#[tokio::test]
+async fn a_mutation_that_does_not_end_releases_its_permit_after_30_seconds() {
+    let (app, _) = app(|config| {
+        config.limits.concurrent_operations = 1;
+        config.limits.operation_timeout = Duration::from_millis(10);
+    })
+    .await;
+    app.anon().ask("mutation { wait }").await.assert_error("TIMEOUT");
+    tokio::time::pause();
+    tokio::time::advance(Duration::from_secs(29)).await;
+    app.anon().ask("{ well }").await.assert_error("SERVICE_UNAVAILABLE");
+    tokio::time::advance(Duration::from_secs(1)).await;
+    tokio::time::resume();
+    wait_until("the permit is released", async || app.anon().ask("{ well }").await.is_ok()).await;
 }

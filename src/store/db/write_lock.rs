@@ -4,13 +4,12 @@ use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions, TransactionTrait,
-};
+use sea_orm::{DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions};
 use tokio::sync::{Mutex, MutexGuard, OwnedMutexGuard};
 use tokio::time::timeout;
 
-use super::error::{QueryError, StoreError};
+use super::lease::Lease;
+use crate::store::error::{QueryError, StoreError};
 
 /// How long a write waits for the lock. Waiting is normal on SQLite, which has one writer at a time.
 pub(super) const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
@@ -35,15 +34,15 @@ impl WriteLock {
 
 /// A connection or transaction that may write. Releases the write lock when dropped.
 #[derive(Debug)]
-pub(super) struct WriteGuard<T> {
-    inner: T,
+pub(in crate::store) struct WriteGuard<C> {
+    inner: Lease<C>,
     lock: Option<OwnedMutexGuard<()>>,
 }
 
-impl<'a> WriteGuard<&'a DatabaseConnection> {
+impl WriteGuard<DatabaseConnection> {
     /// Waits for the write lock, if there is one (SQLite).
     pub(super) async fn new(
-        inner: &'a DatabaseConnection,
+        inner: Lease<DatabaseConnection>,
         write_lock: Option<&WriteLock>,
     ) -> Result<Self, QueryError> {
         let lock = match write_lock {
@@ -57,32 +56,24 @@ impl<'a> WriteGuard<&'a DatabaseConnection> {
         self,
         options: TransactionOptions,
     ) -> Result<WriteGuard<DatabaseTransaction>, DbErr> {
-        Ok(WriteGuard { inner: self.inner.begin_with_options(options).await?, lock: self.lock })
+        Ok(WriteGuard { inner: self.inner.begin(options).await?, lock: self.lock })
     }
 }
 
 impl WriteGuard<DatabaseTransaction> {
-    pub(super) async fn commit(self) -> Result<(), StoreError> {
+    pub(in crate::store) async fn commit(self) -> Result<(), StoreError> {
         Ok(self.inner.commit().await?)
     }
 
-    pub(super) async fn rollback(self) -> Result<(), StoreError> {
+    pub(in crate::store) async fn rollback(self) -> Result<(), StoreError> {
         Ok(self.inner.rollback().await?)
     }
 }
 
-impl Deref for WriteGuard<&DatabaseConnection> {
-    type Target = DatabaseConnection;
+impl<C> Deref for WriteGuard<C> {
+    type Target = Lease<C>;
 
-    fn deref(&self) -> &DatabaseConnection {
-        self.inner
-    }
-}
-
-impl Deref for WriteGuard<DatabaseTransaction> {
-    type Target = DatabaseTransaction;
-
-    fn deref(&self) -> &DatabaseTransaction {
+    fn deref(&self) -> &Lease<C> {
         &self.inner
     }
 }

@@ -1,0 +1,118 @@
+//! The use of a pool of sea-orm for statements or for a transaction. Its waits on PostgreSQL end.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use sea_orm::sqlx::error::DatabaseError;
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, Statement, TransactionOptions, TransactionTrait,
+};
+use tokio::time::timeout;
+
+use super::options::RESPONSE_TIMEOUT;
+use crate::store::last_outage::LastOutage;
+
+/// A pool or a transaction whose statements fail when the database stops responding.
+#[derive(Debug)]
+pub(in crate::store) struct Lease<C> {
+    connection: C,
+    /// `None` with SQLite, whose connections cannot be lost.
+    outage: Option<Arc<LastOutage>>,
+    /// One more reference to the counter of the pool.
+    count: Arc<()>,
+}
+
+impl<C: Send + Sync> Lease<C> {
+    pub(super) fn new(connection: C, outage: Option<Arc<LastOutage>>, count: Arc<()>) -> Self {
+        Self { connection, outage, count }
+    }
+
+    /// For migrations, which may take any time.
+    pub(in crate::store) fn unbounded(&self) -> &C {
+        &self.connection
+    }
+
+    /// Waits for the response to one statement. PostgreSQL cancels the statement earlier, so if there is no
+    /// response, the connection is lost.
+    async fn bounded<T>(
+        &self,
+        response: impl Future<Output = Result<T, DbErr>> + Send,
+    ) -> Result<T, DbErr> {
+        let Some(outage) = &self.outage else { return response.await };
+        let mut silence = outage.silence();
+        let response = tokio::select! {
+            response = timeout(RESPONSE_TIMEOUT, response) => response.unwrap_or_else(|_| {
+                outage.record_silence();
+                Err(silent())
+            }),
+            () = silence.detected() => Err(silent()),
+        };
+        if response.as_ref().is_err_and(is_invalid_statement) {
+            // sqlx keeps the statement, so older connections are not used any more.
+            outage.record();
+        }
+        response
+    }
+}
+
+impl Lease<DatabaseConnection> {
+    pub(super) async fn begin(
+        self,
+        options: TransactionOptions,
+    ) -> Result<Lease<DatabaseTransaction>, DbErr> {
+        let transaction = self.bounded(self.connection.begin_with_options(options)).await?;
+        Ok(Lease { connection: transaction, outage: self.outage, count: self.count })
+    }
+}
+
+impl Lease<DatabaseTransaction> {
+    pub(super) async fn commit(self) -> Result<(), DbErr> {
+        let Self { connection, outage, count } = self;
+        Lease { connection: (), outage, count }.bounded(connection.commit()).await
+    }
+
+    pub(super) async fn rollback(self) -> Result<(), DbErr> {
+        let Self { connection, outage, count } = self;
+        Lease { connection: (), outage, count }.bounded(connection.rollback()).await
+    }
+}
+
+#[async_trait]
+impl<C: ConnectionTrait + Send> ConnectionTrait for Lease<C> {
+    fn get_database_backend(&self) -> DbBackend {
+        self.connection.get_database_backend()
+    }
+
+    async fn execute_raw(&self, statement: Statement) -> Result<ExecResult, DbErr> {
+        self.bounded(self.connection.execute_raw(statement)).await
+    }
+
+    async fn execute_unprepared(&self, sql: &str) -> Result<ExecResult, DbErr> {
+        self.bounded(self.connection.execute_unprepared(sql)).await
+    }
+
+    async fn query_one_raw(&self, statement: Statement) -> Result<Option<QueryResult>, DbErr> {
+        self.bounded(self.connection.query_one_raw(statement)).await
+    }
+
+    async fn query_all_raw(&self, statement: Statement) -> Result<Vec<QueryResult>, DbErr> {
+        self.bounded(self.connection.query_all_raw(statement)).await
+    }
+}
+
+/// Whether a prepared statement must be prepared again, for example since a column of its result has another
+/// type now (SQLSTATE `0A000`), or since it was deallocated (`26000`).
+fn is_invalid_statement(error: &DbErr) -> bool {
+    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
+        error
+    else {
+        return false;
+    };
+    let code = error.as_database_error().and_then(DatabaseError::code);
+    code.is_some_and(|code| ["0A000", "26000"].contains(&&*code))
+}
+
+fn silent() -> DbErr {
+    DbErr::Conn(RuntimeErr::Internal("the database does not respond".to_owned()))
+}

@@ -1,0 +1,204 @@
+//! A pipelined connection to PostgreSQL, which is dropped when the database stops responding.
+//!
+//! PostgreSQL cancels each statement after a time limit, so while statements are in flight, a response arrives
+//! within that time. If none does, the connection is lost, even if TCP reports no error: a proxy may
+//! acknowledge data that it does not forward.
+
+use std::pin::pin;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
+
+use futures_util::TryStreamExt;
+use quick_cache::sync::Cache;
+use tokio::time::timeout;
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, Config, NoTls, Statement};
+
+use super::parameter::Parameter;
+use crate::store::db::options::RESPONSE_TIMEOUT;
+use crate::store::db::row::{DriverRow, RowReader};
+use crate::store::db::sql::Sql;
+use crate::store::error::QueryError;
+use crate::store::last_outage::LastOutage;
+
+/// Maximum number of prepared statements per connection. There are more texts, one for each shape of a page,
+/// but few of them are in use. The cache evicts those that are used least.
+const STATEMENT_CACHE_SIZE: usize = 256;
+
+#[derive(Debug)]
+pub(super) struct Connection {
+    client: Client,
+    since: Instant,
+    /// By their text.
+    prepared: Cache<Box<str>, Statement>,
+    /// When the last response arrived.
+    responded: Mutex<Instant>,
+    outage: Arc<LastOutage>,
+}
+
+impl Connection {
+    pub(super) async fn open(
+        config: &Config,
+        outage: &Arc<LastOutage>,
+    ) -> Result<Self, tokio_postgres::Error> {
+        let since = Instant::now();
+        let mut silence = outage.silence();
+        let (client, connection) = config.connect(NoTls).await?;
+        tokio::spawn(async move {
+            tokio::select! {
+                ended = connection => {
+                    if let Err(error) = ended {
+                        tracing::debug!(%error, "lost a connection to the database");
+                    }
+                }
+                // Statements in flight fail.
+                () = silence.detected() => {}
+            }
+        });
+        let (prepared, outage) = (Cache::new(STATEMENT_CACHE_SIZE), Arc::clone(outage));
+        let responded = Mutex::new(Instant::now());
+        Ok(Self { client, since, prepared, responded, outage })
+    }
+
+    pub(super) fn is_closed(&self) -> bool {
+        self.client.is_closed()
+    }
+
+    /// Whether the connection is open and was opened after the last outage.
+    pub(super) fn is_usable(&self) -> bool {
+        !self.is_closed() && self.outage.predates(self.since.elapsed())
+    }
+
+    /// Runs a statement and returns its rows. Whether or not the caller waits for them, the connection is dropped
+    /// if the database stops responding.
+    pub(super) async fn query<T>(
+        self: Arc<Self>,
+        sql: &Sql,
+        read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
+    ) -> Result<Vec<T>, QueryError> {
+        let mut response = PendingResponse { connection: Arc::clone(&self), arrived: false };
+        let rows = self.while_responding(self.run(sql, read_row)).await;
+        response.arrived = true;
+        rows.unwrap_or_else(|| Err(QueryError::unavailable("the database does not respond")))
+    }
+
+    /// Waits for a response for as long as the database responds to earlier statements, which all precede
+    /// it. `None` if the database stops responding: all connections are dropped then.
+    async fn while_responding<T>(&self, response: impl Future<Output = T>) -> Option<T> {
+        let mut response = pin!(response);
+        let mut wait = RESPONSE_TIMEOUT;
+        loop {
+            if let Ok(response) = timeout(wait, &mut response).await {
+                *self.responded() = Instant::now();
+                return Some(response);
+            }
+            let silence = self.responded().elapsed();
+            wait = RESPONSE_TIMEOUT.saturating_sub(silence);
+            if wait.is_zero() {
+                self.outage.record_silence();
+                return None;
+            }
+        }
+    }
+
+    fn responded(&self) -> MutexGuard<'_, Instant> {
+        self.responded.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Runs a statement, which is prepared again if it has become invalid, for example since a column of its
+    /// result has another type now. PostgreSQL rejects such a statement before it runs.
+    async fn run<T>(
+        &self,
+        sql: &Sql,
+        read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
+    ) -> Result<Vec<T>, QueryError> {
+        let statement = match self.prepared.get(sql.text()) {
+            Some(prepared) => prepared,
+            None => self.prepare(sql).await?,
+        };
+        match self.execute(&statement, sql, read_row).await {
+            Err(ExecuteError::InvalidStatement) => {
+                let statement = self.prepare(sql).await?;
+                Ok(self.execute(&statement, sql, read_row).await?)
+            }
+            result => Ok(result?),
+        }
+    }
+
+    async fn prepare(&self, sql: &Sql) -> Result<Statement, QueryError> {
+        let statement = self.client.prepare(sql.text()).await?;
+        self.prepared.insert(sql.text().into(), statement.clone());
+        Ok(statement)
+    }
+
+    async fn execute<T>(
+        &self,
+        statement: &Statement,
+        sql: &Sql,
+        read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
+    ) -> Result<Vec<T>, ExecuteError> {
+        let values = sql.values().iter().map(Parameter);
+        let mut found = pin!(self.client.query_raw(statement, values).await?);
+        let mut rows = Vec::new();
+        while let Some(row) = found.try_next().await? {
+            rows.push(read_row(&mut RowReader::new(DriverRow::Postgres(&row)))?);
+        }
+        Ok(rows)
+    }
+}
+
+/// Why a prepared statement failed.
+#[derive(Debug)]
+enum ExecuteError {
+    /// It must be prepared again.
+    InvalidStatement,
+    Failed(QueryError),
+}
+
+impl From<tokio_postgres::Error> for ExecuteError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        // FEATURE_NOT_SUPPORTED: "cached plan must not change result type".
+        let invalid = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::INVALID_SQL_STATEMENT_NAME];
+        match error.code() {
+            Some(code) if invalid.contains(code) => Self::InvalidStatement,
+            _ => Self::Failed(error.into()),
+        }
+    }
+}
+
+impl From<QueryError> for ExecuteError {
+    fn from(error: QueryError) -> Self {
+        Self::Failed(error)
+    }
+}
+
+impl From<ExecuteError> for QueryError {
+    fn from(error: ExecuteError) -> Self {
+        match error {
+            ExecuteError::InvalidStatement => {
+                Self::unavailable("a prepared statement became invalid repeatedly")
+            }
+            ExecuteError::Failed(error) => error,
+        }
+    }
+}
+
+/// A statement in flight. If its caller is gone, for example since the operation timed out, the response is
+/// still awaited.
+struct PendingResponse {
+    connection: Arc<Connection>,
+    arrived: bool,
+}
+
+impl Drop for PendingResponse {
+    fn drop(&mut self) {
+        if self.arrived {
+            return;
+        }
+        let connection = Arc::clone(&self.connection);
+        tokio::spawn(async move {
+            // Responses arrive in the order of their statements: this one after that of the abandoned one.
+            connection.while_responding(connection.client.check_connection()).await;
+        });
+    }
+}
