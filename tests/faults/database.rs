@@ -63,7 +63,7 @@ async fn requests_time_out_when_the_database_hangs() {
 #[tokio::test]
 async fn an_exhausted_pool_rejects_requests_and_recovers() {
     let Some(cluster) = PostgresCluster::start() else { return };
-    let settings = [("DATABASE_POOL_SIZE", "2"), ("LIMIT_OPERATION_TIMEOUT", "6s")];
+    let settings = [("DATABASE_POOL_SIZE", "2"), ("LIMIT_OPERATION_TIMEOUT", "4s")];
     let server = ServerProcess::start_on(&cluster.url(), &settings);
     let alice = server.alice().await;
     alice.add_book(book("Emma")).await;
