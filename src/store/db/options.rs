@@ -11,7 +11,6 @@ use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
 use sea_orm::sqlx::{self, Connection};
 use tokio::time::timeout;
 
-use super::sqlite::CHECKPOINT_PAGES;
 use crate::store::last_outage::LastOutage;
 
 /// How long a statement waits for a free connection of the pool.
@@ -25,6 +24,10 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 /// Page size of a new SQLite file, in bytes. A new book changes one page of each index, and each changed page
 /// is written to the journal as a whole. Half the default size inserts 25 % more books; reads are as fast.
 const PAGE_BYTES: u32 = 2_048;
+
+/// Journal size, in pages of [`PAGE_BYTES`], at which SQLite copies the journal into the database file: 16 MiB. A
+/// page that changes many times before that is copied once.
+pub(super) const CHECKPOINT_PAGES: u32 = 8_192;
 
 /// Statement timeout of PostgreSQL. It is longer than the operation timeout, so that it cancels only
 /// statements whose client has already received a timeout.

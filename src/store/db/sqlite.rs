@@ -11,6 +11,7 @@ use rusqlite::config::DbConfig;
 use rusqlite::{Connection, OpenFlags};
 use tokio::sync::oneshot;
 
+use super::options::CHECKPOINT_PAGES;
 use super::row::{DriverRow, FromRow, RowReader};
 use super::sql::Sql;
 use super::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
@@ -28,10 +29,6 @@ const MAX_BATCH: usize = 128;
 
 /// Number of prepared statements per connection. The least recently used ones are evicted.
 const STATEMENT_CACHE_SIZE: usize = 256;
-
-/// Journal size, in pages of [`PAGE_BYTES`](super::options), at which SQLite copies the journal into the
-/// database file: 16 MiB. A page that changes many times before that is copied once.
-pub(super) const CHECKPOINT_PAGES: u32 = 8_192;
 
 /// How much of the file is memory-mapped and so read from the operating system's cache, in bytes.
 const MMAP_BYTES: i64 = 256 << 20;
