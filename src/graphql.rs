@@ -18,6 +18,7 @@ mod page_size;
 mod query;
 pub(crate) mod rate_limit;
 pub(crate) mod request;
+mod response_size;
 mod scalars;
 mod schema;
 mod services;

@@ -11,7 +11,7 @@
 //!         store          all database queries; no other module connects to the database
 //!           entity       database rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
-//! config  telemetry  clock  id  client_ip   shared utilities, for all layers
+//! byte_counter  config  telemetry  clock  id  client_ip   shared utilities, for all layers
 //! ```
 //!
 //! Within a layer the files have the names of the product's nouns. To follow a book through the layers, open
@@ -21,6 +21,7 @@ pub mod app;
 mod auth;
 #[cfg(feature = "benchmarks")]
 pub mod benchmarks;
+mod byte_counter;
 pub mod cli;
 mod client_ip;
 pub mod clock;

@@ -46,11 +46,14 @@ settings! {
         /// Root fields of a mutation that take a password or a refresh token: `register`, `login`,
         /// `refreshToken` and `changePassword` together.
         auth_mutations: usize = 1,
-        /// Cost of an operation: a field costs 1, and a list its page size times the cost of its children.
+        /// Cost of an operation: a field costs 1, `notes` 5, and a list its page size times the cost of its
+        /// children.
         cost: u64 = 5_000,
         /// Approximate bytes of memory for the cache of validated documents. Cached documents need no
         /// validation.
         document_cache_bytes: usize = 16 << 20,
+        /// Bytes of a response.
+        response_bytes: usize = 8 << 20,
         /// Errors in one response.
         errors: usize = 20,
         /// Characters in the message of one error.

@@ -2,11 +2,12 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use async_graphql::Context;
+use async_graphql::{Context, ContextBase};
 
 use super::error::{ApiError, Result};
 use super::loaders::Loaders;
 use super::rate_limit::RateLimitKey;
+use super::response_size::ResponseSize;
 use super::services::Services;
 use crate::auth::Auth;
 use crate::auth::identity::{AuthFailure, Identity, Viewer};
@@ -26,6 +27,7 @@ pub(crate) struct RequestContext {
     /// Cost of the operation, in cost units.
     cost: u64,
     request_id: Arc<str>,
+    response_size: ResponseSize,
 }
 
 /// The client that sent the request.
@@ -82,9 +84,10 @@ impl RequestContext {
         client: Arc<ClientInfo>,
         request_id: Arc<str>,
         cost: u64,
+        response_size: ResponseSize,
     ) -> Self {
-        let loaders = Loaders::new(Arc::clone(&services));
-        Self { services, identity, loaders, client, cost, request_id }
+        let loaders = Loaders::new(Arc::clone(&services), Arc::clone(&response_size.read));
+        Self { services, identity, loaders, client, cost, request_id, response_size }
     }
 }
 
@@ -96,6 +99,8 @@ pub(super) trait ContextExt<'a> {
     fn store(&self) -> &'a Store;
     fn auth(&self) -> &'a Auth;
     fn loaders(&self) -> &'a Loaders;
+    /// Counts the bytes of the response.
+    fn response_size(&self) -> &'a ResponseSize;
     fn client(&self) -> &'a ClientInfo;
     /// Hashes and verifies passwords.
     fn passwords(&self) -> PasswordHasher<'a>;
@@ -134,6 +139,10 @@ impl<'a> ContextExt<'a> for Context<'a> {
         &request(self).loaders
     }
 
+    fn response_size(&self) -> &'a ResponseSize {
+        response_size(self)
+    }
+
     fn client(&self) -> &'a ClientInfo {
         &request(self).client
     }
@@ -163,10 +172,15 @@ impl<'a> ContextExt<'a> for Context<'a> {
     }
 }
 
+/// Counts the bytes of the response.
+pub(super) fn response_size<'a, T>(ctx: &ContextBase<'a, T>) -> &'a ResponseSize {
+    &request(ctx).response_size
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the accessors read the context here; every request has one"
 )]
-fn request<'a>(ctx: &Context<'a>) -> &'a RequestContext {
+fn request<'a, T>(ctx: &ContextBase<'a, T>) -> &'a RequestContext {
     ctx.data_unchecked::<RequestContext>()
 }

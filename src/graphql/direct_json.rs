@@ -18,6 +18,7 @@ use serde::Serialize;
 use serde_json::ser::{Formatter, Serializer};
 
 use super::async_graphql_workarounds::contains_failing_field;
+use super::context::response_size;
 use super::error::{ApiError, Result};
 
 /// An object with fields that can be written without their resolvers.
@@ -121,6 +122,7 @@ impl<T: DirectJson> ObjectPlan<T> {
                 let ctx = ctx.with_selection_set(&field.node.selection_set);
                 // An error is dropped here, and reported when each object resolves the field.
                 let value = resolve(&ctx, field, shared).await.ok()?;
+                response_size(&ctx).remove_written(&value);
                 let mut json = Json::default();
                 json.value(&value).ok()?;
                 Some(PlannedValue::Constant(json))
@@ -166,7 +168,9 @@ impl<R: Sync, T: DirectJson> JsonList<'_, R, T> {
         let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES * self.rows.len() + 2);
         for (index, row) in self.rows.iter().enumerate() {
             json.raw(if index == 0 { b"[" } else { b"," });
-            if let Err(error) = plan.write((self.object)(row), &mut json) {
+            let before = json.0.len();
+            let written = plan.write((self.object)(row), &mut json);
+            if let Err(error) = written.and_then(|()| count(ctx, json.0.len() - before)) {
                 return Some(Err(error));
             }
         }
@@ -233,9 +237,15 @@ impl<T: DirectJson> OutputType for JsonObject<T> {
             return self.0.resolve(ctx, field).await;
         };
         let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES);
-        let written = plan.write(&self.0, &mut json).map(|()| json);
+        let written = plan.write(&self.0, &mut json);
+        let written = written.and_then(|()| count(ctx, json.0.len())).map(|()| json);
         value_at(ctx, field, written)
     }
+}
+
+/// Adds JSON to the size of the response. An error if the response would be too large.
+fn count(ctx: &ContextSelectionSet<'_>, bytes: usize) -> Result<()> {
+    Ok(response_size(ctx).add_written(bytes)?)
 }
 
 /// Typical size of an object as JSON, in bytes.

@@ -9,6 +9,7 @@ use async_graphql::{ErrorExtensionValues, Pos, Response, ServerError};
 use crate::auth::identity::AuthFailure;
 use crate::auth::passwords::HashError;
 use crate::auth::verify_password::VerifyError;
+use crate::byte_counter::LimitExceeded;
 use crate::config::Limits;
 use crate::store::StoreError;
 
@@ -41,6 +42,7 @@ pub(crate) enum ErrorCode {
     TooManyAliases,
     TooManyTokens,
     BatchNotAllowed,
+    ResponseTooLarge,
     RateLimited,
     SubscriberTooSlow,
     Timeout,
@@ -69,6 +71,7 @@ impl ErrorCode {
             Self::TooManyAliases => "TOO_MANY_ALIASES",
             Self::TooManyTokens => "TOO_MANY_TOKENS",
             Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
+            Self::ResponseTooLarge => "RESPONSE_TOO_LARGE",
             Self::RateLimited => "RATE_LIMITED",
             Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
             Self::Timeout => "TIMEOUT",
@@ -100,6 +103,9 @@ pub(crate) enum ApiError {
     /// The rate limit of a caller, or the limit of failed logins, is exceeded.
     #[error("Too many requests; please try again in {} s.", .retry_after.as_secs())]
     RateLimited { retry_after: Duration },
+    /// The response would have more than this many bytes.
+    #[error("The response would be too large (limit: {0} bytes); select fewer objects or fields.")]
+    ResponseTooLarge(usize),
     #[error("One connection can run at most {0} operations at the same time.")]
     OperationLimit(usize),
     #[error("The service is busy or its database is unavailable; please try again shortly.")]
@@ -147,6 +153,7 @@ impl ApiError {
             Self::Internal(_) | Self::Panicked => ErrorCode::InternalServerError,
             Self::TimedOut => ErrorCode::Timeout,
             Self::SubscriberTooSlow => ErrorCode::SubscriberTooSlow,
+            Self::ResponseTooLarge(_) => ErrorCode::ResponseTooLarge,
             Self::RateLimited { .. } | Self::OperationLimit(_) => ErrorCode::RateLimited,
         }
     }
@@ -157,8 +164,15 @@ impl From<StoreError> for ApiError {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(Arc::new(error)),
             StoreError::UserDeleted => Self::Unauthenticated(AuthFailure::SessionEnded),
+            StoreError::ResultTooLarge(exceeded) => exceeded.into(),
             StoreError::Internal(_) => Self::Internal(Arc::new(error)),
         }
+    }
+}
+
+impl From<LimitExceeded> for ApiError {
+    fn from(exceeded: LimitExceeded) -> Self {
+        Self::ResponseTooLarge(exceeded.limit)
     }
 }
 
@@ -243,6 +257,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
             | ApiError::RateLimited { .. }
             | ApiError::TimedOut
             | ApiError::SubscriberTooSlow
+            | ApiError::ResponseTooLarge(_)
             | ApiError::OperationLimit(_)
             | ApiError::Overloaded,
         )

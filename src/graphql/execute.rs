@@ -20,6 +20,7 @@ use super::dyn_schema::DynSchema;
 use super::error::{ApiError, ErrorCode, finalize_errors, only_propagates};
 use super::rate_limit::{QuotaStatus, RateLimitKey};
 use super::request::{GraphqlRequest, OperationInfo};
+use super::response_size::ResponseSize;
 use super::services::Services;
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::{Config, Limits};
@@ -50,7 +51,12 @@ pub(crate) struct RequestMeta {
 /// A response, with details for the log and for HTTP headers.
 #[derive(Debug)]
 pub(crate) struct OperationOutcome {
+    /// The response without its data, which is only in `json`.
     pub(crate) response: Response,
+    /// The response as JSON. The response of a request error has no `data` entry at all.
+    pub(crate) json: String,
+    /// Whether `data` is neither absent nor null.
+    pub(crate) has_data: bool,
     /// `None` if the request failed before its operation was found.
     pub(crate) operation: Option<OperationInfo>,
     /// `None` if the client is anonymous or was not authenticated.
@@ -115,7 +121,7 @@ impl GraphqlService {
         let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
             let rejected = OperationOutcome { quotas, ..OperationOutcome::rejected(errors) };
-            Box::new(rejected.finalize_errors(&caller.request_id, &self.config.limits))
+            Box::new(rejected.finalize(&caller.request_id, &self.config.limits))
         })
     }
 
@@ -131,7 +137,7 @@ impl GraphqlService {
         let Some(permit) = self.permit() else {
             let rejected =
                 OperationOutcome::for_operation(failed(ApiError::Overloaded), operation, None);
-            return rejected.finalize_errors(&caller.request_id, &self.config.limits);
+            return rejected.finalize(&caller.request_id, &self.config.limits);
         };
         // Boxed, because the future is large and is moved several times.
         let limit = self.config.limits.operation_timeout;
@@ -153,7 +159,7 @@ impl GraphqlService {
                 OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None)
             }
         };
-        executed.finalize_errors(&caller.request_id, &self.config.limits)
+        executed.finalize(&caller.request_id, &self.config.limits)
     }
 
     async fn run(
@@ -200,7 +206,7 @@ impl GraphqlService {
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
                 let executed = OperationOutcome::for_operation(response, info.clone(), viewer);
-                executed.finalize_errors(&request_id, &config.limits)
+                executed.finalize(&request_id, &config.limits)
             })
             .boxed();
         // The first poll makes async-graphql call the resolver, which subscribes or fails at once.
@@ -231,7 +237,7 @@ impl GraphqlService {
     /// The response of an operation that was not executed, or that was aborted.
     pub(crate) fn reject(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
         let executed = OperationOutcome::rejected(vec![failure.into_server_error()]);
-        executed.finalize_errors(request_id, &self.config.limits)
+        executed.finalize(request_id, &self.config.limits)
     }
 
     /// Authenticates the caller and charges the operation to the rate limits before it runs.
@@ -257,7 +263,9 @@ impl GraphqlService {
             }
         }
         let request_id = Arc::clone(&caller.request_id);
-        let context = RequestContext::new(services, identity, client, request_id, cost);
+        let response_size = ResponseSize::new(self.config.limits.response_bytes);
+        let context =
+            RequestContext::new(services, identity, client, request_id, cost, response_size);
         Ok(self.documents.request(prepared).data(context))
     }
 }
@@ -301,7 +309,9 @@ impl OperationOutcome {
 
     fn new(response: Response) -> Self {
         Self {
+            has_data: response.data != async_graphql::Value::Null,
             response,
+            json: String::new(),
             operation: None,
             viewer: None,
             code: None,
@@ -311,24 +321,46 @@ impl OperationOutcome {
         }
     }
 
-    fn finalize_errors(mut self, request_id: &str, limits: &Limits) -> Self {
-        let summary = finalize_errors(&mut self.response, request_id, limits);
-        (self.code, self.retry_after) = (summary.code, summary.retry_after);
+    /// Finalises the errors and serialises the response. If it is too large, its only content is an error.
+    fn finalize(mut self, request_id: &str, limits: &Limits) -> Self {
+        let limit = limits.response_bytes;
+        if self.response.errors.iter().any(is_too_large) {
+            self = self.too_large(limit);
+        }
+        self.serialize(request_id, limits);
+        if self.json.len() > limit {
+            self = self.too_large(limit);
+            self.serialize(request_id, limits);
+        }
         self
     }
 
-    fn has_no_data(&self) -> bool {
-        self.response.is_err() && self.response.data == async_graphql::Value::Null
-    }
-
-    /// The response as JSON. The response of a request error has no `data` entry at all.
-    pub(crate) fn json(&self) -> String {
-        if self.ran || !self.response.is_err() {
+    fn serialize(&mut self, request_id: &str, limits: &Limits) {
+        let summary = finalize_errors(&mut self.response, request_id, limits);
+        (self.code, self.retry_after) = (summary.code, summary.retry_after);
+        self.json = if self.ran || !self.response.is_err() {
             to_json(&self.response)
         } else {
             to_json(&RequestErrors { errors: &self.response.errors })
-        }
+        };
+        // The JSON contains it.
+        self.response.data = async_graphql::Value::Null;
     }
+
+    /// The same operation, with a response that is too large.
+    fn too_large(self, limit: usize) -> Self {
+        let mut response = failed(ApiError::ResponseTooLarge(limit));
+        response.extensions = self.response.extensions;
+        Self { response, json: String::new(), has_data: false, ran: false, ..self }
+    }
+
+    fn has_no_data(&self) -> bool {
+        self.response.is_err() && !self.has_data
+    }
+}
+
+fn is_too_large(error: &ServerError) -> bool {
+    matches!(error.source::<ApiError>(), Some(ApiError::ResponseTooLarge(_)))
 }
 
 /// A response without `data`.

@@ -9,6 +9,7 @@ use dataloader::BatchFn;
 use dataloader::cached::Loader;
 
 use super::services::Services;
+use crate::byte_counter::ByteCounter;
 use crate::id::{BookId, SessionId, UserId};
 use crate::store::StoreError;
 use crate::store::books::Book;
@@ -24,6 +25,7 @@ trait Loadable: Clone + Send + Sync + 'static {
     fn find_many(
         services: &Services,
         ids: &[Self::Id],
+        read: &ByteCounter,
     ) -> impl Future<Output = Result<Vec<Self>, StoreError>> + Send;
 }
 
@@ -34,7 +36,11 @@ impl Loadable for Profile {
         self.id
     }
 
-    async fn find_many(services: &Services, ids: &[UserId]) -> Result<Vec<Self>, StoreError> {
+    async fn find_many(
+        services: &Services,
+        ids: &[UserId],
+        _: &ByteCounter,
+    ) -> Result<Vec<Self>, StoreError> {
         match ids {
             [id] => Ok(services.store.users().profile(*id).await?.into_iter().collect()),
             ids => services.store.users().profiles(ids).await,
@@ -49,10 +55,14 @@ impl Loadable for Book {
         self.id
     }
 
-    async fn find_many(services: &Services, ids: &[BookId]) -> Result<Vec<Self>, StoreError> {
+    async fn find_many(
+        services: &Services,
+        ids: &[BookId],
+        read: &ByteCounter,
+    ) -> Result<Vec<Self>, StoreError> {
         match ids {
             [id] => Ok(services.store.books().find(*id).await?.into_iter().collect()),
-            ids => services.store.books().find_many(ids).await,
+            ids => services.store.books().find_many(ids, read).await,
         }
     }
 }
@@ -64,7 +74,11 @@ impl Loadable for Session {
         self.id
     }
 
-    async fn find_many(services: &Services, ids: &[SessionId]) -> Result<Vec<Self>, StoreError> {
+    async fn find_many(
+        services: &Services,
+        ids: &[SessionId],
+        _: &ByteCounter,
+    ) -> Result<Vec<Self>, StoreError> {
         services.store.sessions().find_many(ids, services.clock.now()).await
     }
 }
@@ -72,11 +86,15 @@ impl Loadable for Session {
 type LoadResult<R> = Result<Option<Arc<R>>, StoreError>;
 
 /// Loads all ids that were requested together.
-struct BatchLoader<R>(Arc<Services>, std::marker::PhantomData<fn() -> R>);
+struct BatchLoader<R> {
+    services: Arc<Services>,
+    read: Arc<ByteCounter>,
+    row: std::marker::PhantomData<fn() -> R>,
+}
 
 impl<R: Loadable> BatchFn<R::Id, LoadResult<R>> for BatchLoader<R> {
     async fn load(&mut self, ids: &[R::Id]) -> HashMap<R::Id, LoadResult<R>> {
-        match R::find_many(&self.0, ids).await {
+        match R::find_many(&self.services, ids, &self.read).await {
             Ok(rows) => {
                 let mut found: HashMap<_, LoadResult<R>> =
                     ids.iter().map(|id| (*id, Ok(None))).collect();
@@ -94,6 +112,8 @@ type LazyLoader<R> = OnceLock<Loader<<R as Loadable>::Id, LoadResult<R>, BatchLo
 /// loaders of a subscription are cleared between two events.
 pub(crate) struct Loaders {
     services: Arc<Services>,
+    /// Counts the text of the books that are read.
+    read: Arc<ByteCounter>,
     users: LazyLoader<Profile>,
     books: LazyLoader<Book>,
     sessions: LazyLoader<Session>,
@@ -104,9 +124,9 @@ pub(crate) struct Loaders {
 const YIELD_COUNT: usize = 1;
 
 impl Loaders {
-    pub(super) fn new(services: Arc<Services>) -> Self {
+    pub(super) fn new(services: Arc<Services>, read: Arc<ByteCounter>) -> Self {
         let (users, books, sessions) = Default::default();
-        Self { services, users, books, sessions }
+        Self { services, read, users, books, sessions }
     }
 
     fn loader<'a, R: Loadable>(
@@ -114,8 +134,9 @@ impl Loaders {
         lazy: &'a LazyLoader<R>,
     ) -> &'a Loader<R::Id, LoadResult<R>, BatchLoader<R>> {
         lazy.get_or_init(|| {
-            let batch = BatchLoader(Arc::clone(&self.services), std::marker::PhantomData);
-            Loader::new(batch).with_yield_count(YIELD_COUNT)
+            let (services, read) = (Arc::clone(&self.services), Arc::clone(&self.read));
+            let row = std::marker::PhantomData;
+            Loader::new(BatchLoader { services, read, row }).with_yield_count(YIELD_COUNT)
         })
     }
 

@@ -51,6 +51,7 @@ async fn next_book_change(
         let Event::BookChanged(change) = event else { continue };
         if ctx.auth().is_live_with_retry(viewer).await {
             ctx.loaders().clear().await;
+            ctx.response_size().reset();
             ctx.charge_event().await;
             return Ok(BookChange(change));
         }

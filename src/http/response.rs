@@ -23,19 +23,16 @@ pub(super) fn respond(
     strict: bool,
 ) -> Response {
     let reports_status = strict || media_type == MediaType::GraphqlResponse;
-    let no_data = outcome.response.data == async_graphql::Value::Null;
     let status = match outcome.code {
         // An operation that GET does not allow gets this status with every media type.
         Some(ErrorCode::MethodNotAllowed) => status(ErrorCode::MethodNotAllowed),
-        Some(code) if no_data && reports_status => status(code),
+        Some(code) if !outcome.has_data && reports_status => status(code),
         _ => StatusCode::OK,
     };
     let (retry_after, quotas) = (outcome.retry_after, take(&mut outcome.quotas));
-    let json = outcome.json();
     // async-graphql provides the headers; the body is already serialised.
-    outcome.response.data = async_graphql::Value::Null;
     let mut response = GraphQLResponse::from(outcome.response).into_response();
-    *response.body_mut() = Body::from(json);
+    *response.body_mut() = Body::from(outcome.json);
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(retry_after) = retry_after {

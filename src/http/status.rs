@@ -30,6 +30,7 @@ pub(super) const fn status(code: ErrorCode) -> StatusCode {
         | ErrorCode::QueryTooComplex
         | ErrorCode::TooManyAliases
         | ErrorCode::TooManyTokens
+        | ErrorCode::ResponseTooLarge
         | ErrorCode::BatchNotAllowed => StatusCode::BAD_REQUEST,
     }
 }

@@ -49,7 +49,7 @@ impl StreamFormat {
     }
 
     fn next(self, outcome: &OperationOutcome) -> String {
-        let json = outcome.json();
+        let json = &outcome.json;
         match self {
             Self::Sse => format!("event: next\ndata: {json}\n\n"),
             Self::Multipart => part(&format!("{{\"payload\":{json}}}")),

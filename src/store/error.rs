@@ -6,6 +6,8 @@ use std::sync::Arc;
 use sea_orm::sqlx::{self, postgres::PgDatabaseError};
 use sea_orm::{DbErr, RuntimeErr};
 
+use crate::byte_counter::LimitExceeded;
+
 /// A statement failed.
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum StoreError {
@@ -15,6 +17,9 @@ pub(crate) enum StoreError {
     /// The account that would own the row has been deleted.
     #[error("the account has been deleted")]
     UserDeleted,
+    /// The rows have more text than the caller accepts.
+    #[error("the result is too large")]
+    ResultTooLarge(#[source] LimitExceeded),
     /// Any other error, which means a bug in Bookshelf.
     #[error("the database rejected a statement")]
     Internal(#[source] Arc<dyn Error + Send + Sync>),
@@ -47,6 +52,12 @@ impl QueryError {
     /// An error for a statement that was not executed, with the reason.
     pub(super) fn unavailable(why: &'static str) -> Self {
         StoreError::Unavailable(Arc::from(Box::<dyn Error + Send + Sync>::from(why))).into()
+    }
+}
+
+impl From<LimitExceeded> for QueryError {
+    fn from(exceeded: LimitExceeded) -> Self {
+        StoreError::ResultTooLarge(exceeded).into()
     }
 }
 

@@ -18,7 +18,7 @@ const LAYERS: [&[&str]; 9] = [
     &["store"],
     &["entity"],
     &["input"],
-    &["config", "telemetry", "clock", "id", "client_ip"],
+    &["byte_counter", "config", "telemetry", "clock", "id", "client_ip"],
 ];
 
 /// GraphQL types refer to each other, as the schema does: a book has an owner, who has books.

@@ -1,4 +1,4 @@
-//! The cost of an operation: 1 for each field, and a list costs its page size times its children. It is
+//! The cost of an operation: 1 for each field, 5 for `notes`, and a list costs its page size times its children. It is
 //! computed once for a document, as a function of the variables.
 
 use apollo_compiler::Name;
@@ -12,6 +12,9 @@ use crate::graphql::page_size::{DEFAULT_PAGE_SIZE, MAX_PAGE_SIZE};
 
 /// The arguments that set the length of the list below their field.
 const PAGE_SIZE_ARGS: [&str; 3] = ["first", "last", "perPage"];
+
+/// The cost of `notes`, which may have 20,000 characters.
+const NOTES_COST: u64 = 5;
 
 /// The argument with one id for each element of a list.
 const IDS_ARG: &str = "ids";
@@ -140,7 +143,8 @@ impl CostEstimator<'_> {
     fn field(&self, field: &Field, page: Option<&Multiplier>) -> Cost {
         let own_page = Self::page(field);
         let is_list = field.definition.ty.is_list();
-        let mut cost = Cost { fields: 1, parts: Vec::new() };
+        let fields = if field.name == "notes" { NOTES_COST } else { 1 };
+        let mut cost = Cost { fields, parts: Vec::new() };
         if is_list {
             let times =
                 own_page.or_else(|| page.cloned()).unwrap_or_else(|| default_list_len(field));

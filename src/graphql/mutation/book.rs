@@ -76,7 +76,11 @@ struct CreateBookPayload {
 impl CreateBookPayload {
     fn done(row: books::Book) -> Self {
         let edge = BookEdge::new(BookOrder::default().into(), row.clone());
-        Self { book: Some(JsonObject(Book(row))), book_edge: Some(edge), user_errors: Vec::new() }
+        Self {
+            book: Some(JsonObject(Book::new(row))),
+            book_edge: Some(edge),
+            user_errors: Vec::new(),
+        }
     }
 }
 
@@ -195,9 +199,10 @@ impl BookMutation {
         };
         let books = ctx.store().books();
         Ok(match books.update(owner, id, changes, expected_version, ctx.now()).await? {
-            UpdateOutcome::Done(book) => {
-                UpdateBookPayload { book: Some(JsonObject(Book(book))), user_errors: Vec::new() }
-            }
+            UpdateOutcome::Done(book) => UpdateBookPayload {
+                book: Some(JsonObject(Book::new(book))),
+                user_errors: Vec::new(),
+            },
             UpdateOutcome::NotFound => UpdateBookPayload::rejected(UserError::not_found("book")),
             UpdateOutcome::VersionConflict(book) => {
                 UpdateBookPayload::rejected(version_conflict(book))
@@ -279,11 +284,11 @@ fn parse_idempotency_key(key: String) -> Result<IdempotencyKey> {
 fn duplicate_isbn(book: Option<books::Book>) -> UserError {
     let message = "You already have a book with this ISBN.";
     UserError::new(UserErrorCode::DuplicateIsbn, &["input", "isbn"], message)
-        .with_book(book.map(Book))
+        .with_book(book.map(Book::new))
 }
 
 fn version_conflict(book: books::Book) -> UserError {
     let message = "The book was changed in the meantime.";
     UserError::new(UserErrorCode::VersionConflict, &["input", "expectedVersion"], message)
-        .with_book(Some(Book(book)))
+        .with_book(Some(Book::new(book)))
 }

@@ -1,5 +1,7 @@
 //! Books.
 
+use std::sync::Arc;
+
 use async_graphql::{Context, ID, Object, OutputType};
 
 use super::user::User;
@@ -15,10 +17,15 @@ use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
 use crate::store::books::{self, BookColumns, Column};
 
+/// A clone shares the row: notes are long.
 #[derive(Clone, Debug)]
-pub(crate) struct Book(pub(crate) books::Book);
+pub(crate) struct Book(pub(crate) Arc<books::Book>);
 
 impl Book {
+    pub(in crate::graphql) fn new(row: books::Book) -> Self {
+        Self(Arc::new(row))
+    }
+
     /// The viewer's book with this id; `None` if it does not exist or belongs to another user.
     pub(in crate::graphql) async fn find(
         ctx: &Context<'_>,
@@ -26,7 +33,7 @@ impl Book {
         id: BookId,
     ) -> Result<Option<Self>> {
         let book = ctx.loaders().book(id).await?.filter(|book| viewer.owns(&**book));
-        Ok(book.map(|book| Self((*book).clone())))
+        Ok(book.map(Self))
     }
 }
 
@@ -60,8 +67,10 @@ impl Book {
     }
 
     /// The owner's notes, up to 20,000 characters; null if there are none.
-    async fn notes(&self) -> Result<Option<&str>> {
-        Ok(self.0.notes()?.as_ref().map(Notes::as_str))
+    async fn notes(&self, ctx: &Context<'_>) -> Result<Option<&str>> {
+        let notes = self.0.notes()?.as_ref().map(Notes::as_str);
+        ctx.response_size().add_written(notes.map_or(0, str::len))?;
+        Ok(notes)
     }
 
     /// The publisher, 1 to 200 characters; null if it is not known.

@@ -1,9 +1,9 @@
 //! Lists of books as numbered pages, for tables.
 
-use async_graphql::{Context, Object};
+use async_graphql::{Context, Object, SelectionField};
 use futures_util::try_join;
 
-use super::book::Book;
+use super::book::{self, Book};
 use super::book_filter::{BookFilter, BookOrder};
 use super::connection::{book_list, saturating_i32};
 use crate::graphql::context::ContextExt;
@@ -39,14 +39,18 @@ impl BookPage {
             return Err(ApiError::bad_input("page must be at least 1."));
         };
         let (selected, books) = (ctx.look_ahead(), ctx.store().books());
-        let rows = books.page_at(&list, pages_before * limit, limit);
+        let items = selected.field("items").selection_fields();
+        let fields = items.iter().flat_map(SelectionField::selection_set);
+        let columns = book::columns_read(fields.map(|field| field.name()));
+        let read = &ctx.response_size().read;
+        let rows = books.page_at(&list, (pages_before * limit, limit), columns, read);
         let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
             let (rows, total) = try_join!(rows, books.count(&list))?;
             (rows, Some(total))
         } else {
             (rows.await?, None)
         };
-        let rows = rows.into_iter().map(Book).collect();
+        let rows = rows.into_iter().map(Book::new).collect();
         Ok(Self { list, rows, page, per_page, total })
     }
 

@@ -78,7 +78,8 @@ impl BookConnection {
         let list = book_list(owner, filter, order)?;
         let request = arguments.page_request(list.order)?;
         let selection = selection(ctx);
-        let page = ctx.store().books().page(&list, &request, selection).await?;
+        let read = &ctx.response_size().read;
+        let page = ctx.store().books().page(&list, &request, selection, read).await?;
         if let Some(owner) = page.owner {
             ctx.loaders().prime_user(owner).await;
         }
@@ -162,7 +163,7 @@ pub(in crate::graphql) struct BookEdge {
 
 impl BookEdge {
     pub(in crate::graphql) fn new(order: books::BookOrder, book: books::Book) -> Self {
-        Self { order, node: Book(book) }
+        Self { order, node: Book::new(book) }
     }
 
     fn encode_cursor(&self) -> Result<String> {

@@ -61,7 +61,7 @@ pub(super) fn pong(payload: Option<Value>) -> String {
 
 pub(super) fn next(id: &str, outcome: &OperationOutcome) -> String {
     // The response is already JSON.
-    format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), outcome.json())
+    format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), outcome.json)
 }
 
 /// The operation was rejected before it ran. No message follows, not even `complete`.

@@ -66,8 +66,13 @@ impl BookList {
     }
 
     /// Appends the statement for a page by offset: `limit` books after the first `offset` books.
-    pub(super) fn push_page_at(&self, sql: &mut Sql, offset: u64, limit: u64) {
-        sql.push("SELECT ").columns(BookColumns::all().to_select());
+    pub(super) fn push_page_at(
+        &self,
+        sql: &mut Sql,
+        (offset, limit): (u64, u64),
+        columns: BookColumns,
+    ) {
+        sql.push("SELECT ").columns(columns.to_select());
         self.push_books(sql);
         self.order.push_order_by(sql);
         sql.push(" LIMIT ").bind(limit).push(" OFFSET ").bind(offset);

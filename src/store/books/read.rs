@@ -7,6 +7,7 @@ use tokio::try_join;
 use super::list::{BookList, PageSelection};
 use super::model::{Book, BookColumns, Column};
 use super::order::{KeysetPosition, Relative};
+use crate::byte_counter::ByteCounter;
 use crate::entity::book::Entity;
 use crate::id::{BookId, UserId};
 use crate::input::isbn::Isbn;
@@ -45,23 +46,29 @@ impl Books<'_> {
         Ok(self.0.db.read_one(sql).await?)
     }
 
-    /// The books with these ids, of any owner, in no particular order.
-    pub(crate) async fn find_many(&self, ids: &[BookId]) -> Result<Vec<Book>, StoreError> {
+    /// The books with these ids, of any owner, in no particular order. Their text is added to `read`.
+    pub(crate) async fn find_many(
+        &self,
+        ids: &[BookId],
+        read: &ByteCounter,
+    ) -> Result<Vec<Book>, StoreError> {
         let mut sql = self.select();
         sql.column(Column::Id).push(" IN (");
         sql.join(", ", ids, |sql, id| {
             sql.bind(*id);
         });
         sql.push(")");
-        Ok(self.0.db.scan(sql, Book::from_row).await?)
+        Ok(self.0.db.scan(sql, |row| read_counted(row, BookColumns::all(), read)).await?)
     }
 
-    /// A page of a list with the selected data. An unfiltered list usually takes one statement.
+    /// A page of a list with the selected data. An unfiltered list usually takes one statement. The text of the
+    /// books is added to `read`.
     pub(crate) async fn page(
         &self,
         list: &BookList,
         page: &PageRequest<KeysetPosition>,
         selection: PageSelection,
+        read: &ByteCounter,
     ) -> Result<BookListPage, StoreError> {
         // The position of a book contains the value that the list is sorted by.
         let columns = selection.columns.with(list.order.column());
@@ -71,7 +78,7 @@ impl Books<'_> {
         // Each row has the same total and the same owner: they are read from one row.
         let mut of_list = None;
         let read_row = |row: &mut RowReader<'_>| {
-            let book = Book::read(row, columns)?;
+            let book = read_counted(row, columns, read)?;
             if of_list.is_none() {
                 let total = selection.total.then(|| row.read::<Option<i64>>()).transpose()?;
                 let owner = selection.owner.then(|| Profile::from_row(row)).transpose()?;
@@ -111,16 +118,18 @@ impl Books<'_> {
         Ok(!self.0.db.scan(sql, BookId::from_row).await?.is_empty())
     }
 
-    /// A page by offset: `limit` books after the first `offset` books, with all columns.
+    /// A page by offset: `limit` books after the first `offset` books, with these columns. Their text is added to
+    /// `read`.
     pub(crate) async fn page_at(
         &self,
         list: &BookList,
-        offset: u64,
-        limit: u64,
+        (offset, limit): (u64, u64),
+        columns: BookColumns,
+        read: &ByteCounter,
     ) -> Result<Vec<Book>, StoreError> {
         let mut sql = self.0.db.sql();
-        list.push_page_at(&mut sql, offset, limit);
-        Ok(self.0.db.scan(sql, Book::from_row).await?)
+        list.push_page_at(&mut sql, (offset, limit), columns);
+        Ok(self.0.db.scan(sql, |row| read_counted(row, columns, read)).await?)
     }
 
     /// The number of books in the list. For an unfiltered list it is read from `book_counts`.
@@ -165,6 +174,17 @@ impl Books<'_> {
         sql.push(" FROM ").table(Entity).push(" WHERE ");
         sql
     }
+}
+
+/// Reads a book and adds its text to `read`. An error if the limit is passed.
+fn read_counted(
+    row: &mut RowReader<'_>,
+    columns: BookColumns,
+    read: &ByteCounter,
+) -> Result<Book, QueryError> {
+    let book = Book::read(row, columns)?;
+    read.add(row.text_bytes())?;
+    Ok(book)
 }
 
 /// A book of which all columns were selected.

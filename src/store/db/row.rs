@@ -17,6 +17,7 @@ pub(super) enum DriverRow<'a> {
 pub(in crate::store) struct RowReader<'a> {
     row: DriverRow<'a>,
     next: usize,
+    text_bytes: usize,
 }
 
 /// A type that is read from the next columns of a row.
@@ -33,7 +34,7 @@ impl<T: ValueType + Send + 'static> FromRow for T {
 
 impl<'a> RowReader<'a> {
     pub(super) fn new(row: DriverRow<'a>) -> Self {
-        Self { row, next: 0 }
+        Self { row, next: 0, text_bytes: 0 }
     }
 
     /// The value of the next column.
@@ -45,11 +46,20 @@ impl<'a> RowReader<'a> {
             ArrayType::SmallInt => Value::SmallInt(self.row.get(column)?),
             ArrayType::Int => Value::Int(self.row.get(column)?),
             ArrayType::BigInt => Value::BigInt(self.row.get(column)?),
-            ArrayType::String => Value::String(self.row.get(column)?),
+            ArrayType::String => {
+                let text: Option<String> = self.row.get(column)?;
+                self.text_bytes += text.as_ref().map_or(0, String::len);
+                Value::String(text)
+            }
             ArrayType::Uuid => Value::Uuid(self.row.get::<Option<Uuid>>(column)?),
             _ => return Err(unexpected_type::<T>(column)),
         };
         T::try_from(value).map_err(|_| unexpected_type::<T>(column))
+    }
+
+    /// Bytes of all texts that were read.
+    pub(in crate::store) fn text_bytes(&self) -> usize {
+        self.text_bytes
     }
 }
 

@@ -23,6 +23,7 @@ async fn a_field_costs_1_and_a_list_its_page_size_times_its_children() {
         ("{ books(first: null) { nodes { id } } }", 22),
         ("{ booksPage(perPage: 5) { total items { id title } } }", 1 + 1 + 1 + 10),
         ("{ booksPage { items { id } } }", 22),
+        ("{ books(first: 100) { nodes { title notes } } }", 2 + 100 * (1 + 5)),
         ("{ viewer { sessions { id current } } }", 1 + 1 + 200),
         ("{ nodes(ids: [\"a\", \"b\", \"c\"]) { id ... on Book { title } } }", 1 + 3 * 2),
         (

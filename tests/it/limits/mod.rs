@@ -3,3 +3,4 @@ mod documents;
 mod failed_logins;
 mod overload;
 mod rate_limits;
+mod responses;

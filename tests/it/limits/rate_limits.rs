@@ -218,21 +218,21 @@ async fn subscription_events_wait_for_the_cost_budget() {
     let limited = app
         .second_instance_with(|config| {
             config.rate_limits = true;
-            config.limits.cost_per_minute = 60;
+            config.limits.cost_per_minute = 84;
         })
         .await;
     let alice = app.alice().await.on_instance(&limited.router);
-    // Subscribing costs 20, and so does each event.
+    // Subscribing costs 28, and so does each event.
     let fields = "id title author notes version rating isbn createdAt updatedAt ";
     let query = format!("subscription {{ bookChanged {{ book {{ {fields}{fields} }} }} }}");
     let mut frames = alice.subscribe("text/event-stream", &query).await;
     assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
-    assert_eq!(frames.headers["ratelimit"], "\"cost\";r=40;t=20");
+    assert_eq!(frames.headers["ratelimit"], "\"cost\";r=56;t=20");
     let bare = "mutation { createBook(input: { title: \"Emma\", author: \"Jane Austen\" }) { __typename } }";
     for _ in 0..5 {
         alice.ask(bare).await.assert_ok();
     }
-    // 60 less 20 for subscribing and 10 for five mutations: one event is sent, the next waits.
+    // 84 less 28 for subscribing and 10 for five mutations: one event is sent, the next waits.
     assert_eq!(frames.next().await["data"]["bookChanged"]["book"]["title"], "Emma");
     let waiting = tokio::spawn(async move {
         for _ in 0..4 {
