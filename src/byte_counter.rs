@@ -31,6 +31,10 @@ impl ByteCounter {
         Ok(())
     }
 
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes.load(Ordering::Relaxed)
+    }
+
     /// Removes bytes that were added, or all if there are fewer.
     pub(crate) fn remove(&self, bytes: usize) {
         self.bytes.update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.saturating_sub(bytes));

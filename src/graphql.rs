@@ -14,6 +14,7 @@ pub(crate) mod execute;
 pub(crate) mod fuzzing;
 mod loaders;
 mod mutation;
+pub(crate) mod outcome;
 mod page_size;
 mod query;
 pub(crate) mod rate_limit;
@@ -24,6 +25,7 @@ mod schema;
 mod services;
 mod subscription;
 mod types;
+mod unread_responses;
 
 pub use dyn_schema::DynSchema;
 pub(crate) use schema::schema;

@@ -54,6 +54,8 @@ settings! {
         document_cache_bytes: usize = 16 << 20,
         /// Bytes of a response.
         response_bytes: usize = 8 << 20,
+        /// Bytes of the responses that an account or, for anonymous clients, an address has not taken yet.
+        unread_response_bytes: usize = 32 << 20,
         /// Errors in one response.
         errors: usize = 20,
         /// Characters in the message of one error.

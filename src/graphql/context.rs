@@ -27,7 +27,7 @@ pub(crate) struct RequestContext {
     /// Cost of the operation, in cost units.
     cost: u64,
     request_id: Arc<str>,
-    response_size: ResponseSize,
+    response_size: Arc<ResponseSize>,
 }
 
 /// The client that sent the request.
@@ -84,7 +84,7 @@ impl RequestContext {
         client: Arc<ClientInfo>,
         request_id: Arc<str>,
         cost: u64,
-        response_size: ResponseSize,
+        response_size: Arc<ResponseSize>,
     ) -> Self {
         let loaders = Loaders::new(Arc::clone(&services), Arc::clone(&response_size.read));
         Self { services, identity, loaders, client, cost, request_id, response_size }

@@ -166,11 +166,16 @@ impl<R: Sync, T: DirectJson> JsonList<'_, R, T> {
         }
         let plan = ObjectPlan::new(ctx, &shared).await?;
         let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES * self.rows.len() + 2);
+        let mut counted = 0;
         for (index, row) in self.rows.iter().enumerate() {
             json.raw(if index == 0 { b"[" } else { b"," });
-            let before = json.0.len();
-            let written = plan.write((self.object)(row), &mut json);
-            if let Err(error) = written.and_then(|()| count(ctx, json.0.len() - before)) {
+            let mut written = plan.write((self.object)(row), &mut json);
+            let uncounted = json.0.len() - counted;
+            if uncounted >= CHUNK_BYTES || index + 1 == self.rows.len() {
+                counted = json.0.len();
+                written = written.and_then(|()| count(ctx, uncounted));
+            }
+            if let Err(error) = written {
                 return Some(Err(error));
             }
         }
@@ -243,9 +248,12 @@ impl<T: DirectJson> OutputType for JsonObject<T> {
     }
 }
 
+/// Bytes of a list that are written between two checks of the size of the response.
+const CHUNK_BYTES: usize = 16 << 10;
+
 /// Adds JSON to the size of the response. An error if the response would be too large.
 fn count(ctx: &ContextSelectionSet<'_>, bytes: usize) -> Result<()> {
-    Ok(response_size(ctx).add_written(bytes)?)
+    response_size(ctx).add_written(bytes)
 }
 
 /// Typical size of an object as JSON, in bytes.
@@ -296,9 +304,9 @@ impl Json {
     }
 }
 
-/// Serialises a response.
-pub(super) fn to_json(response: &impl Serialize) -> String {
-    let mut json = Json::with_capacity(1_024);
+/// Serialises a response. `capacity` is its estimated size in bytes.
+pub(super) fn to_json(response: &impl Serialize, capacity: usize) -> String {
+    let mut json = Json::with_capacity(capacity);
     #[expect(clippy::expect_used, reason = "GraphQL values are JSON values; memory is not I/O")]
     json.value(response).expect("a response is JSON");
     #[expect(clippy::expect_used, reason = "all written bytes come from strings")]
@@ -321,7 +329,7 @@ mod tests {
     #[test]
     fn binary_values_are_written_unchanged() {
         let list = Value::List(vec![Value::Binary(b"{\"a\":1}"[..].into()), Value::from("\"")]);
-        assert_eq!(to_json(&list), r#"[{"a":1},"\""]"#);
+        assert_eq!(to_json(&list, 0), r#"[{"a":1},"\""]"#);
     }
 
     /// A scalar with binary values would be written as JSON. A new scalar may be added to this list if its

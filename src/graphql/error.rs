@@ -106,6 +106,9 @@ pub(crate) enum ApiError {
     /// The response would have more than this many bytes.
     #[error("The response would be too large (limit: {0} bytes); select fewer objects or fields.")]
     ResponseTooLarge(usize),
+    /// The client has not taken its earlier responses.
+    #[error("Too many responses were not read yet; please read them and try again.")]
+    UnreadResponses,
     #[error("One connection can run at most {0} operations at the same time.")]
     OperationLimit(usize),
     #[error("The service is busy or its database is unavailable; please try again shortly.")]
@@ -131,9 +134,10 @@ impl ApiError {
         match self {
             Self::RateLimited { retry_after } => Some(*retry_after),
             // A running operation may end at any moment.
-            Self::OperationLimit(_) | Self::Overloaded | Self::Unavailable(_) => {
-                Some(Duration::from_secs(1))
-            }
+            Self::OperationLimit(_)
+            | Self::UnreadResponses
+            | Self::Overloaded
+            | Self::Unavailable(_) => Some(Duration::from_secs(1)),
             _ => None,
         }
     }
@@ -154,7 +158,9 @@ impl ApiError {
             Self::TimedOut => ErrorCode::Timeout,
             Self::SubscriberTooSlow => ErrorCode::SubscriberTooSlow,
             Self::ResponseTooLarge(_) => ErrorCode::ResponseTooLarge,
-            Self::RateLimited { .. } | Self::OperationLimit(_) => ErrorCode::RateLimited,
+            Self::RateLimited { .. } | Self::OperationLimit(_) | Self::UnreadResponses => {
+                ErrorCode::RateLimited
+            }
         }
     }
 }
@@ -258,6 +264,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
             | ApiError::TimedOut
             | ApiError::SubscriberTooSlow
             | ApiError::ResponseTooLarge(_)
+            | ApiError::UnreadResponses
             | ApiError::OperationLimit(_)
             | ApiError::Overloaded,
         )

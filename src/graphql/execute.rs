@@ -2,10 +2,9 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
-use std::time::Duration;
 
+use async_graphql::Request;
 use async_graphql::parser::types::OperationType;
-use async_graphql::{Request, Response, ServerError};
 use futures_util::future::{Either, ready};
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
@@ -14,16 +13,17 @@ use tokio::time::timeout;
 use tokio_util::task::AbortOnDropHandle;
 
 use super::context::{ClientInfo, RequestContext};
-use super::direct_json::to_json;
 use super::document::{Documents, PreparedOperation};
 use super::dyn_schema::DynSchema;
-use super::error::{ApiError, ErrorCode, finalize_errors, only_propagates};
+use super::error::ApiError;
+use super::outcome::{OperationOutcome, failed};
 use super::rate_limit::{QuotaStatus, RateLimitKey};
 use super::request::{GraphqlRequest, OperationInfo};
 use super::response_size::ResponseSize;
 use super::services::Services;
+use super::unread_responses::UnreadResponses;
 use crate::auth::identity::{Identity, Viewer};
-use crate::config::{Config, Limits};
+use crate::config::Config;
 
 /// How long a mutation may run after its client is gone. It then gives back its permit, whatever it waits for.
 const MUTATION_TIMEOUT: Duration = Duration::from_secs(30);
@@ -37,6 +37,7 @@ pub(crate) struct GraphqlService {
     config: Arc<Config>,
     /// Limits how many queries and mutations run at the same time.
     operation_permits: Arc<Semaphore>,
+    unread: Arc<UnreadResponses>,
 }
 
 /// The metadata of a request: credentials, client and request id.
@@ -46,29 +47,6 @@ pub(crate) struct RequestMeta {
     pub(crate) authorization: Option<Vec<u8>>,
     pub(crate) client: Arc<ClientInfo>,
     pub(crate) request_id: Arc<str>,
-}
-
-/// A response, with details for the log and for HTTP headers.
-#[derive(Debug)]
-pub(crate) struct OperationOutcome {
-    /// The response without its data, which is only in `json`.
-    pub(crate) response: Response,
-    /// The response as JSON. The response of a request error has no `data` entry at all.
-    pub(crate) json: String,
-    /// Whether `data` is neither absent nor null.
-    pub(crate) has_data: bool,
-    /// `None` if the request failed before its operation was found.
-    pub(crate) operation: Option<OperationInfo>,
-    /// `None` if the client is anonymous or was not authenticated.
-    pub(crate) viewer: Option<Viewer>,
-    /// The code of the first error; `None` if there are no errors.
-    pub(crate) code: Option<ErrorCode>,
-    /// How long to wait before a retry; `None` if a retry does not help.
-    pub(crate) retry_after: Option<Duration>,
-    /// The state of the caller's rate limits.
-    pub(crate) quotas: Vec<QuotaStatus>,
-    /// Whether the operation was executed. If not, the response has no `data`.
-    pub(crate) ran: bool,
 }
 
 /// A subscription that has started.
@@ -89,7 +67,8 @@ impl GraphqlService {
         config: Arc<Config>,
     ) -> Self {
         let operation_permits = Arc::new(Semaphore::new(config.limits.concurrent_operations));
-        Self { schema, documents, services, config, operation_permits }
+        let unread = UnreadResponses::new(config.limits.unread_response_bytes);
+        Self { schema, documents, services, config, operation_permits, unread }
     }
 
     /// The schema in the Schema Definition Language.
@@ -176,8 +155,9 @@ impl GraphqlService {
             Err(failure) => failed(failure),
         };
         response.extensions.extend(cost.map(|cost| ("cost".to_owned(), cost)));
-        let Authorized { viewer, quotas } = admitted;
-        OperationOutcome { quotas, ..OperationOutcome::for_operation(response, operation, viewer) }
+        let Authorized { viewer, quotas, size } = admitted;
+        let outcome = OperationOutcome::for_operation(response, operation, viewer).with_size(size);
+        OperationOutcome { quotas, ..outcome }
     }
 
     /// The value of `extensions.cost`, for clients that request it.
@@ -198,7 +178,7 @@ impl GraphqlService {
             Ok(request) => self.schema.subscribe(request),
             Err(failure) => stream::once(ready(failed(failure))).boxed(),
         };
-        let Authorized { viewer, quotas } = admitted;
+        let Authorized { viewer, quotas, size } = admitted;
         let (request_id, config) = (Arc::clone(&caller.request_id), Arc::clone(&self.config));
         let info = operation.clone();
         let responses = AssertUnwindSafe(responses).catch_unwind();
@@ -206,7 +186,7 @@ impl GraphqlService {
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
                 let executed = OperationOutcome::for_operation(response, info.clone(), viewer);
-                executed.finalize(&request_id, &config.limits)
+                executed.with_size(size.clone()).finalize(&request_id, &config.limits)
             })
             .boxed();
         // The first poll makes async-graphql call the resolver, which subscribes or fails at once.
@@ -262,10 +242,12 @@ impl GraphqlService {
                 return Err(exceeded.into());
             }
         }
-        let request_id = Arc::clone(&caller.request_id);
-        let response_size = ResponseSize::new(self.config.limits.response_bytes);
-        let context =
-            RequestContext::new(services, identity, client, request_id, cost, response_size);
+        let is_mutation = prepared.operation().kind == OperationType::Mutation;
+        let permit = self.unread.permit(payer)?;
+        let size = ResponseSize::new(self.config.limits.response_bytes, permit, is_mutation);
+        let size = admitted.size.insert(Arc::new(size));
+        let (request_id, size) = (Arc::clone(&caller.request_id), Arc::clone(size));
+        let context = RequestContext::new(services, identity, client, request_id, cost, size);
         Ok(self.documents.request(prepared).data(context))
     }
 }
@@ -295,89 +277,5 @@ pub(crate) fn spawn_buffered(
 struct Authorized {
     viewer: Option<Viewer>,
     quotas: Vec<QuotaStatus>,
-}
-
-impl OperationOutcome {
-    fn for_operation(response: Response, operation: OperationInfo, viewer: Option<Viewer>) -> Self {
-        let ran = !is_request_error(&response);
-        Self { operation: Some(operation), viewer, ran, ..Self::new(response) }
-    }
-
-    fn rejected(errors: Vec<ServerError>) -> Self {
-        Self::new(Response::from_errors(errors))
-    }
-
-    fn new(response: Response) -> Self {
-        Self {
-            has_data: response.data != async_graphql::Value::Null,
-            response,
-            json: String::new(),
-            operation: None,
-            viewer: None,
-            code: None,
-            retry_after: None,
-            quotas: Vec::new(),
-            ran: false,
-        }
-    }
-
-    /// Finalises the errors and serialises the response. If it is too large, its only content is an error.
-    fn finalize(mut self, request_id: &str, limits: &Limits) -> Self {
-        let limit = limits.response_bytes;
-        if self.response.errors.iter().any(is_too_large) {
-            self = self.too_large(limit);
-        }
-        self.serialize(request_id, limits);
-        if self.json.len() > limit {
-            self = self.too_large(limit);
-            self.serialize(request_id, limits);
-        }
-        self
-    }
-
-    fn serialize(&mut self, request_id: &str, limits: &Limits) {
-        let summary = finalize_errors(&mut self.response, request_id, limits);
-        (self.code, self.retry_after) = (summary.code, summary.retry_after);
-        self.json = if self.ran || !self.response.is_err() {
-            to_json(&self.response)
-        } else {
-            to_json(&RequestErrors { errors: &self.response.errors })
-        };
-        // The JSON contains it.
-        self.response.data = async_graphql::Value::Null;
-    }
-
-    /// The same operation, with a response that is too large.
-    fn too_large(self, limit: usize) -> Self {
-        let mut response = failed(ApiError::ResponseTooLarge(limit));
-        response.extensions = self.response.extensions;
-        Self { response, json: String::new(), has_data: false, ran: false, ..self }
-    }
-
-    fn has_no_data(&self) -> bool {
-        self.response.is_err() && !self.has_data
-    }
-}
-
-fn is_too_large(error: &ServerError) -> bool {
-    matches!(error.source::<ApiError>(), Some(ApiError::ResponseTooLarge(_)))
-}
-
-/// A response without `data`.
-#[derive(serde::Serialize)]
-struct RequestErrors<'a> {
-    errors: &'a [ServerError],
-}
-
-/// The response of an operation that failed as a whole.
-fn failed(failure: ApiError) -> Response {
-    Response::from_errors(vec![failure.into_server_error()])
-}
-
-/// Section 7.1.1 of the GraphQL specification: a request error is raised before execution begins, so no
-/// error has a path and there is no `data`.
-fn is_request_error(response: &Response) -> bool {
-    response.data == async_graphql::Value::Null
-        && !response.errors.is_empty()
-        && !response.errors.iter().any(|error| !error.path.is_empty() || only_propagates(error))
+    size: Option<Arc<ResponseSize>>,
 }

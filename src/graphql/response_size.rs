@@ -5,7 +5,9 @@ use std::sync::Arc;
 
 use async_graphql::Value;
 
-use crate::byte_counter::{ByteCounter, LimitExceeded};
+use super::error::ApiError;
+use super::unread_responses::ResponsePermit;
+use crate::byte_counter::ByteCounter;
 
 /// The bytes of one response of an operation.
 #[derive(Debug)]
@@ -16,22 +18,45 @@ pub(crate) struct ResponseSize {
     /// JSON of the fields that are complete. Short values of single fields are not counted here; the complete
     /// response is checked in the end.
     written: ByteCounter,
+    /// The same bytes, among those of all responses that the client has not taken.
+    permit: ResponsePermit,
+    /// A mutation has run, so its client must learn the result: it is only rejected before it runs.
+    is_mutation: bool,
 }
 
 impl ResponseSize {
-    pub(super) fn new(limit: usize) -> Self {
-        Self { read: Arc::new(ByteCounter::new(limit)), written: ByteCounter::new(limit) }
+    pub(super) fn new(limit: usize, permit: ResponsePermit, is_mutation: bool) -> Self {
+        let read = Arc::new(ByteCounter::new(limit));
+        Self { read, written: ByteCounter::new(limit), permit, is_mutation }
     }
 
-    /// Counts JSON of the response. An error if the response would be too large.
-    pub(super) fn add_written(&self, bytes: usize) -> Result<(), LimitExceeded> {
-        self.written.add(bytes)
+    /// Counts JSON of the response. An error if the response would be too large, or if the client has too many
+    /// responses that it has not taken.
+    pub(super) fn add_written(&self, bytes: usize) -> Result<(), ApiError> {
+        let permitted = self.permit.add(bytes);
+        self.written.add(bytes)?;
+        match permitted {
+            Err(unread) if !self.is_mutation => Err(unread.into()),
+            _ => Ok(()),
+        }
     }
 
     /// Removes what was counted for this value, because the JSON that contains it is counted as a whole. Texts
     /// that were not counted are removed too: the sum may be too small, but never too large.
     pub(super) fn remove_written(&self, value: &Value) {
-        self.written.remove(text_bytes(value));
+        let bytes = text_bytes(value);
+        self.written.remove(bytes);
+        self.permit.remove(bytes);
+    }
+
+    /// Bytes of JSON that were counted.
+    pub(super) fn written(&self) -> usize {
+        self.written.bytes()
+    }
+
+    /// The permit for the complete response, to be held until the client has taken it.
+    pub(super) fn complete(&self, bytes: usize) -> ResponsePermit {
+        self.permit.complete(bytes)
     }
 
     /// Starts to count the next response of a subscription.

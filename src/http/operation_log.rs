@@ -5,7 +5,8 @@ use std::time::Instant;
 use super::request_id::RequestId;
 use crate::auth::identity::Viewer;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::execute::{OperationOutcome, SubscriptionStream};
+use crate::graphql::execute::SubscriptionStream;
+use crate::graphql::outcome::OperationOutcome;
 use crate::graphql::request::OperationInfo;
 
 /// The log entry of an operation.

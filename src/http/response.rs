@@ -3,7 +3,7 @@
 use std::mem::take;
 
 use async_graphql_axum::GraphQLResponse;
-use axum::body::Body;
+use axum::body::{Body, Bytes};
 use axum::http::{HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 
@@ -12,7 +12,7 @@ use super::rate_limit_headers::set_rate_limit_headers;
 use super::status::status;
 use super::subscription_stream;
 use crate::graphql::error::ErrorCode;
-use crate::graphql::execute::OperationOutcome;
+use crate::graphql::outcome::OperationOutcome;
 
 /// The response to an operation. A response without data has the status of its first error. But clients
 /// that accept only plain `application/json` get 200, which the audits of the specification's working
@@ -32,7 +32,7 @@ pub(super) fn respond(
     let (retry_after, quotas) = (outcome.retry_after, take(&mut outcome.quotas));
     // async-graphql provides the headers; the body is already serialised.
     let mut response = GraphQLResponse::from(outcome.response).into_response();
-    *response.body_mut() = Body::from(outcome.json);
+    *response.body_mut() = Body::from(Bytes::from_owner(outcome.json));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     if let Some(retry_after) = retry_after {
@@ -58,6 +58,6 @@ pub(super) fn respond_as_sse(outcome: OperationOutcome) -> Response {
         Some(code) if !outcome.ran && status(code) > StatusCode::BAD_REQUEST => {
             respond(outcome, MediaType::Json, true)
         }
-        _ => subscription_stream::single_event_response(&outcome),
+        _ => subscription_stream::single_event_response(outcome),
     }
 }

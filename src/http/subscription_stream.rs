@@ -17,7 +17,8 @@ use tokio::time::timeout;
 use super::media_type::MediaType;
 use super::state::AppState;
 use crate::graphql::error::ApiError;
-use crate::graphql::execute::{OperationOutcome, SubscriptionStream};
+use crate::graphql::execute::SubscriptionStream;
+use crate::graphql::outcome::{OperationOutcome, ResponseJson};
 
 /// Interval of keep-alive frames on a quiet stream, so that no proxy closes it.
 const KEEP_ALIVE: Duration = Duration::from_secs(12);
@@ -48,23 +49,31 @@ impl StreamFormat {
         }
     }
 
-    fn next(self, outcome: &OperationOutcome) -> String {
-        let json = &outcome.json;
-        match self {
+    fn next(self, outcome: OperationOutcome) -> ResponseJson {
+        outcome.json.framed(|json| match self {
             Self::Sse => format!("event: next\ndata: {json}\n\n"),
             Self::Multipart => part(&format!("{{\"payload\":{json}}}")),
-        }
+        })
     }
 
     /// A last response with the error that ends the stream early.
-    fn error(self, outcome: &OperationOutcome) -> String {
+    fn error(self, outcome: OperationOutcome) -> ResponseJson {
         match self {
             Self::Sse => self.next(outcome),
             Self::Multipart => {
                 let errors = serde_json::json!(outcome.response.errors);
-                part(&format!("{{\"payload\":null,\"errors\":{errors}}}"))
+                part(&format!("{{\"payload\":null,\"errors\":{errors}}}")).into()
             }
         }
+    }
+
+    /// A last frame, with the end of the stream.
+    fn with_end(
+        self,
+        outcome: OperationOutcome,
+        frame: fn(Self, OperationOutcome) -> ResponseJson,
+    ) -> ResponseJson {
+        frame(self, outcome).framed(|frame| format!("{frame}{}", self.end()))
     }
 
     /// The end of the stream. Formatted by hand, because browsers drop an event without a `data` line.
@@ -108,15 +117,14 @@ pub(super) fn respond(
     let body = stream::unfold(body, |mut body| async { Some((body.recv().await?, body)) });
     response(
         media_type,
-        Body::from_stream(body.map(|frame| Ok::<_, Infallible>(Bytes::from(frame)))),
+        Body::from_stream(body.map(|frame| Ok::<_, Infallible>(Bytes::from_owner(frame)))),
     )
 }
 
 /// A single response, for a client that accepts only events.
-pub(super) fn single_event_response(outcome: &OperationOutcome) -> Response {
-    let format = StreamFormat::Sse;
-    let frames = format!("{}{}", format.next(outcome), format.end());
-    response(MediaType::EventStream, Body::from(frames))
+pub(super) fn single_event_response(outcome: OperationOutcome) -> Response {
+    let frames = StreamFormat::Sse.with_end(outcome, StreamFormat::next);
+    response(MediaType::EventStream, Body::from(Bytes::from_owner(frames)))
 }
 
 fn response(media_type: MediaType, body: Body) -> Response {
@@ -140,8 +148,8 @@ struct OpenStream {
 impl OpenStream {
     /// Writes frames until the stream ends, the client disconnects or the client does not read in time.
     /// Runs in a separate task, because a body is polled only when the client reads.
-    async fn write_to(mut self, frames: mpsc::Sender<String>) {
-        let mut next = Some((self.format.start().to_owned(), true));
+    async fn write_to(mut self, frames: mpsc::Sender<ResponseJson>) {
+        let mut next = Some((self.format.start().to_owned().into(), true));
         while let Some((frame, more)) = next {
             if !matches!(timeout(WRITE_TIMEOUT, frames.send(frame)).await, Ok(Ok(()))) || !more {
                 return;
@@ -155,20 +163,20 @@ impl OpenStream {
 
     /// The next frame, and whether more may follow. `None` during shutdown: clients reconnect when a
     /// stream breaks off without its end.
-    async fn next(&mut self) -> Option<(String, bool)> {
+    async fn next(&mut self) -> Option<(ResponseJson, bool)> {
         let format = self.format;
         tokio::select! {
             biased;
             () = self.state.shutdown.begun() => None,
             error = &mut self.revoked => {
                 let error = self.state.api.reject(error, &self.request_id);
-                Some((format!("{}{}", format.error(&error), format.end()), false))
+                Some((format.with_end(error, StreamFormat::error), false))
             }
             outcome = self.responses.next() => Some(match outcome {
-                Some(outcome) => (format.next(&outcome), true),
-                None => (format.end().to_owned(), false),
+                Some(outcome) => (format.next(outcome), true),
+                None => (format.end().to_owned().into(), false),
             }),
-            () = self.state.services.clock.sleep(KEEP_ALIVE) => Some((format.keep_alive(), true)),
+            () = self.state.services.clock.sleep(KEEP_ALIVE) => Some((format.keep_alive().into(), true)),
         }
     }
 }

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_graphql::parser::types::OperationType;
 use axum::body::Bytes;
 use axum::extract::FromRequestParts;
-use axum::extract::ws::{Message, WebSocket, WebSocketUpgrade};
+use axum::extract::ws::{Message, Utf8Bytes, WebSocket, WebSocketUpgrade};
 use axum::http::request::Parts;
 use axum::http::{HeaderMap, header};
 use axum::response::Response;
@@ -28,6 +28,7 @@ use crate::clock::Timestamp;
 use crate::graphql::context::ClientInfo;
 use crate::graphql::error::{ApiError, ErrorCode};
 use crate::graphql::execute::{RequestMeta, spawn_buffered};
+use crate::graphql::outcome::ResponseJson;
 use crate::graphql::request::GraphqlRequest;
 
 mod message;
@@ -107,7 +108,7 @@ struct Connection {
     /// Whether no message has arrived since the last ping.
     ping_outstanding: bool,
     /// The messages of each running operation, by operation id.
-    operations: StreamMap<String, BoxStream<'static, String>>,
+    operations: StreamMap<String, BoxStream<'static, ResponseJson>>,
     /// Completes when the viewer is no longer authenticated.
     revoked: BoxFuture<'static, ApiError>,
 }
@@ -172,7 +173,7 @@ impl Connection {
                 Some(Ok(message)) => self.receive(message).await,
                 Some(Err(_)) | None => Break(None),
             },
-            Some((_, text)) = self.operations.next() => self.send_text(text).await,
+            Some((_, text)) = self.operations.next() => self.send_response(text).await,
             () = clock.sleep_until(deadline) => self.on_deadline().await,
         }
     }
@@ -291,16 +292,25 @@ impl Connection {
             };
             spawn_buffered(stream::once(outcome).boxed())
         };
-        let complete = stream::once(std::future::ready(message::complete(&id)));
+        let complete = stream::once(std::future::ready(ResponseJson::from(message::complete(&id))));
         let operation_id = id.clone();
         let messages =
-            outcomes.map(move |outcome| message::next(&operation_id, &outcome)).chain(complete);
+            outcomes.map(move |outcome| message::next(&operation_id, outcome)).chain(complete);
         self.operations.insert(id, messages.boxed());
         Continue(())
     }
 
     async fn send_text(&mut self, text: String) -> Step {
         self.write(Message::Text(text.into())).await
+    }
+
+    /// Sends a message of an operation. Its response counts as unread until it is written.
+    async fn send_response(&mut self, response: ResponseJson) -> Step {
+        let response = Bytes::from_owner(response);
+        match Utf8Bytes::try_from(response.clone()) {
+            Ok(text) => self.write(Message::Text(text)).await,
+            Err(_) => Break(None),
+        }
     }
 
     /// Writes a message. The connection ends if the client does not read it in time.

@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use axum::extract::ws::CloseFrame;
 use serde_json::{Map, Value, json};
 
-use crate::graphql::execute::OperationOutcome;
+use crate::graphql::outcome::{OperationOutcome, ResponseJson};
 use crate::graphql::request::GraphqlRequest;
 use crate::http::json;
 use crate::http::parameters::parameters;
@@ -59,9 +59,10 @@ pub(super) fn pong(payload: Option<Value>) -> String {
     }
 }
 
-pub(super) fn next(id: &str, outcome: &OperationOutcome) -> String {
+pub(super) fn next(id: &str, outcome: OperationOutcome) -> ResponseJson {
+    let id = json!(id);
     // The response is already JSON.
-    format!("{{\"id\":{},\"type\":\"next\",\"payload\":{}}}", json!(id), outcome.json)
+    outcome.json.framed(|json| format!("{{\"id\":{id},\"type\":\"next\",\"payload\":{json}}}"))
 }
 
 /// The operation was rejected before it ran. No message follows, not even `complete`.

@@ -1,8 +1,13 @@
 //! The size of responses.
 
-use serde_json::json;
+use std::net::SocketAddr;
 
-use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp, TestResponse};
+use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::{TcpSocket, TcpStream};
+use tower::ServiceExt;
+
+use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp, TestResponse, wait_until};
 
 /// A server with one user who has some books with long notes, and this limit of the bytes of a response.
 async fn library(books: usize, response_bytes: usize) -> (TestApp, Actor) {
@@ -106,4 +111,99 @@ async fn each_event_of_a_subscription_has_the_whole_limit() {
         let event = events.next().await;
         assert_eq!(event["data"]["bookChanged"]["book"]["notes"], "n".repeat(4_000));
     }
+}
+
+/// Requests all notes over an own connection, and does not read the response.
+async fn request_unread(address: SocketAddr, actor: &Actor) -> TcpStream {
+    let body = json!({ "query": "{ books(first: 100) { nodes { notes } } }" }).to_string();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nHost: {address}\r\nContent-Type: application/json\r\n\
+         Authorization: Bearer {}\r\nContent-Length: {}\r\n\r\n",
+        actor.access_token,
+        body.len()
+    );
+    // As small as possible, so that the system takes little of the response.
+    let socket = TcpSocket::new_v4().expect("a socket");
+    socket.set_recv_buffer_size(4_096).expect("a small buffer");
+    let mut stream = socket.connect(address).await.expect("a connection");
+    stream.write_all((head + &body).as_bytes()).await.expect("a request");
+    stream.readable().await.expect("a response");
+    stream
+}
+
+#[tokio::test]
+async fn an_account_that_does_not_read_its_responses_gets_no_more_of_them() {
+    let app = TestApp::with_config(|config| {
+        config.limits.unread_response_bytes = 6_010_000;
+        config.limits.cost = 100_000;
+    })
+    .await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    let (alice, bob) = (
+        alice.with_header("accept", GRAPHQL_RESPONSE),
+        bob.with_header("accept", GRAPHQL_RESPONSE),
+    );
+    for _ in 0..100 {
+        let notes = "n".repeat(20_000);
+        alice.add_book(json!({ "title": "T", "author": "A", "notes": notes })).await;
+    }
+    let query = "{ books(first: 100) { nodes { notes } } }";
+    let listening = app.listen();
+    let mut unread = Vec::new();
+    for _ in 0..2 {
+        // About 2 MB each.
+        unread.push(request_unread(listening.address, &alice).await);
+    }
+    alice.ask(query).await.assert_ok();
+    unread.push(request_unread(listening.address, &alice).await);
+    let rejected = alice.ask(query).await;
+    rejected.assert_error_with_status(429, "RATE_LIMITED");
+    assert_eq!(rejected.json().get("data"), None, "{rejected:?}");
+    assert_eq!(rejected.error()["extensions"]["retryAfter"], 1);
+    assert_eq!(rejected.header("retry-after"), Some("1"));
+    // Small responses still fit, and other accounts have a limit of their own.
+    alice.ask("{ viewer { id } }").await.assert_ok();
+    bob.ask(query).await.assert_ok();
+    // The result of a mutation is never withheld, although it passes the limit.
+    let notes = "n".repeat(20_000);
+    alice.create(json!({ "title": "T", "author": "A", "notes": notes })).await.assert_ok();
+
+    unread.pop();
+    wait_until("the response is released", async || alice.ask(query).await.is_ok()).await;
+    let mut stream = unread.pop().expect("a connection");
+    let mut bytes = vec![0; 2_000_000];
+    stream.read_exact(&mut bytes).await.expect("the rest of the response");
+    wait_until("the other response is written", async || {
+        let half =
+            "{ a: books(first: 100) { nodes { notes } } b: books(first: 90) { nodes { notes } } }";
+        alice.ask(half).await.is_ok()
+    })
+    .await;
+}
+
+#[tokio::test]
+async fn operations_are_rejected_before_they_run_while_too_much_is_unread() {
+    let (app, alice) = library(3, 1 << 20).await;
+    let limited = app
+        .second_instance_with(|config| {
+            config.limits.unread_response_bytes = 100;
+            config.limits.cost = 100_000;
+        })
+        .await;
+    let alice = alice.on_instance(&limited.router);
+    let request = axum::http::Request::post("/graphql")
+        .header("content-type", "application/json")
+        .header("authorization", format!("Bearer {}", alice.access_token));
+    let body = json!({ "query": "mutation { a: deleteBook(id: \"x\") { userErrors { message code field } } }" });
+    let request = request.body(axum::body::Body::from(body.to_string())).expect("a request");
+    let unread = limited.router.clone().oneshot(request).await.expect("a response");
+    assert_eq!(unread.status(), 200);
+    limited.take_statements();
+    let before = app.db_count("books").await;
+    let input = json!({ "title": "T", "author": "A" });
+    alice.create(input.clone()).await.assert_error_with_status(429, "RATE_LIMITED");
+    alice.ask("{ viewer { id } }").await.assert_error_with_status(429, "RATE_LIMITED");
+    assert_eq!(app.db_count("books").await, before);
+    drop(unread);
+    alice.create(input).await.assert_ok();
 }

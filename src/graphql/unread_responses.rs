@@ -1,0 +1,133 @@
+//! Limits the bytes of responses that one client has not taken yet.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::error::ApiError;
+use super::rate_limit::RateLimitKey;
+
+/// Bytes of the responses that are being built or sent, for each account or, for anonymous clients, each
+/// address.
+#[derive(Debug)]
+pub(crate) struct UnreadResponses {
+    limit: usize,
+    bytes: Mutex<HashMap<RateLimitKey, usize>>,
+}
+
+/// The client has too many bytes of responses that it has not taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooManyUnread;
+
+impl From<TooManyUnread> for ApiError {
+    fn from(_: TooManyUnread) -> Self {
+        Self::UnreadResponses
+    }
+}
+
+/// The bytes of one response. Dropping it releases them.
+#[derive(Debug)]
+pub(crate) struct ResponsePermit {
+    unread: Arc<UnreadResponses>,
+    client: RateLimitKey,
+    bytes: AtomicUsize,
+}
+
+impl UnreadResponses {
+    pub(crate) fn new(limit: usize) -> Arc<Self> {
+        Arc::new(Self { limit, bytes: Mutex::default() })
+    }
+
+    /// A permit for another response, which has no bytes yet. An error if the limit is already reached.
+    pub(super) fn permit(
+        self: &Arc<Self>,
+        client: RateLimitKey,
+    ) -> Result<ResponsePermit, TooManyUnread> {
+        let bytes = self.bytes().get(&client).copied().unwrap_or_default();
+        if bytes >= self.limit {
+            return Err(TooManyUnread);
+        }
+        Ok(ResponsePermit { unread: Arc::clone(self), client, bytes: AtomicUsize::new(0) })
+    }
+
+    fn bytes(&self) -> MutexGuard<'_, HashMap<RateLimitKey, usize>> {
+        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl ResponsePermit {
+    /// Adds bytes. An error if the client has more bytes than the limit then; they are added nevertheless.
+    pub(super) fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        let mut all = self.unread.bytes();
+        let sum = all.entry(self.client).or_default();
+        *sum += bytes;
+        if *sum > self.unread.limit { Err(TooManyUnread) } else { Ok(()) }
+    }
+
+    /// Removes bytes that were added, or all if there are fewer.
+    pub(super) fn remove(&self, bytes: usize) {
+        let before = self
+            .bytes
+            .update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.saturating_sub(bytes));
+        let removed = before.min(bytes);
+        let mut all = self.unread.bytes();
+        if removed > 0
+            && let Some(sum) = all.get_mut(&self.client)
+        {
+            *sum -= removed;
+            if *sum == 0 {
+                all.remove(&self.client);
+            }
+        }
+    }
+
+    /// A permit for exactly these bytes, in place of all bytes that were added to this one.
+    pub(super) fn complete(&self, bytes: usize) -> Self {
+        let (unread, client) = (Arc::clone(&self.unread), self.client);
+        let complete = Self { unread, client, bytes: AtomicUsize::new(0) };
+        // The response exists, whatever the limit.
+        let _ = complete.add(bytes);
+        self.remove(usize::MAX);
+        complete
+    }
+}
+
+impl Drop for ResponsePermit {
+    fn drop(&mut self) {
+        self.remove(usize::MAX);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::client_ip::ClientIp;
+
+    fn client(number: u8) -> RateLimitKey {
+        RateLimitKey::ClientPrefix(ClientIp::from(IpAddr::from([192, 0, 2, number])).network())
+    }
+
+    #[test]
+    fn the_responses_of_a_client_share_a_limit() {
+        let unread = UnreadResponses::new(10);
+        let first = unread.permit(client(1)).expect("nothing is unread");
+        let second = unread.permit(client(1)).expect("nothing is unread");
+        assert_eq!(first.add(6), Ok(()));
+        assert_eq!(second.add(4), Ok(()));
+        assert_eq!(unread.permit(client(1)).err(), Some(TooManyUnread));
+        assert_eq!(second.add(1), Err(TooManyUnread));
+        assert_eq!(unread.permit(client(2)).expect("another client").add(10), Ok(()));
+        let complete = first.complete(5);
+        drop(second);
+        assert_eq!(unread.bytes()[&client(1)], 5);
+        drop(first);
+        assert_eq!(complete.add(5), Ok(()));
+        complete.remove(100);
+        assert_eq!(complete.add(10), Ok(()));
+        drop(complete);
+        assert!(unread.bytes().is_empty());
+    }
+}
