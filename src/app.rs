@@ -51,7 +51,7 @@ impl App {
     /// If any of these steps fails.
     pub async fn build(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let Overrides { clock, observer, schema } = overrides;
-        let store = Store::connect(&config.database, config.database_pool_size, observer)
+        let store = Store::connect(&config, observer)
             .await
             .with_context(|| format!("cannot open the database {}", config.database))?;
         store.migrate().await.context("cannot migrate the database")?;

@@ -126,7 +126,7 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 async fn migrate(config: Config, direction: Migrate) -> anyhow::Result<()> {
-    let store = Store::connect(&config.database, config.database_pool_size, None)
+    let store = Store::connect(&config, None)
         .await
         .with_context(|| format!("cannot open the database {}", config.database))?;
     match direction {

@@ -1,6 +1,5 @@
 //! All database queries. This is the only module that accesses the database.
 
-use std::num::NonZeroU32;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,7 +8,7 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use tokio::time::timeout;
 
 use crate::clock::Timestamp;
-use crate::config::Database;
+use crate::config::Config;
 use crate::id::SessionId;
 
 pub(crate) mod books;
@@ -19,6 +18,7 @@ pub(crate) mod events;
 pub(crate) mod failed_logins;
 mod last_outage;
 pub(crate) mod page;
+pub(crate) mod scans;
 pub(crate) mod sessions;
 pub(crate) mod users;
 
@@ -28,6 +28,7 @@ use db::write_lock::WriteGuard;
 pub(crate) use error::StoreError;
 use events::{Event, EventBus};
 use last_outage::LastOutage;
+use scans::Scans;
 
 /// How many rows one statement purges, so that other writers do not wait for long.
 const PURGE_BATCH_SIZE: u64 = 1_000;
@@ -43,19 +44,26 @@ const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
 pub(crate) struct Store {
     db: Db,
     events: EventBus,
+    scans: Scans,
 }
 
 impl Store {
     /// Connects to the database. Creates the SQLite file and its folder if they do not exist.
     pub(crate) async fn connect(
-        database: &Database,
-        pool_size: Option<NonZeroU32>,
+        config: &Config,
         observer: Option<StatementObserver>,
     ) -> anyhow::Result<Self> {
         let outage = Arc::new(LastOutage::default());
-        let db = Db::connect(database, pool_size, observer, Arc::clone(&outage)).await?;
+        let Config { database, database_pool_size, .. } = config;
+        let db = Db::connect(database, *database_pool_size, observer, Arc::clone(&outage)).await?;
         let events = EventBus::connect(database, outage).await?;
-        Ok(Self { db, events })
+        let scans = Scans::new(db.scan_connections(), config.limits.scans_per_account);
+        Ok(Self { db, events, scans })
+    }
+
+    /// The limits of scans.
+    pub(crate) fn scans(&self) -> &Scans {
+        &self.scans
     }
 
     /// The events of all instances.

@@ -82,6 +82,9 @@ settings! {
         connections_per_client: usize = 256,
         /// Queries and mutations that run at once. Further ones are rejected with `SERVICE_UNAVAILABLE`.
         concurrent_operations: usize = 512,
+        /// Operations of one account that search, filter or count its books at once, and how many such
+        /// statements of the account run at once. Further operations are rejected with `RATE_LIMITED`.
+        scans_per_account: usize = 2,
         /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
         password_queue: usize = 64,
 

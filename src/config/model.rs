@@ -25,7 +25,8 @@ settings! {
         database: Database = Database::default(), SettingInfo::new("DATABASE_URL", "URL").secret();
 
         /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
-        /// transactions. SQLite: number of read connections for searches.
+        /// transactions. SQLite: maximum number of pooled read connections. Both: searches and other scans have
+        /// half as many connections of their own.
         database_pool_size: Option<NonZeroU32> = None,
             SettingInfo::new("DATABASE_POOL_SIZE", "NUMBER").default_text("four per core");
 

@@ -16,6 +16,7 @@ use crate::auth::refresh_token::RefreshToken;
 use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::scans::OperationScans;
 
 /// The context of one request. Its loaders live as long as the request, so viewers share no data.
 #[derive(Debug)]
@@ -23,6 +24,7 @@ pub(crate) struct RequestContext {
     services: Arc<Services>,
     identity: Identity,
     loaders: Loaders,
+    scans: OperationScans,
     client: Arc<ClientInfo>,
     /// Cost of the operation, in cost units.
     cost: u64,
@@ -87,7 +89,8 @@ impl RequestContext {
         response_size: Arc<ResponseSize>,
     ) -> Self {
         let loaders = Loaders::new(Arc::clone(&services), Arc::clone(&response_size.read));
-        Self { services, identity, loaders, client, cost, request_id, response_size }
+        let scans = services.store.scans().for_operation();
+        Self { services, identity, loaders, scans, client, cost, request_id, response_size }
     }
 }
 
@@ -101,6 +104,8 @@ pub(super) trait ContextExt<'a> {
     fn loaders(&self) -> &'a Loaders;
     /// Counts the bytes of the response.
     fn response_size(&self) -> &'a ResponseSize;
+    /// The scans of this operation.
+    fn scans(&self) -> &'a OperationScans;
     fn client(&self) -> &'a ClientInfo;
     /// Hashes and verifies passwords.
     fn passwords(&self) -> PasswordHasher<'a>;
@@ -141,6 +146,10 @@ impl<'a> ContextExt<'a> for Context<'a> {
 
     fn response_size(&self) -> &'a ResponseSize {
         response_size(self)
+    }
+
+    fn scans(&self) -> &'a OperationScans {
+        &request(self).scans
     }
 
     fn client(&self) -> &'a ClientInfo {

@@ -100,7 +100,7 @@ pub(crate) enum ApiError {
         "The client read events too slowly and missed some; please reload and subscribe again."
     )]
     SubscriberTooSlow,
-    /// The rate limit of a caller, or the limit of failed logins, is exceeded.
+    /// The rate limit of a caller, the limit of failed logins or that of scans is exceeded.
     #[error("Too many requests; please try again in {} s.", .retry_after.as_secs())]
     RateLimited { retry_after: Duration },
     /// The response would have more than this many bytes.
@@ -169,6 +169,8 @@ impl From<StoreError> for ApiError {
     fn from(error: StoreError) -> Self {
         match error {
             StoreError::Unavailable(_) => Self::Unavailable(Arc::new(error)),
+            // A scan may end at any moment.
+            StoreError::TooManyScans => Self::RateLimited { retry_after: Duration::from_secs(1) },
             StoreError::UserDeleted => Self::Unauthenticated(AuthFailure::SessionEnded),
             StoreError::ResultTooLarge(exceeded) => exceeded.into(),
             StoreError::Internal(_) => Self::Internal(Arc::new(error)),

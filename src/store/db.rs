@@ -6,22 +6,26 @@
 //! calling thread, and waiting writes are committed as a group ([`sqlite`]). If PostgreSQL requires TLS,
 //! these statements use sea-orm's pool too.
 //!
-//! Searches and other scans ([`Db::scan`]), transactions, and all statements that sea-orm builds use
-//! sea-orm's pools ([`Db::reader`], [`Db::writer`], [`Db::begin`]).
+//! Searches and other scans ([`Db::scan`]) have connections of their own, so that no other statement waits for
+//! them. SQLite runs them on other threads ([`sqlite::scan`]).
+//!
+//! Transactions, and all statements that sea-orm builds, use sea-orm's pools ([`Db::reader`],
+//! [`Db::writer`], [`Db::begin`]).
 
 use std::num::{NonZero, NonZeroU32};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, QueryResult,
-    SqliteTransactionMode, Statement, TransactionOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    Statement, TransactionOptions,
 };
 use secrecy::ExposeSecret;
 use tokio::task::spawn_blocking;
 
 use super::error::{QueryError, StoreError};
 use super::last_outage::LastOutage;
+use super::scans::ScanPermit;
 use crate::config::Database;
 use crate::id::UserId;
 
@@ -41,7 +45,12 @@ use postgres::PipelinedPool;
 use row::{DriverRow, FromRow, RowReader};
 use sql::Sql;
 use sqlite::Sqlite;
+pub(super) use sqlite::scan::CONTAINS_FUNCTION;
+use sqlite::scan::ScanPool;
 use write_lock::{WriteGuard, WriteLock};
+
+/// The page and the total of a list are two scans, which run at the same time.
+const MIN_SCAN_CONNECTIONS: u32 = 2;
 
 /// The connections to the database. With SQLite, one connection writes at a time and several read; with
 /// PostgreSQL, every connection reads and writes.
@@ -50,8 +59,10 @@ pub(super) struct Db {
     driver: Driver,
     reader: Pool,
     writer: Pool,
+    scanner: Scanner,
     /// SQLite only.
     write_lock: Option<WriteLock>,
+    scan_connections: u32,
     observer: Option<StatementObserver>,
 }
 
@@ -64,6 +75,13 @@ enum Driver {
     Pool,
 }
 
+/// What runs scans.
+#[derive(Clone, Debug)]
+enum Scanner {
+    Sqlite(Arc<ScanPool>),
+    Postgres(Pool),
+}
+
 impl Db {
     /// Connects to the database. Creates the SQLite file and its folder if they do not exist. `outage` is the
     /// last outage of the database: connections that are older are not used.
@@ -74,7 +92,8 @@ impl Db {
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let connections = pool_size.map_or_else(default_pool_size, NonZeroU32::get);
-        let (driver, reader, writer, write_lock) = match database {
+        let scan_connections = (connections / 2).max(MIN_SCAN_CONNECTIONS);
+        let (driver, reader, writer, scanner, write_lock) = match database {
             Database::Sqlite(path) => {
                 options::create_database_file(path)?;
                 // The writer connects first: it initialises the file and sets its journal mode.
@@ -85,13 +104,25 @@ impl Db {
                         .await?;
                 let write_lock = WriteLock::default();
                 let sqlite = Sqlite::open(path, options::BUSY_TIMEOUT, write_lock.clone())?;
-                (Driver::Sqlite(Arc::new(sqlite)), reader, writer, Some(write_lock))
+                let scanner =
+                    ScanPool::new(path.clone(), options::BUSY_TIMEOUT, options::STATEMENT_TIMEOUT);
+                (
+                    Driver::Sqlite(Arc::new(sqlite)),
+                    reader,
+                    writer,
+                    Scanner::Sqlite(Arc::new(scanner)),
+                    Some(write_lock),
+                )
             }
             Database::Postgres(url) => {
                 let url = url.expose_secret();
                 let options = options::postgres(url, connections, Arc::clone(&outage));
-                let pool =
-                    Pool::connect(options, observer.clone(), Some(Arc::clone(&outage))).await?;
+                let lost = || Some(Arc::clone(&outage));
+                let pool = Pool::connect(options, observer.clone(), lost()).await?;
+                let mut options = options::postgres(url, scan_connections, Arc::clone(&outage));
+                options.connect_lazy(true);
+                let scanner = Pool::connect(options, observer.clone(), lost()).await?;
+                let scanner = Scanner::Postgres(scanner);
                 let driver = match PipelinedPool::connect(url, connections, outage).await {
                     Some(pipelined) => Driver::Postgres(Arc::new(pipelined)),
                     None => {
@@ -102,10 +133,10 @@ impl Db {
                         Driver::Pool
                     }
                 };
-                (driver, pool.clone(), pool, None)
+                (driver, pool.clone(), pool, scanner, None)
             }
         };
-        Ok(Self { driver, reader, writer, write_lock, observer })
+        Ok(Self { driver, reader, writer, scanner, write_lock, scan_connections, observer })
     }
 
     /// An empty statement in the dialect of this database.
@@ -145,19 +176,40 @@ impl Db {
                 self.observe(&sql);
                 sqlite.read(&sql, read_row)
             }
-            Driver::Postgres(_) | Driver::Pool => {
-                rows(&self.query(&self.reader, sql).await?, read_row)
+            Driver::Postgres(_) | Driver::Pool => query(&self.reader.lease(), sql, read_row).await,
+        }
+    }
+
+    /// Returns the rows of a read-only statement whose time depends on the size of the library. If the future is
+    /// dropped, SQLite interrupts the statement; on PostgreSQL it ends at the latest at its timeout. The
+    /// permit is held until then.
+    pub(super) async fn scan<T: Send + 'static>(
+        &self,
+        permit: ScanPermit,
+        sql: Sql,
+        read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<Vec<T>, QueryError> {
+        match &self.scanner {
+            Scanner::Sqlite(pool) => {
+                self.observe(&sql);
+                pool.query(permit, sql, read_row).await
+            }
+            Scanner::Postgres(pool) => {
+                // A task of its own: whether or not the caller waits, the statement ends within its time
+                // limit, and its connection comes back.
+                let pool = pool.lease();
+                let scan = tokio::spawn(async move {
+                    let _permit = permit;
+                    query(&pool, sql, read_row).await
+                });
+                scan.await.unwrap_or_else(|error| Err(QueryError::from_join(error)))
             }
         }
     }
 
-    /// Returns the rows of a statement whose time depends on the size of the library.
-    pub(super) async fn scan<T>(
-        &self,
-        sql: Sql,
-        read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
-    ) -> Result<Vec<T>, QueryError> {
-        rows(&self.query(&self.reader, sql).await?, read_row)
+    /// How many scans can run at once.
+    pub(super) fn scan_connections(&self) -> u32 {
+        self.scan_connections
     }
 
     /// Runs a single writing statement about data of `owner` in its own transaction and returns its rows. When
@@ -177,7 +229,7 @@ impl Db {
                 sqlite.write(sql).await
             }
             Driver::Postgres(_) | Driver::Pool => {
-                rows(&self.query(&self.writer, sql).await?, T::from_row)
+                query(&self.writer.lease(), sql, T::from_row).await
             }
         }
     }
@@ -210,7 +262,14 @@ impl Db {
             return;
         };
         let (writer, journal) = (Arc::clone(sqlite), Arc::clone(sqlite));
-        let _ = spawn_blocking(move || writer.close()).await;
+        let scanner = self.scanner.clone();
+        let close = move || {
+            writer.close();
+            if let Scanner::Sqlite(pool) = scanner {
+                pool.close();
+            }
+        };
+        let _ = spawn_blocking(close).await;
         self.close_pools().await;
         match spawn_blocking(move || journal.remove_journal()).await {
             Ok(Ok(true)) => {}
@@ -222,20 +281,12 @@ impl Db {
         }
     }
 
-    /// Runs a statement through sea-orm, in a task of its own: whether or not the caller waits, the statement ends
-    /// within its time limit, and its connection comes back.
-    async fn query(&self, pool: &Pool, sql: Sql) -> Result<Vec<QueryResult>, QueryError> {
-        let (text, values) = sql.into_parts();
-        let statement = Statement::from_sql_and_values(self.backend(), text, values);
-        let pool = pool.lease();
-        match tokio::spawn(async move { pool.query_all_raw(statement).await }).await {
-            Ok(found) => Ok(found?),
-            Err(error) => Err(StoreError::internal(error).into()),
-        }
-    }
-
     async fn close_pools(&self) {
-        for pool in [&self.reader, &self.writer] {
+        let scanner = match &self.scanner {
+            Scanner::Postgres(pool) => Some(pool),
+            Scanner::Sqlite(_) => None,
+        };
+        for pool in [&self.reader, &self.writer].into_iter().chain(scanner) {
             if let Err(error) = pool.close().await {
                 tracing::warn!(%error, "closing the connections failed");
             }
@@ -256,12 +307,16 @@ impl std::fmt::Debug for Db {
     }
 }
 
-/// Reads rows of sea-orm.
-fn rows<T>(
-    found: &[QueryResult],
+/// Runs a statement through sea-orm.
+async fn query<T>(
+    pool: &Lease<DatabaseConnection>,
+    sql: Sql,
     mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
 ) -> Result<Vec<T>, QueryError> {
-    found.iter().map(|row| read_row(&mut RowReader::new(DriverRow::SeaOrm(row)))).collect()
+    let (text, values) = sql.into_parts();
+    let statement = Statement::from_sql_and_values(pool.get_database_backend(), text, values);
+    let rows = pool.query_all_raw(statement).await?;
+    rows.iter().map(|row| read_row(&mut RowReader::new(DriverRow::SeaOrm(row)))).collect()
 }
 
 /// Four connections per core: fewer make writes slower, more are not faster.

@@ -1,10 +1,12 @@
 //! Database errors, whichever driver reports them.
 
 use std::error::Error;
+use std::panic::resume_unwind;
 use std::sync::Arc;
 
 use sea_orm::sqlx::{self, postgres::PgDatabaseError};
 use sea_orm::{DbErr, RuntimeErr};
+use tokio::task::JoinError;
 
 use crate::byte_counter::LimitExceeded;
 
@@ -20,6 +22,9 @@ pub(crate) enum StoreError {
     /// The rows have more text than the caller accepts.
     #[error("the result is too large")]
     ResultTooLarge(#[source] LimitExceeded),
+    /// Other operations of the account scan its library: retry when one has ended.
+    #[error("too many scans of this account run at once")]
+    TooManyScans,
     /// Any other error, which means a bug in Bookshelf.
     #[error("the database rejected a statement")]
     Internal(#[source] Arc<dyn Error + Send + Sync>),
@@ -52,6 +57,14 @@ impl QueryError {
     /// An error for a statement that was not executed, with the reason.
     pub(super) fn unavailable(why: &'static str) -> Self {
         StoreError::Unavailable(Arc::from(Box::<dyn Error + Send + Sync>::from(why))).into()
+    }
+
+    /// The error of a task that did not end because the runtime is shutting down. Panics if the task panicked.
+    pub(super) fn from_join(error: JoinError) -> Self {
+        match error.try_into_panic() {
+            Ok(panic) => resume_unwind(panic),
+            Err(_) => Self::unavailable("the server is shutting down"),
+        }
     }
 }
 
@@ -210,8 +223,8 @@ fn classify_sqlite(code: i32, message: &str) -> ErrorKind {
             )
         }
         (FOREIGN_KEY, _) => ErrorKind::UserDeleted,
-        // BUSY, LOCKED, IOERR, FULL, CANTOPEN, READONLY.
-        (_, 5 | 6 | 10 | 13 | 14 | 8) => ErrorKind::Transient,
+        // BUSY, LOCKED, READONLY, INTERRUPT, IOERR, FULL, CANTOPEN.
+        (_, 5 | 6 | 8 | 9 | 10 | 13 | 14) => ErrorKind::Transient,
         _ => ErrorKind::Internal,
     }
 }

@@ -43,9 +43,9 @@ impl BookPage {
         let fields = items.iter().flat_map(SelectionField::selection_set);
         let columns = book::columns_read(fields.map(|field| field.name()));
         let read = &ctx.response_size().read;
-        let rows = books.page_at(&list, (pages_before * limit, limit), columns, read);
+        let rows = books.page_at(ctx.scans(), &list, (pages_before * limit, limit), columns, read);
         let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
-            let (rows, total) = try_join!(rows, books.count(&list))?;
+            let (rows, total) = try_join!(rows, books.count(ctx.scans(), &list))?;
             (rows, Some(total))
         } else {
             (rows.await?, None)
@@ -57,7 +57,7 @@ impl BookPage {
     async fn count(&self, ctx: &Context<'_>) -> Result<i32> {
         match self.total {
             Some(total) => Ok(saturating_i32(total)),
-            None => Ok(saturating_i32(ctx.store().books().count(&self.list).await?)),
+            None => Ok(saturating_i32(ctx.store().books().count(ctx.scans(), &self.list).await?)),
         }
     }
 }

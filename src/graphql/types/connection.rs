@@ -79,7 +79,7 @@ impl BookConnection {
         let request = arguments.page_request(list.order)?;
         let selection = selection(ctx);
         let read = &ctx.response_size().read;
-        let page = ctx.store().books().page(&list, &request, selection, read).await?;
+        let page = ctx.store().books().page(ctx.scans(), &list, &request, selection, read).await?;
         if let Some(owner) = page.owner {
             ctx.loaders().prime_user(owner).await;
         }
@@ -98,7 +98,7 @@ impl BookConnection {
             HasMore::AnyFrom(position) => (Relative::After, position),
             HasMore::AnyUpTo(position) => (Relative::Before, position),
         };
-        Ok(ctx.store().books().exists_from(&self.list, side, &position).await?)
+        Ok(ctx.store().books().exists_from(ctx.scans(), &self.list, side, &position).await?)
     }
 }
 
@@ -145,7 +145,7 @@ impl BookConnection {
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i32> {
         match self.total {
             Some(total) => Ok(saturating_i32(total)),
-            None => Ok(saturating_i32(ctx.store().books().count(&self.list).await?)),
+            None => Ok(saturating_i32(ctx.store().books().count(ctx.scans(), &self.list).await?)),
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Filters for the books of a library.
 
+use sea_orm::DbBackend;
+
 use super::model::Column;
 use crate::clock::Timestamp;
 use crate::input::isbn::Isbn;
 use crate::input::text::fold;
+use crate::store::db::CONTAINS_FUNCTION;
 use crate::store::db::sql::Sql;
 
 /// All given conditions must hold.
@@ -55,29 +58,37 @@ impl BookFilter {
     }
 }
 
+/// Length of a word, in bytes, up to which PostgreSQL's `position` is used. Its time can grow with the length
+/// of the text times that of the word; for words up to this length it is the fastest in any case.
+const SHORT_WORD_BYTES: usize = 32;
+
 /// Appends the condition for books that contain the word. An ISBN matches in any spelling.
 fn push_occurs(sql: &mut Sql, word: &str) {
     const SEARCHED: [Column; 4] =
         [Column::TitleFolded, Column::AuthorFolded, Column::NotesFolded, Column::Isbn];
 
-    let pattern = format!("%{}%", escaped(&fold(word)));
-    sql.push("(").join(" OR ", SEARCHED, |sql, column| {
-        sql.column(column).push(" LIKE ").bind(pattern.as_str()).push(" ESCAPE '\\'");
-    });
+    let folded = fold(word);
+    sql.push("(").join(" OR ", SEARCHED, |sql, column| push_contains(sql, column, &folded));
     if let Ok(Some(isbn)) = Isbn::parse(word) {
         sql.push(" OR ").column(Column::Isbn).push(" = ").bind(isbn);
     }
     sql.push(")");
 }
 
-/// Escapes the wildcards of `LIKE`.
-fn escaped(text: &str) -> String {
-    let mut escaped = String::with_capacity(text.len());
-    for c in text.chars() {
-        if matches!(c, '%' | '_' | '\\') {
-            escaped.push('\\');
+/// Appends the condition that a column contains the text, compared byte by byte. Unlike `LIKE`, its time does
+/// not grow with the length of the text times that of the column.
+fn push_contains(sql: &mut Sql, column: Column, text: &str) {
+    match sql.backend() {
+        DbBackend::Postgres if text.len() <= SHORT_WORD_BYTES => {
+            sql.push("position(").bind(text).push(" IN ").column(column).push(") > 0");
         }
-        escaped.push(c);
+        // An automaton that reads each character once. After `***=`, no character is special (PostgreSQL,
+        // section 9.7.3.4).
+        DbBackend::Postgres => {
+            sql.column(column).push(" ~ ").bind(format!("***={text}"));
+        }
+        _ => {
+            sql.push(CONTAINS_FUNCTION).push("(").column(column).push(", ").bind(text).push(")");
+        }
     }
-    escaped
 }

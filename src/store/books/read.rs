@@ -1,6 +1,7 @@
 //! Reading books.
 
-use futures_util::TryFutureExt;
+use std::sync::Arc;
+
 use sea_orm::Value;
 use tokio::try_join;
 
@@ -16,7 +17,11 @@ use crate::store::db::row::{FromRow, RowReader};
 use crate::store::db::sql::Sql;
 use crate::store::error::{QueryError, StoreError};
 use crate::store::page::{Page, PageRequest};
+use crate::store::scans::OperationScans;
 use crate::store::users::Profile;
+
+/// The first offset at which reading a page is a scan: all books before it are skipped.
+const FAR_OFFSET: u64 = 1_000;
 
 /// A page of a list.
 #[derive(Debug)]
@@ -58,91 +63,123 @@ impl Books<'_> {
             sql.bind(*id);
         });
         sql.push(")");
-        Ok(self.0.db.scan(sql, |row| read_counted(row, BookColumns::all(), read)).await?)
+        let read_row = |row: &mut RowReader<'_>| read_counted(row, BookColumns::all(), read);
+        Ok(self.0.db.read_with(sql, read_row).await?)
     }
 
     /// A page of a list with the selected data. An unfiltered list usually takes one statement. The text of the
     /// books is added to `read`.
     pub(crate) async fn page(
         &self,
+        scans: &OperationScans,
         list: &BookList,
         page: &PageRequest<KeysetPosition>,
         selection: PageSelection,
-        read: &ByteCounter,
+        read: &Arc<ByteCounter>,
     ) -> Result<BookListPage, StoreError> {
         // The position of a book contains the value that the list is sorted by.
         let columns = selection.columns.with(list.order.column());
         // The total of a filtered list is counted by a second statement, a scan.
         let (filtered, wants_total) = (!list.filter.is_empty(), selection.total);
         let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
-        // Each row has the same total and the same owner: they are read from one row.
-        let mut of_list = None;
-        let read_row = |row: &mut RowReader<'_>| {
-            let book = read_counted(row, columns, read)?;
-            if of_list.is_none() {
+        // Each row has the same total and the same owner: they are read from the first row.
+        let (mut first, read) = (true, Arc::clone(read));
+        let read_row = move |row: &mut RowReader<'_>| {
+            let book = read_counted(row, columns, &read)?;
+            let mut of_list = None;
+            if std::mem::take(&mut first) {
                 let total = selection.total.then(|| row.read::<Option<i64>>()).transpose()?;
                 let owner = selection.owner.then(|| Profile::from_row(row)).transpose()?;
                 of_list = Some((total.flatten(), owner));
             }
-            Ok(book)
+            Ok((book, of_list))
         };
         let mut sql = self.0.db.sql();
         list.push_page(&mut sql, page, selection);
-        let (rows, matching) = match (filtered, wants_total) {
+        let (mut rows, matching) = match (filtered, wants_total) {
             (false, _) => (self.0.db.read_with(sql, read_row).await?, None),
-            (true, false) => (self.0.db.scan(sql, read_row).await?, None),
+            (true, false) => (self.scan(scans, list, sql, read_row).await?, None),
             (true, true) => {
-                let rows = self.0.db.scan(sql, read_row).err_into::<StoreError>();
-                let (rows, matching) = try_join!(rows, self.count(list))?;
+                let rows = self.scan(scans, list, sql, read_row);
+                let (rows, matching) = try_join!(rows, self.count(scans, list))?;
                 (rows, Some(matching))
             }
         };
-        let (total, owner) = of_list.unwrap_or_default();
+        let (total, owner) =
+            rows.first_mut().and_then(|(_, of_list)| of_list.take()).unwrap_or_default();
         let total = match matching.or(total.map(i64::unsigned_abs)) {
             // The page is empty, so no row contains the total.
-            None if wants_total => Some(self.count(list).await?),
+            None if wants_total => Some(self.count(scans, list).await?),
             total => total,
         };
+        let rows = rows.into_iter().map(|(book, _)| book).collect();
         Ok(BookListPage { books: page.collect(rows), owner, total })
     }
 
     /// Whether the list has a book at this position, or on this side of it.
     pub(crate) async fn exists_from(
         &self,
+        scans: &OperationScans,
         list: &BookList,
         side: Relative,
         position: &KeysetPosition,
     ) -> Result<bool, StoreError> {
         let mut sql = self.0.db.sql();
         list.push_exists_from(&mut sql, side, position);
-        Ok(!self.0.db.scan(sql, BookId::from_row).await?.is_empty())
+        let found = match list.filter.is_empty() {
+            true => self.0.db.read::<BookId>(sql).await?,
+            false => self.scan(scans, list, sql, BookId::from_row).await?,
+        };
+        Ok(!found.is_empty())
     }
 
     /// A page by offset: `limit` books after the first `offset` books, with these columns. Their text is added to
     /// `read`.
     pub(crate) async fn page_at(
         &self,
+        scans: &OperationScans,
         list: &BookList,
         (offset, limit): (u64, u64),
         columns: BookColumns,
-        read: &ByteCounter,
+        read: &Arc<ByteCounter>,
     ) -> Result<Vec<Book>, StoreError> {
         let mut sql = self.0.db.sql();
         list.push_page_at(&mut sql, (offset, limit), columns);
-        Ok(self.0.db.scan(sql, |row| read_counted(row, columns, read)).await?)
+        let read = Arc::clone(read);
+        let read_row = move |row: &mut RowReader<'_>| read_counted(row, columns, &read);
+        match list.filter.is_empty() && offset < FAR_OFFSET {
+            true => Ok(self.0.db.read_with(sql, read_row).await?),
+            false => self.scan(scans, list, sql, read_row).await,
+        }
     }
 
     /// The number of books in the list. For an unfiltered list it is read from `book_counts`.
-    pub(crate) async fn count(&self, list: &BookList) -> Result<u64, StoreError> {
+    pub(crate) async fn count(
+        &self,
+        scans: &OperationScans,
+        list: &BookList,
+    ) -> Result<u64, StoreError> {
         let mut sql = self.0.db.sql();
         let count: Option<i64> = if list.filter.is_empty() {
             list.push_library_size(&mut sql);
             self.0.db.read_one(sql).await?
         } else {
             list.push_count(&mut sql);
-            self.0.db.scan(sql, i64::from_row).await?.pop()
+            self.scan(scans, list, sql, i64::from_row).await?.pop()
         };
         Ok(count.unwrap_or(0).unsigned_abs())
+    }
+
+    /// Runs a statement whose time depends on the size of the library, as a scan of the operation.
+    async fn scan<T: Send + 'static>(
+        &self,
+        scans: &OperationScans,
+        list: &BookList,
+        sql: Sql,
+        read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<Vec<T>, StoreError> {
+        let permit = scans.permit(list.owner).await?;
+        Ok(self.0.db.scan(permit, sql, read_row).await?)
     }
 
     /// The owner's book with this ISBN.

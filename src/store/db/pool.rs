@@ -94,6 +94,12 @@ impl Pool {
     }
 }
 
+impl std::fmt::Debug for Pool {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_tuple("Pool").field(&self.current().connections).finish()
+    }
+}
+
 impl OpenPool {
     async fn new(
         options: ConnectOptions,

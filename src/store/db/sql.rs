@@ -25,6 +25,11 @@ impl Sql {
         }
     }
 
+    /// The database in whose dialect the statement is written.
+    pub(in crate::store) fn backend(&self) -> DbBackend {
+        self.backend
+    }
+
     pub(in crate::store) fn text(&self) -> &str {
         &self.text
     }

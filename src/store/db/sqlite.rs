@@ -18,6 +18,7 @@ use super::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 use crate::store::error::QueryError;
 
 mod bind;
+pub(super) mod scan;
 
 use bind::bind;
 

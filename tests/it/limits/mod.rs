@@ -4,3 +4,4 @@ mod failed_logins;
 mod overload;
 mod rate_limits;
 mod responses;
+mod scans;
