@@ -16,7 +16,11 @@ use crate::auth::refresh_token::RefreshToken;
 use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
 use crate::store::Store;
+use crate::store::books::BookList;
 use crate::store::scans::OperationScans;
+
+/// How many books of a library a scan reads for one cost unit.
+const BOOKS_PER_COST_UNIT: u64 = 1_000;
 
 /// The context of one request. Its loaders live as long as the request, so viewers share no data.
 #[derive(Debug)]
@@ -113,6 +117,9 @@ pub(super) trait ContextExt<'a> {
     fn request_id(&self) -> &'a str;
     /// Waits until the rate limit allows another response of this operation, and charges for it.
     async fn charge_event(&self);
+    /// Charges for a scan of a list: one unit per 1,000 books of the library, at least one. To be called before
+    /// the scan. An error if the rate limit is exceeded.
+    async fn charge_scan(&self, list: &BookList) -> Result<()>;
     /// The current time.
     fn now(&self) -> Timestamp;
     /// A new, unique id.
@@ -167,9 +174,20 @@ impl<'a> ContextExt<'a> for Context<'a> {
     async fn charge_event(&self) {
         let RequestContext { services, identity, client, cost, .. } = request(self);
         let payer = RateLimitKey::for_client(*identity, client.address);
-        while let Err(exceeded) = services.rates.charge_event(*cost, payer) {
+        while let Err(exceeded) = services.rates.charge_more(*cost, payer) {
             services.clock.sleep(exceeded.retry_after).await;
         }
+    }
+
+    async fn charge_scan(&self, list: &BookList) -> Result<()> {
+        let RequestContext { services, identity, client, .. } = request(self);
+        if !services.rates.is_on() {
+            return Ok(());
+        }
+        let books = services.store.books().library_size(list).await?;
+        let units = (books / BOOKS_PER_COST_UNIT).max(1);
+        let payer = RateLimitKey::for_client(*identity, client.address);
+        Ok(services.rates.charge_more(units, payer)?)
     }
 
     fn now(&self) -> Timestamp {

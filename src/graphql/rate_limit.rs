@@ -123,8 +123,14 @@ impl RateLimits {
         Ok(quotas)
     }
 
-    /// Charges for another event of a subscription.
-    pub(super) fn charge_event(&self, cost: u64, payer: RateLimitKey) -> Result<(), Exceeded> {
+    /// Whether the limits are in force.
+    pub(super) fn is_on(&self) -> bool {
+        self.0.is_some()
+    }
+
+    /// Charges for a cost that is not known before the operation runs: another event of a subscription, or a
+    /// scan.
+    pub(super) fn charge_more(&self, cost: u64, payer: RateLimitKey) -> Result<(), Exceeded> {
         let Some(limiters) = &self.0 else { return Ok(()) };
         limiters.cost.charge(payer, cost).map(drop)
     }

@@ -38,12 +38,16 @@ impl BookPage {
         else {
             return Err(ApiError::bad_input("page must be at least 1."));
         };
+        let offset = pages_before * limit;
+        if list.is_scanned_at(offset) {
+            ctx.charge_scan(&list).await?;
+        }
         let (selected, books) = (ctx.look_ahead(), ctx.store().books());
         let items = selected.field("items").selection_fields();
         let fields = items.iter().flat_map(SelectionField::selection_set);
         let columns = book::columns_read(fields.map(|field| field.name()));
         let read = &ctx.response_size().read;
-        let rows = books.page_at(ctx.scans(), &list, (pages_before * limit, limit), columns, read);
+        let rows = books.page_at(ctx.scans(), &list, (offset, limit), columns, read);
         let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
             let (rows, total) = try_join!(rows, books.count(ctx.scans(), &list))?;
             (rows, Some(total))

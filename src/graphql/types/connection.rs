@@ -78,6 +78,9 @@ impl BookConnection {
         let list = book_list(owner, filter, order)?;
         let request = arguments.page_request(list.order)?;
         let selection = selection(ctx);
+        if list.is_scanned_at(0) {
+            ctx.charge_scan(&list).await?;
+        }
         let read = &ctx.response_size().read;
         let page = ctx.store().books().page(ctx.scans(), &list, &request, selection, read).await?;
         if let Some(owner) = page.owner {

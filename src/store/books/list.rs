@@ -27,7 +27,20 @@ pub(crate) struct PageSelection {
     pub(crate) total: bool,
 }
 
+/// The first offset at which reading a page is a scan: all books before it are skipped.
+const FAR_OFFSET: u64 = 1_000;
+
 impl BookList {
+    /// Whether the time to read a page at this offset depends on the size of the library.
+    pub(crate) fn is_scanned_at(&self, offset: u64) -> bool {
+        self.is_filtered() || offset >= FAR_OFFSET
+    }
+
+    /// Whether the list has conditions. If not, it is the whole library.
+    pub(crate) fn is_filtered(&self) -> bool {
+        !self.filter.is_empty()
+    }
+
     /// Appends the statement for a page: the columns of each book, then the total and the owner's profile if
     /// selected, in query order (see [`PageRequest::collect`]). The total is that of an unfiltered list.
     pub(super) fn push_page(

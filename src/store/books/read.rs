@@ -20,9 +20,6 @@ use crate::store::page::{Page, PageRequest};
 use crate::store::scans::OperationScans;
 use crate::store::users::Profile;
 
-/// The first offset at which reading a page is a scan: all books before it are skipped.
-const FAR_OFFSET: u64 = 1_000;
-
 /// A page of a list.
 #[derive(Debug)]
 pub(crate) struct BookListPage {
@@ -80,7 +77,7 @@ impl Books<'_> {
         // The position of a book contains the value that the list is sorted by.
         let columns = selection.columns.with(list.order.column());
         // The total of a filtered list is counted by a second statement, a scan.
-        let (filtered, wants_total) = (!list.filter.is_empty(), selection.total);
+        let (filtered, wants_total) = (list.is_filtered(), selection.total);
         let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
         // Each row has the same total and the same owner: they are read from the first row.
         let (mut first, read) = (true, Arc::clone(read));
@@ -126,9 +123,9 @@ impl Books<'_> {
     ) -> Result<bool, StoreError> {
         let mut sql = self.0.db.sql();
         list.push_exists_from(&mut sql, side, position);
-        let found = match list.filter.is_empty() {
-            true => self.0.db.read::<BookId>(sql).await?,
-            false => self.scan(scans, list, sql, BookId::from_row).await?,
+        let found = match list.is_filtered() {
+            true => self.scan(scans, list, sql, BookId::from_row).await?,
+            false => self.0.db.read::<BookId>(sql).await?,
         };
         Ok(!found.is_empty())
     }
@@ -147,9 +144,9 @@ impl Books<'_> {
         list.push_page_at(&mut sql, (offset, limit), columns);
         let read = Arc::clone(read);
         let read_row = move |row: &mut RowReader<'_>| read_counted(row, columns, &read);
-        match list.filter.is_empty() && offset < FAR_OFFSET {
-            true => Ok(self.0.db.read_with(sql, read_row).await?),
-            false => self.scan(scans, list, sql, read_row).await,
+        match list.is_scanned_at(offset) {
+            true => self.scan(scans, list, sql, read_row).await,
+            false => Ok(self.0.db.read_with(sql, read_row).await?),
         }
     }
 
@@ -159,15 +156,21 @@ impl Books<'_> {
         scans: &OperationScans,
         list: &BookList,
     ) -> Result<u64, StoreError> {
+        if !list.is_filtered() {
+            return self.library_size(list).await;
+        }
         let mut sql = self.0.db.sql();
-        let count: Option<i64> = if list.filter.is_empty() {
-            list.push_library_size(&mut sql);
-            self.0.db.read_one(sql).await?
-        } else {
-            list.push_count(&mut sql);
-            self.scan(scans, list, sql, i64::from_row).await?.pop()
-        };
+        list.push_count(&mut sql);
+        let count = self.scan(scans, list, sql, i64::from_row).await?.pop();
         Ok(count.unwrap_or(0).unsigned_abs())
+    }
+
+    /// The number of books in the library that the list is a part of.
+    pub(crate) async fn library_size(&self, list: &BookList) -> Result<u64, StoreError> {
+        let mut sql = self.0.db.sql();
+        list.push_library_size(&mut sql);
+        let size: Option<i64> = self.0.db.read_one(sql).await?;
+        Ok(size.unwrap_or(0).unsigned_abs())
     }
 
     /// Runs a statement whose time depends on the size of the library, as a scan of the operation.

@@ -188,6 +188,46 @@ async fn cost_budgets_are_per_viewer_and_per_anonymous_address() {
 }
 
 #[tokio::test]
+async fn a_scan_costs_one_unit_per_thousand_books() {
+    let app = TestApp::with_config(|config| {
+        config.rate_limits = true;
+        config.limits.cost_per_minute = 600;
+    })
+    .await;
+    let alice = app.alice().await;
+    alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let used = async || {
+        let response = alice.ask("{ __typename }").await;
+        let header = response.header("ratelimit").expect("the rate limit").to_owned();
+        let remaining = header.split(['=', ';']).nth(2).expect("the remaining units").to_owned();
+        600 - remaining.parse::<u64>().expect("a number")
+    };
+    let search = "{ books(filter: { search: \"emma\" }) { nodes { id } totalCount } }";
+    let mut before = used().await;
+    for (books, query, cost) in [
+        (1, "{ books { nodes { id } totalCount } }", 23),
+        (1, search, 23 + 1),
+        (1_999, "{ books(first: 1, filter: { minRating: 1 }) { nodes { id } } }", 3 + 1),
+        (100_000, "{ books(first: 1, filter: { minRating: 1 }) { nodes { id } } }", 3 + 100),
+        (100_000, "{ books(first: 1) { nodes { id } } }", 3),
+        (100_000, "{ booksPage(page: 1, perPage: 1) { total } }", 2),
+        (100_000, "{ booksPage(page: 1, perPage: 1, filter: { unrated: true }) { total } }", 102),
+        (100_000, "{ booksPage(page: 1001, perPage: 1) { total } }", 102),
+    ] {
+        app.database.execute(&format!("UPDATE book_counts SET count = {books}")).await;
+        alice.ask(query).await.assert_ok();
+        let after = used().await;
+        // The query for the remaining units costs one.
+        assert_eq!(after - before - 1, cost, "{query} with {books} books");
+        before = after;
+    }
+    app.database.execute("UPDATE book_counts SET count = 500000").await;
+    let rejected = alice.ask(search).await;
+    assert!(retry_after(&rejected) > 0);
+    assert_eq!(rejected.error()["path"], json!(["books"]));
+}
+
+#[tokio::test]
 async fn an_uncached_document_costs_its_tokens() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
