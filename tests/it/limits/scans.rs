@@ -111,9 +111,9 @@ async fn searches_in_one_operation_count_once() {
 async fn nothing_else_waits_while_searches_use_all_their_connections() {
     let (app, alice, bob) = endless_searches().await;
     let search = start_search(&app, &alice, SEARCH).await;
-    let waiting = tokio::spawn({
-        let bob = bob.clone();
-        async move { bob.ask(SEARCH).await }
+    let waiting = [&alice, &bob, &bob].map(|actor| {
+        let actor = actor.clone();
+        tokio::spawn(async move { actor.ask(SEARCH).await })
     });
     // The sessions are checked in the database again.
     app.advance_secs(60);
@@ -127,7 +127,7 @@ async fn nothing_else_waits_while_searches_use_all_their_connections() {
     bob.sign_in_again("bob").await.ask("{ books { totalCount } }").await.assert_ok();
     assert!(!search.is_finished(), "the search uses the connections");
     search.abort();
-    waiting.abort();
+    waiting.iter().for_each(JoinHandle::abort);
 }
 
 #[tokio::test]
