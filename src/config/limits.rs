@@ -18,6 +18,12 @@ settings! {
         /// Files of a multipart request.
         upload_files: usize = 5,
 
+        /// Bytes of the bodies of all requests that are being received or processed. Further ones are rejected
+        /// with `SERVICE_UNAVAILABLE`.
+        bodies_in_flight_bytes: usize = 256 << 20,
+        /// The same, for one IPv4 address or IPv6 /64. Further ones are rejected with `RATE_LIMITED`.
+        bodies_in_flight_bytes_per_client: usize = 64 << 20,
+
         /// Bytes of a GraphQL document.
         document_bytes: usize = 32 << 10,
         /// Tokens of a document (GraphQL specification, section 2.1.6).

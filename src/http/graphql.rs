@@ -71,8 +71,11 @@ async fn handle(
     }
     csrf::check(&parts.method, &parts.headers)?;
     let limits = &state.config.limits;
-    let request = read(&parts.method, &parts.uri, &parts.headers, body, limits).await?;
     let mut client = client_info::from_request(parts, &state.config);
+    // Held until the response is complete: uploads and variables stay in memory.
+    let mut permit = state.bodies.permit(client.address.network());
+    let (method, uri) = (&parts.method, &parts.uri);
+    let request = read(method, uri, &parts.headers, body, limits, &mut permit).await?;
     client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
     client.cookie = cookie::read(&parts.headers);
     let client = Arc::new(client);

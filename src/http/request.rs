@@ -2,11 +2,14 @@
 
 use std::time::Duration;
 
-use axum::body::{Body, Bytes, to_bytes};
+use axum::body::{Body, Bytes, HttpBody};
 use axum::http::{HeaderMap, Method, Uri, header};
+use bytes::BytesMut;
+use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
+use super::body_limit::BodyPermit;
 use super::error_response::{HttpError, bad_request};
 use super::json;
 use super::media_type::is_utf8;
@@ -23,6 +26,7 @@ pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     limits: &Limits,
+    permit: &mut BodyPermit,
 ) -> Result<GraphqlRequest, HttpError> {
     if method != Method::POST {
         let members = query_string(uri.query().unwrap_or_default())?;
@@ -36,10 +40,10 @@ pub(super) async fn read(
     let content_type = content_type.unwrap_or_default();
     match BodyFormat::from_content_type(content_type) {
         Some(BodyFormat::Json) => parameters(json_object(
-            &read_body(body, limits.body_bytes, limits.body_timeout).await?,
+            &read_body(body, limits.body_bytes, limits.body_timeout, permit).await?,
         )?),
         Some(BodyFormat::Multipart) => {
-            let body = read_body(body, limits.upload_bytes, limits.body_timeout).await?;
+            let body = read_body(body, limits.upload_bytes, limits.body_timeout, permit).await?;
             upload::read(content_type, body, limits).await
         }
         None => {
@@ -73,21 +77,42 @@ impl BodyFormat {
     }
 }
 
-async fn read_body(body: Body, max_bytes: usize, time: Duration) -> Result<Bytes, HttpError> {
-    match timeout(time, to_bytes(body, max_bytes)).await {
-        Ok(Ok(bytes)) => Ok(bytes),
-        Ok(Err(error)) if is_too_long(&error) => {
-            let message = format!("A request body may have at most {max_bytes} bytes.");
-            Err(HttpError::new(ErrorCode::PayloadTooLarge, message))
-        }
-        Ok(Err(_)) => Err(bad_request("The body ended too early.")),
+async fn read_body(
+    body: Body,
+    max_bytes: usize,
+    time: Duration,
+    permit: &mut BodyPermit,
+) -> Result<Bytes, HttpError> {
+    match timeout(time, collect(body, max_bytes, permit)).await {
+        Ok(collected) => collected,
         Err(_) => Err(bad_request("The body did not arrive in time.")),
     }
 }
 
-fn is_too_long(error: &axum::Error) -> bool {
-    std::error::Error::source(error)
-        .is_some_and(<dyn std::error::Error>::is::<http_body_util::LengthLimitError>)
+/// The bytes of a body, counted as they arrive: a client may announce more than it sends.
+async fn collect(
+    body: Body,
+    max_bytes: usize,
+    permit: &mut BodyPermit,
+) -> Result<Bytes, HttpError> {
+    let mut body = Limited::new(body, max_bytes);
+    let mut bytes = BytesMut::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
+            true => {
+                let message = format!("A request body may have at most {max_bytes} bytes.");
+                HttpError::new(ErrorCode::PayloadTooLarge, message)
+            }
+            false => bad_request("The body ended too early."),
+        })?;
+        let Ok(data) = frame.into_data() else { continue };
+        permit.add(data.len())?;
+        if bytes.is_empty() && body.is_end_stream() {
+            return Ok(data);
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes.freeze())
 }
 
 /// The parameters of a GET as JSON members. `variables` and `extensions` are parsed as JSON, the others

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::body_limit::BodyLimiter;
 use super::connection_limit::ConnectionLimiter;
 use super::shutdown::Shutdown;
 use crate::config::Config;
@@ -14,6 +15,8 @@ pub(crate) struct AppState {
     pub(super) services: Arc<Services>,
     pub(super) api: Arc<GraphqlService>,
     pub(super) config: Arc<Config>,
+    /// Limits the bytes of request bodies in memory.
+    pub(super) bodies: Arc<BodyLimiter>,
     /// Limits the WebSocket connections of each client.
     pub(super) websockets: Arc<ConnectionLimiter>,
     /// Streams and WebSocket connections end when shutdown begins, and it waits for them.
@@ -27,7 +30,12 @@ impl AppState {
         config: Arc<Config>,
         shutdown: Shutdown,
     ) -> Self {
-        let websockets = ConnectionLimiter::new(usize::MAX, config.limits.websockets_per_client);
-        Self { services, api, config, websockets, shutdown }
+        let limits = &config.limits;
+        let bodies = BodyLimiter::new(
+            limits.bodies_in_flight_bytes,
+            limits.bodies_in_flight_bytes_per_client,
+        );
+        let websockets = ConnectionLimiter::new(usize::MAX, limits.websockets_per_client);
+        Self { services, api, config, bodies, websockets, shutdown }
     }
 }

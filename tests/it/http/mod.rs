@@ -1,3 +1,4 @@
+mod bodies_in_flight;
 mod csrf;
 mod documents;
 mod execution;
