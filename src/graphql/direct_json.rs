@@ -170,6 +170,10 @@ impl<R: Sync, T: DirectJson> JsonList<'_, R, T> {
         for (index, row) in self.rows.iter().enumerate() {
             json.raw(if index == 0 { b"[" } else { b"," });
             let mut written = plan.write((self.object)(row), &mut json);
+            if index == 0 {
+                // The first object is the best estimate of the others.
+                json.0.reserve(json.0.len() * (self.rows.len() - 1));
+            }
             let uncounted = json.0.len() - counted;
             if uncounted >= CHUNK_BYTES || index + 1 == self.rows.len() {
                 counted = json.0.len();

@@ -4,10 +4,15 @@
 use std::sync::Arc;
 
 use async_graphql::Value;
+use tokio::sync::{Mutex, OwnedSemaphorePermit};
+use tokio::task::yield_now;
 
 use super::error::ApiError;
 use super::unread_responses::ResponsePermit;
 use crate::byte_counter::ByteCounter;
+
+/// A response with at least this many bytes is large.
+const LARGE_BYTES: usize = 64 << 10;
 
 /// The bytes of one response of an operation.
 #[derive(Debug)]
@@ -20,6 +25,8 @@ pub(crate) struct ResponseSize {
     written: ByteCounter,
     /// The same bytes, among those of all responses that the client has not taken.
     permit: ResponsePermit,
+    /// Held while a large response is built.
+    large: Mutex<Option<OwnedSemaphorePermit>>,
     /// A mutation has run, so its client must learn the result: it is only rejected before it runs.
     is_mutation: bool,
 }
@@ -27,7 +34,36 @@ pub(crate) struct ResponseSize {
 impl ResponseSize {
     pub(super) fn new(limit: usize, permit: ResponsePermit, is_mutation: bool) -> Self {
         let read = Arc::new(ByteCounter::new(limit));
-        Self { read, written: ByteCounter::new(limit), permit, is_mutation }
+        Self {
+            read,
+            written: ByteCounter::new(limit),
+            permit,
+            large: Mutex::default(),
+            is_mutation,
+        }
+    }
+
+    /// Waits until this field may read its list. While the response is small, at once. After that, until no other
+    /// large response of the client is being built, so that a client has few rows and one response twice in
+    /// memory. The lists of an operation are then read and written one after another, with a yield to the
+    /// scheduler before each: other requests wait for one list at most.
+    pub(super) async fn wait_for_turn(&self) {
+        let mut before = self.written();
+        if before >= LARGE_BYTES {
+            let mut large = self.large.lock().await;
+            if large.is_none() {
+                *large = self.permit.acquire_large().await;
+            }
+        }
+        while before >= LARGE_BYTES {
+            yield_now().await;
+            let now = self.written();
+            if now == before {
+                // No other field has written since.
+                return;
+            }
+            before = now;
+        }
     }
 
     /// Counts JSON of the response. An error if the response would be too large, or if the client has too many
@@ -56,6 +92,10 @@ impl ResponseSize {
 
     /// The permit for the complete response, to be held until the client has taken it.
     pub(super) fn complete(&self, bytes: usize) -> ResponsePermit {
+        // No field waits for it any more.
+        if let Ok(mut large) = self.large.try_lock() {
+            *large = None;
+        }
         self.permit.complete(bytes)
     }
 

@@ -4,6 +4,8 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
 use super::error::ApiError;
 use super::rate_limit::RateLimitKey;
 
@@ -12,7 +14,21 @@ use super::rate_limit::RateLimitKey;
 #[derive(Debug)]
 pub(crate) struct UnreadResponses {
     limit: usize,
-    bytes: Mutex<HashMap<RateLimitKey, usize>>,
+    clients: Mutex<HashMap<RateLimitKey, Client>>,
+}
+
+/// A client with unread bytes.
+#[derive(Debug)]
+struct Client {
+    bytes: usize,
+    /// The permit to build a large response.
+    large: Arc<Semaphore>,
+}
+
+impl Default for Client {
+    fn default() -> Self {
+        Self { bytes: 0, large: Arc::new(Semaphore::new(1)) }
+    }
 }
 
 /// The client has too many bytes of responses that it has not taken.
@@ -35,7 +51,7 @@ pub(crate) struct ResponsePermit {
 
 impl UnreadResponses {
     pub(crate) fn new(limit: usize) -> Arc<Self> {
-        Arc::new(Self { limit, bytes: Mutex::default() })
+        Arc::new(Self { limit, clients: Mutex::default() })
     }
 
     /// A permit for another response, which has no bytes yet. An error if the limit is already reached.
@@ -43,15 +59,15 @@ impl UnreadResponses {
         self: &Arc<Self>,
         client: RateLimitKey,
     ) -> Result<ResponsePermit, TooManyUnread> {
-        let bytes = self.bytes().get(&client).copied().unwrap_or_default();
+        let bytes = self.clients().get(&client).map_or(0, |client| client.bytes);
         if bytes >= self.limit {
             return Err(TooManyUnread);
         }
         Ok(ResponsePermit { unread: Arc::clone(self), client, bytes: AtomicUsize::new(0) })
     }
 
-    fn bytes(&self) -> MutexGuard<'_, HashMap<RateLimitKey, usize>> {
-        self.bytes.lock().unwrap_or_else(PoisonError::into_inner)
+    fn clients(&self) -> MutexGuard<'_, HashMap<RateLimitKey, Client>> {
+        self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,10 +75,10 @@ impl ResponsePermit {
     /// Adds bytes. An error if the client has more bytes than the limit then; they are added nevertheless.
     pub(super) fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
-        let mut all = self.unread.bytes();
-        let sum = all.entry(self.client).or_default();
-        *sum += bytes;
-        if *sum > self.unread.limit { Err(TooManyUnread) } else { Ok(()) }
+        let mut clients = self.unread.clients();
+        let client = clients.entry(self.client).or_default();
+        client.bytes += bytes;
+        if client.bytes > self.unread.limit { Err(TooManyUnread) } else { Ok(()) }
     }
 
     /// Removes bytes that were added, or all if there are fewer.
@@ -71,15 +87,22 @@ impl ResponsePermit {
             .bytes
             .update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.saturating_sub(bytes));
         let removed = before.min(bytes);
-        let mut all = self.unread.bytes();
+        let mut clients = self.unread.clients();
         if removed > 0
-            && let Some(sum) = all.get_mut(&self.client)
+            && let Some(client) = clients.get_mut(&self.client)
         {
-            *sum -= removed;
-            if *sum == 0 {
-                all.remove(&self.client);
+            client.bytes -= removed;
+            if client.bytes == 0 {
+                clients.remove(&self.client);
             }
         }
+    }
+
+    /// Waits until no other large response of the client is being built. `None` only if the semaphore is
+    /// closed, which does not happen.
+    pub(super) async fn acquire_large(&self) -> Option<OwnedSemaphorePermit> {
+        let large = Arc::clone(&self.unread.clients().entry(self.client).or_default().large);
+        large.acquire_owned().await.ok()
     }
 
     /// A permit for exactly these bytes, in place of all bytes that were added to this one.
@@ -122,12 +145,12 @@ mod tests {
         assert_eq!(unread.permit(client(2)).expect("another client").add(10), Ok(()));
         let complete = first.complete(5);
         drop(second);
-        assert_eq!(unread.bytes()[&client(1)], 5);
+        assert_eq!(unread.clients()[&client(1)].bytes, 5);
         drop(first);
         assert_eq!(complete.add(5), Ok(()));
         complete.remove(100);
         assert_eq!(complete.add(10), Ok(()));
         drop(complete);
-        assert!(unread.bytes().is_empty());
+        assert!(unread.clients().is_empty());
     }
 }

@@ -46,8 +46,9 @@ impl BookPage {
         let items = selected.field("items").selection_fields();
         let fields = items.iter().flat_map(SelectionField::selection_set);
         let columns = book::columns_read(fields.map(|field| field.name()));
-        let read = &ctx.response_size().read;
-        let rows = books.page_at(ctx.scans(), &list, (offset, limit), columns, read);
+        let size = ctx.response_size();
+        size.wait_for_turn().await;
+        let rows = books.page_at(ctx.scans(), &list, (offset, limit), columns, &size.read);
         let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
             let (rows, total) = try_join!(rows, books.count(ctx.scans(), &list))?;
             (rows, Some(total))

@@ -81,8 +81,10 @@ impl BookConnection {
         if list.is_scanned_at(0) {
             ctx.charge_scan(&list).await?;
         }
-        let read = &ctx.response_size().read;
-        let page = ctx.store().books().page(ctx.scans(), &list, &request, selection, read).await?;
+        let size = ctx.response_size();
+        size.wait_for_turn().await;
+        let books = ctx.store().books();
+        let page = books.page(ctx.scans(), &list, &request, selection, &size.read).await?;
         if let Some(owner) = page.owner {
             ctx.loaders().prime_user(owner).await;
         }

@@ -75,9 +75,10 @@ async fn a_too_large_response_fails_before_all_of_it_is_read() {
     app.take_statements();
     assert_too_large(&alice.ask(&format!("{{ {lists} }}")).await);
     let statements = app.take_statements();
-    let pages = statements.iter().filter(|sql| sql.contains("\"notes\"")).count();
+    let pages = statements.iter().filter(|sql| sql.contains("notes")).count();
+    // PostgreSQL receives all statements at once, and returns few rows of each.
     if app.database.url().starts_with("sqlite") {
-        assert!(pages <= 3, "{pages} lists were read");
+        assert!((1..=3).contains(&pages), "{pages} lists were read");
     }
     // Only what is selected counts.
     let pages: String =
@@ -206,4 +207,21 @@ async fn operations_are_rejected_before_they_run_while_too_much_is_unread() {
     assert_eq!(app.db_count("books").await, before);
     drop(unread);
     alice.create(input).await.assert_ok();
+}
+
+#[tokio::test(flavor = "current_thread")]
+async fn other_requests_run_between_the_lists_of_a_large_response() {
+    let (app, alice) = library(20, 8 << 20).await;
+    // Each list has about 120,000 bytes.
+    let lists: String = (0..20).map(|n| format!("a{n}: books {{ nodes {{ notes }} }} ")).collect();
+    let large = alice.clone();
+    let large = tokio::spawn(async move { large.ask(&format!("{{ {lists} }}")).await });
+    let mut answered = 0;
+    while !large.is_finished() {
+        app.anon().ask("{ viewer { id } }").await.assert_ok();
+        answered += 1;
+        tokio::task::yield_now().await;
+    }
+    assert!(large.await.expect("a response").is_ok());
+    assert!(answered >= 15, "{answered} requests were answered");
 }
