@@ -26,7 +26,7 @@ use super::unread_responses::UnreadResponses;
 use crate::auth::identity::{Identity, Viewer};
 use crate::config::Config;
 
-/// How long a mutation may run after its client is gone. It then gives back its permit, whatever it waits for.
+/// How long a mutation may run, whether or not its client waits. Then it releases its permit, whatever it waits for.
 const MUTATION_TIMEOUT: Duration = Duration::from_secs(30);
 
 /// Executes operations: the schema, its documents and the services of its resolvers.

@@ -1,6 +1,7 @@
 //! The use of a pool of sea-orm for statements or for a transaction. Its waits on PostgreSQL end.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use sea_orm::sqlx::error::DatabaseError;
@@ -10,8 +11,11 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use super::options::RESPONSE_TIMEOUT;
+use super::options::{ACQUIRE_TIMEOUT, RESPONSE_TIMEOUT};
 use crate::store::last_outage::LastOutage;
+
+/// How long a statement waits for a connection and for its response.
+const STATEMENT_LIMIT: Duration = ACQUIRE_TIMEOUT.saturating_add(RESPONSE_TIMEOUT);
 
 /// A pool or a transaction whose statements fail when the database stops responding.
 #[derive(Debug)]
@@ -42,7 +46,7 @@ impl<C: Send + Sync> Lease<C> {
         let Some(outage) = &self.outage else { return response.await };
         let mut silence = outage.silence();
         let response = tokio::select! {
-            response = timeout(RESPONSE_TIMEOUT, response) => response.unwrap_or_else(|_| {
+            response = timeout(STATEMENT_LIMIT, response) => response.unwrap_or_else(|_| {
                 outage.record_silence();
                 Err(silent())
             }),

@@ -14,7 +14,7 @@ use tokio::time::timeout;
 use crate::store::last_outage::LastOutage;
 
 /// How long a statement waits for a free connection of the pool.
-const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
+pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// How long a writer waits while another process holds SQLite's file lock. This plus
 /// [`WRITE_LOCK_TIMEOUT`](super::write_lock::WRITE_LOCK_TIMEOUT) is less than the operation timeout,

@@ -16,7 +16,7 @@ use crate::store::last_outage::LastOutage;
 const CHECK_INTERVAL: Duration = Duration::from_secs(1);
 
 /// After how many checks in a row with lost connections the pool is replaced. A connection is also missing
-/// while it returns, or while the database runs a statement whose client is gone.
+/// while it returns, or while the database runs a statement that was abandoned.
 const CHECKS: u32 = 5;
 
 /// Called with the SQL of every statement, for example to count them.
@@ -83,7 +83,7 @@ impl Pool {
         self.0.open.read().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How many connections nobody uses and that are not back in the pool.
+    /// How many connections are without a lease and not back in the pool.
     fn lost(&self) -> usize {
         let OpenPool { connections, leases } = self.current();
         let pool = connections.get_postgres_connection_pool();

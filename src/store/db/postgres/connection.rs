@@ -127,6 +127,7 @@ impl Connection {
 
     async fn prepare(&self, sql: &Sql) -> Result<Statement, QueryError> {
         let statement = self.client.prepare(sql.text()).await?;
+        *self.responded() = Instant::now();
         self.prepared.insert(sql.text().into(), statement.clone());
         Ok(statement)
     }
@@ -183,7 +184,7 @@ impl From<ExecuteError> for QueryError {
     }
 }
 
-/// A statement in flight. If its caller is gone, for example since the operation timed out, the response is
+/// A statement in flight. If its caller stops waiting, for example since the operation timed out, the response is
 /// still awaited.
 struct PendingResponse {
     connection: Arc<Connection>,
