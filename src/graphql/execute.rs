@@ -199,7 +199,7 @@ impl GraphqlService {
             // Section 6.2.3.1 of the GraphQL specification: if there is no source stream, the response has
             // errors and no `data`.
             Some(Some(rejected)) if rejected.has_no_data() => {
-                Err(Box::new(OperationOutcome { ran: false, quotas, ..rejected }))
+                Err(Box::new(OperationOutcome { quotas, ..rejected.into_request_error() }))
             }
             Some(first) => {
                 let responses = stream::iter(first).chain(spawn_buffered(responses)).boxed();

@@ -135,7 +135,7 @@ impl OperationOutcome {
         let json = if self.ran || !self.response.is_err() {
             to_json(&self.response, capacity)
         } else {
-            to_json(&RequestErrors { errors: &self.response.errors }, OTHER_BYTES)
+            self.errors_json()
         };
         let permit = size.map(|size| size.complete(json.len()));
         self.json = ResponseJson { json, permit };
@@ -149,6 +149,16 @@ impl OperationOutcome {
         response.extensions = self.response.extensions;
         let json = ResponseJson::default();
         Self { response, json, has_data: false, ran: false, ..self }
+    }
+
+    /// The same response, without its `data` entry: the operation has not run.
+    pub(super) fn into_request_error(mut self) -> Self {
+        self.json.json = self.errors_json();
+        Self { ran: false, ..self }
+    }
+
+    fn errors_json(&self) -> String {
+        to_json(&RequestErrors { errors: &self.response.errors }, OTHER_BYTES)
     }
 
     pub(super) fn has_no_data(&self) -> bool {

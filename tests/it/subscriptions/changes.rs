@@ -60,6 +60,7 @@ async fn anonymous_clients_cannot_subscribe() {
     assert_eq!(frames.status, 401);
     let body: Value = serde_json::from_str(&frames.frame().await.unwrap()).unwrap();
     assert_eq!(body["errors"][0]["extensions"]["reason"], "TOKEN_MISSING");
+    assert_eq!(body.get("data"), None, "there is no source stream");
 }
 
 #[tokio::test]
