@@ -195,7 +195,7 @@ impl Db {
                 pool.query(permit, sql, read_row).await
             }
             Scanner::Postgres(pool) => {
-                // A task of its own: whether or not the caller waits, the statement ends within its time
+                // A separate task: whether or not the caller waits, the statement ends within its time
                 // limit, and its connection comes back.
                 let pool = pool.lease();
                 let scan = tokio::spawn(async move {

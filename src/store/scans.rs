@@ -94,7 +94,7 @@ impl OperationScans {
 
     fn admission(&self, account: UserId) -> Result<Arc<Admission>, StoreError> {
         let mut current = self.admission.lock().unwrap_or_else(PoisonError::into_inner);
-        // An operation that signs in as somebody else scans two libraries.
+        // An operation that signs in as another user scans two libraries.
         if let Some(admission) = current.upgrade().filter(|current| current.account == account) {
             return Ok(admission);
         }

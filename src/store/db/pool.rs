@@ -113,6 +113,7 @@ impl OpenPool {
     }
 }
 
+/// Replaces the pool when the database stops responding, or when connections have not come back for some time.
 async fn watch(pool: Weak<Shared>, outage: Arc<LastOutage>) {
     let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);

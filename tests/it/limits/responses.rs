@@ -225,5 +225,5 @@ async fn other_requests_run_between_the_lists_of_a_large_response() {
     assert!(large.await.expect("a response").is_ok());
     // Without yields, SQLite allows none, since it reads on the calling thread. How many there are depends on the
     // time that each takes.
-    assert!(answered >= 5, "only {answered} requests were served meanwhile");
+    assert!(answered >= 5, "only {answered} requests were served");
 }
