@@ -12,9 +12,8 @@ use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
 
-mod body_limit;
 mod client_info;
-mod connection_limit;
+mod client_limit;
 mod cookie;
 mod csrf;
 mod error_response;

@@ -73,7 +73,7 @@ async fn handle(
     let limits = &state.config.limits;
     let mut client = client_info::from_request(parts, &state.config);
     // Held until the response is complete: uploads and variables stay in memory.
-    let mut permit = state.bodies.permit(client.address.network());
+    let mut permit = state.bodies.permit(Some(client.address.network()));
     let (method, uri) = (&parts.method, &parts.uri);
     let request = read(method, uri, &parts.headers, body, limits, &mut permit).await?;
     client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");

@@ -9,14 +9,14 @@ use http_body_util::{BodyExt, LengthLimitError, Limited};
 use serde_json::{Map, Value};
 use tokio::time::timeout;
 
-use super::body_limit::BodyPermit;
+use super::client_limit::{ClientPermit, LimitReached};
 use super::error_response::{HttpError, bad_request};
 use super::json;
 use super::media_type::is_utf8;
 use super::parameters::{json_object, parameters};
 use super::upload;
 use crate::config::Limits;
-use crate::graphql::error::ErrorCode;
+use crate::graphql::error::{ApiError, ErrorCode};
 use crate::graphql::request::GraphqlRequest;
 
 /// Reads the GraphQL request from the query string, a JSON body or a multipart body.
@@ -26,7 +26,7 @@ pub(super) async fn read(
     headers: &HeaderMap,
     body: Body,
     limits: &Limits,
-    permit: &mut BodyPermit,
+    permit: &mut ClientPermit,
 ) -> Result<GraphqlRequest, HttpError> {
     if method != Method::POST {
         let members = query_string(uri.query().unwrap_or_default())?;
@@ -81,7 +81,7 @@ async fn read_body(
     body: Body,
     max_bytes: usize,
     time: Duration,
-    permit: &mut BodyPermit,
+    permit: &mut ClientPermit,
 ) -> Result<Bytes, HttpError> {
     match timeout(time, collect(body, max_bytes, permit)).await {
         Ok(collected) => collected,
@@ -89,11 +89,24 @@ async fn read_body(
     }
 }
 
+/// The error of a body that does not fit beside the others in memory.
+fn too_many_bodies(reached: LimitReached) -> HttpError {
+    match reached {
+        LimitReached::Total => {
+            HttpError::new(ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string())
+        }
+        LimitReached::PerClient => {
+            let message = "Too many request bodies from your address at the same time.";
+            HttpError::new(ErrorCode::RateLimited, message)
+        }
+    }
+}
+
 /// The bytes of a body, counted as they arrive: a client may announce more than it sends.
 async fn collect(
     body: Body,
     max_bytes: usize,
-    permit: &mut BodyPermit,
+    permit: &mut ClientPermit,
 ) -> Result<Bytes, HttpError> {
     let mut body = Limited::new(body, max_bytes);
     let mut bytes = BytesMut::new();
@@ -106,7 +119,7 @@ async fn collect(
             false => bad_request("The body ended too early."),
         })?;
         let Ok(data) = frame.into_data() else { continue };
-        permit.add(data.len())?;
+        permit.add(data.len()).map_err(too_many_bodies)?;
         if bytes.is_empty() && body.is_end_stream() {
             return Ok(data);
         }

@@ -21,7 +21,7 @@ use tokio::sync::Semaphore;
 use tokio::time::{sleep, timeout};
 use tower::Service;
 
-use super::connection_limit::{ConnectionLimiter, ConnectionPermit, LimitReached};
+use super::client_limit::{ClientLimiter, ClientPermit, LimitReached};
 use super::error_response::HttpError;
 use super::forwarded;
 use super::shutdown::Shutdown;
@@ -41,7 +41,7 @@ const MAX_CONCURRENT_REJECTIONS: usize = 64;
 pub(crate) struct HttpServer {
     router: Router,
     config: Arc<Config>,
-    limiter: Arc<ConnectionLimiter>,
+    limiter: Arc<ClientLimiter>,
     rejections: Arc<Semaphore>,
     shutdown: Shutdown,
 }
@@ -52,7 +52,7 @@ impl HttpServer {
         Self {
             router,
             config: Arc::clone(config),
-            limiter: ConnectionLimiter::new(limits.max_connections, limits.connections_per_client),
+            limiter: ClientLimiter::new(limits.max_connections, limits.connections_per_client),
             rejections: Arc::new(Semaphore::new(MAX_CONCURRENT_REJECTIONS)),
             shutdown,
         }
@@ -106,7 +106,7 @@ impl HttpServer {
         &self,
         stream: TcpStream,
         peer: SocketAddr,
-        permit: ConnectionPermit,
+        permit: ClientPermit,
     ) -> impl Future<Output = ()> + use<> {
         let state = Arc::new(ConnectionState::default());
         let io = TimeoutStream::new(stream, Arc::clone(&state), &self.config.limits, permit);

@@ -2,8 +2,7 @@
 
 use std::sync::Arc;
 
-use super::body_limit::BodyLimiter;
-use super::connection_limit::ConnectionLimiter;
+use super::client_limit::ClientLimiter;
 use super::shutdown::Shutdown;
 use crate::config::Config;
 use crate::graphql::Services;
@@ -16,9 +15,9 @@ pub(crate) struct AppState {
     pub(super) api: Arc<GraphqlService>,
     pub(super) config: Arc<Config>,
     /// Limits the bytes of request bodies in memory.
-    pub(super) bodies: Arc<BodyLimiter>,
+    pub(super) bodies: Arc<ClientLimiter>,
     /// Limits the WebSocket connections of each client.
-    pub(super) websockets: Arc<ConnectionLimiter>,
+    pub(super) websockets: Arc<ClientLimiter>,
     /// Streams and WebSocket connections end when shutdown begins, and it waits for them.
     pub(super) shutdown: Shutdown,
 }
@@ -31,11 +30,11 @@ impl AppState {
         shutdown: Shutdown,
     ) -> Self {
         let limits = &config.limits;
-        let bodies = BodyLimiter::new(
+        let bodies = ClientLimiter::new(
             limits.bodies_in_flight_bytes,
             limits.bodies_in_flight_bytes_per_client,
         );
-        let websockets = ConnectionLimiter::new(usize::MAX, limits.websockets_per_client);
+        let websockets = ClientLimiter::new(usize::MAX, limits.websockets_per_client);
         Self { services, api, config, bodies, websockets, shutdown }
     }
 }

@@ -14,7 +14,7 @@ use hyper::body::{Frame, SizeHint};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::time::{Instant, Sleep, sleep_until};
 
-use super::connection_limit::ConnectionPermit;
+use super::client_limit::ClientPermit;
 use crate::config::Limits;
 
 /// Bytes of a response that must be written within the write timeout.
@@ -87,7 +87,7 @@ pub(super) struct TimeoutStream<T> {
     writing: Deadline,
     /// Bytes written since the write deadline was last stopped.
     written: usize,
-    _permit: ConnectionPermit,
+    _permit: ClientPermit,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -102,7 +102,7 @@ impl<T> TimeoutStream<T> {
         stream: T,
         state: Arc<ConnectionState>,
         limits: &Limits,
-        permit: ConnectionPermit,
+        permit: ClientPermit,
     ) -> Self {
         let timeouts = Timeouts {
             head: limits.header_read_timeout,
@@ -321,7 +321,7 @@ mod tests {
     use tokio::time::{sleep, timeout};
 
     use super::*;
-    use crate::http::connection_limit::ConnectionLimiter;
+    use crate::http::client_limit::ClientLimiter;
 
     const SECOND: Duration = Duration::from_secs(1);
 
@@ -334,7 +334,7 @@ mod tests {
         };
         let (stream, client) = duplex(WRITE_PROGRESS_BYTES);
         let state = Arc::new(ConnectionState::default());
-        let permit = ConnectionLimiter::new(1, 1).take(None).expect("a permit");
+        let permit = ClientLimiter::new(1, 1).take(None).expect("a permit");
         (TimeoutStream::new(stream, Arc::clone(&state), &limits, permit), client, state)
     }
 
