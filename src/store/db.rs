@@ -176,7 +176,9 @@ impl Db {
                 self.observe(&sql);
                 sqlite.read(&sql, read_row)
             }
-            Driver::Postgres(_) | Driver::Pool => query(&self.reader.lease(), sql, read_row).await,
+            Driver::Postgres(_) | Driver::Pool => {
+                Box::pin(query(&self.reader.lease(), sql, read_row)).await
+            }
         }
     }
 
@@ -229,7 +231,7 @@ impl Db {
                 sqlite.write(sql).await
             }
             Driver::Postgres(_) | Driver::Pool => {
-                query(&self.writer.lease(), sql, T::from_row).await
+                Box::pin(query(&self.writer.lease(), sql, T::from_row)).await
             }
         }
     }

@@ -181,8 +181,12 @@ impl Books<'_> {
         sql: Sql,
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Vec<T>, StoreError> {
-        let permit = scans.permit(list.owner).await?;
-        Ok(self.0.db.scan(permit, sql, read_row).await?)
+        // Boxed: see `Connection::query` of PostgreSQL.
+        Box::pin(async move {
+            let permit = scans.permit(list.owner).await?;
+            Ok(self.0.db.scan(permit, sql, read_row).await?)
+        })
+        .await
     }
 
     /// The owner's book with this ISBN.

@@ -227,7 +227,8 @@ impl Slot {
         if let Some(open) = self.current().filter(|open| open.is_usable()) {
             return Ok(open);
         }
-        timeout(OPEN_TIMEOUT, self.reconnect(pool))
+        // Boxed: see `Connection::query`.
+        timeout(OPEN_TIMEOUT, Box::pin(self.reconnect(pool)))
             .await
             .unwrap_or_else(|_| Err(QueryError::unavailable("the connection timed out")))
     }
