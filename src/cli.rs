@@ -34,6 +34,8 @@ enum Command {
         #[command(subcommand)]
         direction: Migrate,
     },
+    /// Correct the stored sizes of all libraries, after books were changed by other programs
+    Recount,
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, without its secrets
@@ -78,6 +80,7 @@ pub fn main() -> ExitCode {
     let done = match cli.command {
         None | Some(Command::Serve) => run(serve(config)),
         Some(Command::Migrate { direction }) => run(migrate(config, direction)),
+        Some(Command::Recount) => run(recount(config)),
         Some(Command::Config) => {
             print!("{config}");
             Ok(())
@@ -122,6 +125,16 @@ async fn serve(config: Config) -> anyhow::Result<()> {
     let address = app.address()?;
     tracing::info!(%address, "Bookshelf is listening on http://{address}");
     app.serve(stop).await;
+    Ok(())
+}
+
+async fn recount(config: Config) -> anyhow::Result<()> {
+    let store = Store::connect(&config, None)
+        .await
+        .with_context(|| format!("cannot open the database {}", config.database))?;
+    let corrected = store.recount().await;
+    store.close().await;
+    println!("corrected the sizes of {} libraries", corrected?);
     Ok(())
 }
 

@@ -1,8 +1,8 @@
 //! The rows of the tables, as sea-orm maps them. Without logic.
 
 pub(crate) mod book;
-pub(crate) mod book_count;
 pub(crate) mod failed_login;
+pub(crate) mod library;
 pub(crate) mod refresh_token;
 pub(crate) mod session;
 pub(crate) mod user;

@@ -7,7 +7,7 @@ use type_safe_id::{StaticType, TypeSafeId};
 use uuid::timestamp::context::ContextV7;
 use uuid::{Timestamp, Uuid};
 
-use crate::clock::Clock;
+use crate::clock::{self, Clock};
 
 macro_rules! typed_id {
     ($(#[$doc:meta])* $name:ident, $tag:ident, $prefix:literal) => {
@@ -69,6 +69,25 @@ typed_id!(
     BookId, BookTag, "book"
 );
 
+impl BookId {
+    /// When the book was created: the time in the id (RFC 9562, section 5.7).
+    pub(crate) fn created_at(self) -> clock::Timestamp {
+        let millis = self.0.as_u128() >> 80;
+        // 48 bits fit.
+        clock::Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+
+    /// The smallest id of a book created at this time or later.
+    pub(crate) fn first_at(time: clock::Timestamp) -> Self {
+        const MAX_MILLIS: u128 = (1 << 48) - 1;
+        let millis = u128::try_from(time.as_millis()).unwrap_or(0);
+        if millis > MAX_MILLIS {
+            return Self(Uuid::max());
+        }
+        Self(Uuid::from_u128(millis << 80))
+    }
+}
+
 /// Generates ids that increase with the clock, also within one millisecond.
 #[derive(Debug)]
 pub(crate) struct IdGenerator {
@@ -110,10 +129,21 @@ mod tests {
     }
 
     #[test]
+    fn a_book_id_contains_the_time_of_its_creation() {
+        let now = clock::Timestamp::from_millis(1_774_602_900_123);
+        let book: BookId = IdGenerator::new(Clock::manual(now)).next();
+        assert_eq!(book.created_at(), now);
+        assert!(BookId::first_at(now) <= book);
+        assert!(book < BookId::first_at(now + std::time::Duration::from_millis(1)));
+        for (millis, first) in [(-1, Uuid::nil()), (0, Uuid::nil()), (i64::MAX, Uuid::max())] {
+            let time = clock::Timestamp::from_millis(millis);
+            assert_eq!(BookId::first_at(time), first.into(), "{millis}");
+        }
+    }
+
+    #[test]
     fn ids_generated_within_one_millisecond_are_increasing() {
-        let ids = IdGenerator::new(Clock::manual(crate::clock::Timestamp::from_millis(
-            1_774_602_900_000,
-        )));
+        let ids = IdGenerator::new(Clock::manual(clock::Timestamp::from_millis(1_774_602_900_000)));
         let made: Vec<BookId> = (0..1000).map(|_| ids.next()).collect();
         assert!(made.is_sorted_by(|a, b| a < b));
     }

@@ -17,6 +17,7 @@ pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod failed_logins;
 mod last_outage;
+pub(crate) mod library_size;
 pub(crate) mod page;
 pub(crate) mod scans;
 pub(crate) mod sessions;
@@ -28,6 +29,7 @@ use db::write_lock::WriteGuard;
 pub(crate) use error::StoreError;
 use events::{Event, EventBus};
 use last_outage::LastOutage;
+use library_size::Quota;
 use scans::Scans;
 
 /// How many rows one statement purges, so that other writers do not wait for long.
@@ -45,6 +47,7 @@ pub(crate) struct Store {
     db: Db,
     events: EventBus,
     scans: Scans,
+    quota: Quota,
 }
 
 impl Store {
@@ -58,7 +61,11 @@ impl Store {
         let db = Db::connect(database, *database_pool_size, observer, Arc::clone(&outage)).await?;
         let events = EventBus::connect(database, outage).await?;
         let scans = Scans::new(db.scan_connections(), config.limits.scans_per_account);
-        Ok(Self { db, events, scans })
+        let quota = Quota {
+            books: config.limits.account_books,
+            kibibytes: config.limits.account_bytes / 1024,
+        };
+        Ok(Self { db, events, scans, quota })
     }
 
     /// The limits of scans.
@@ -123,15 +130,20 @@ impl Store {
     }
 
     async fn begin_migration(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
+        let transaction = self.begin_unlimited().await?;
+        if transaction.get_database_backend() == DbBackend::Postgres {
+            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
+            transaction.unbounded().execute_unprepared(&lock).await?;
+        }
+        Ok(transaction)
+    }
+
+    /// Begins a transaction whose statements, and their waits for locks, may take any time.
+    async fn begin_unlimited(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
         let transaction = self.db.begin().await?;
         if transaction.get_database_backend() == DbBackend::Postgres {
-            // Migrations, and waiting for them, may take longer than any other statement.
-            let connection = transaction.unbounded();
-            connection
-                .execute_unprepared("SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0")
-                .await?;
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            connection.execute_unprepared(&lock).await?;
+            let unlimited = "SET LOCAL statement_timeout = 0; SET LOCAL lock_timeout = 0";
+            transaction.unbounded().execute_unprepared(unlimited).await?;
         }
         Ok(transaction)
     }

@@ -18,15 +18,11 @@ SELECT pg_temp.key(id), username, lower(username), email, lower(email), password
        pg_temp.millis(created_at)
 FROM reference.users ORDER BY id;
 
--- Within one statement, the trigger would leave one dead version of a library's count row per book.
-ALTER TABLE books DISABLE TRIGGER book_counts_increment;
-
-INSERT INTO books (id, owner_id, title, title_folded, author, author_folded, isbn, rating, notes, notes_folded,
-                   version, created_at, updated_at)
-SELECT pg_temp.key(id), pg_temp.key(user_id), title, lower(title), author, lower(author), isbn, rating,
-       notes, lower(notes), 1, pg_temp.millis(created_at), pg_temp.millis(created_at)
+INSERT INTO books (owner_id, id, title, title_folded, author, author_folded, isbn, rating, notes, notes_folded,
+                   bytes, version, updated_at)
+SELECT pg_temp.key(user_id), pg_temp.key(id), title, lower(title), author, lower(author), isbn, rating,
+       notes, lower(notes), octet_length(concat(title, author, isbn, notes)), 1, pg_temp.millis(created_at)
 FROM reference.books ORDER BY id;
 
-ALTER TABLE books ENABLE TRIGGER book_counts_increment;
-
-INSERT INTO book_counts (owner_id, count) SELECT owner_id, count(*) FROM books GROUP BY owner_id;
+INSERT INTO libraries (owner_id, book_count, kibibytes)
+SELECT owner_id, count(*), sum((bytes + 1023) / 1024) FROM books GROUP BY owner_id;

@@ -37,10 +37,10 @@ def main(reference, bookshelf):
     books = source.execute(
         "SELECT id, user_id, title, author, isbn, rating, notes, created_at FROM books ORDER BY id")
     db.executemany(
-        "INSERT INTO books (id, owner_id, title, title_folded, author, author_folded, isbn, rating, notes,"
-        " notes_folded, version, created_at, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?, ?)",
-        ((key(n), key(owner), title, fold(title), author, fold(author), isbn, rating, notes, fold(notes),
-          millis(at), millis(at))
+        "INSERT INTO books (owner_id, id, title, title_folded, author, author_folded, isbn, rating, notes,"
+        " notes_folded, bytes, version, updated_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 1, ?)",
+        ((key(owner), key(n), title, fold(title), author, fold(author), isbn, rating, notes, fold(notes),
+          sum(len((text or "").encode()) for text in (title, author, isbn, notes)), millis(at))
          for n, owner, title, author, isbn, rating, notes, at in books))
     db.commit()
     db.execute("ANALYZE")

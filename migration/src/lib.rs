@@ -12,7 +12,7 @@ mod m0001_users;
 mod m0002_sessions;
 mod m0003_books;
 mod m0004_failed_logins;
-mod m0005_book_counts;
+mod m0005_libraries;
 mod m0006_publisher;
 
 /// Lists the migrations in their order.
@@ -27,7 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0002_sessions::Migration),
             Box::new(m0003_books::Migration),
             Box::new(m0004_failed_logins::Migration),
-            Box::new(m0005_book_counts::Migration),
+            Box::new(m0005_libraries::Migration),
             Box::new(m0006_publisher::Migration),
         ]
     }

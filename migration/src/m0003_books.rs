@@ -1,4 +1,5 @@
-//! Books, with one index for each sort order.
+//! Books. All keys and indexes start with the owner, so that the table can be distributed by owner. A book's id
+//! contains the time of its creation, so the primary key is also the index for the default order.
 
 use sea_orm_migration::prelude::*;
 
@@ -13,8 +14,8 @@ impl MigrationTrait for Migration {
         let rating = Expr::col("rating");
         let books = Table::create()
             .table("books")
-            .col(ColumnDef::new("id").uuid().not_null().primary_key())
             .col(ColumnDef::new("owner_id").uuid().not_null())
+            .col(ColumnDef::new("id").uuid().not_null())
             .col(ColumnDef::new("title").text().not_null())
             .col(folded(manager, "title_folded").not_null())
             .col(ColumnDef::new("author").text().not_null())
@@ -24,9 +25,10 @@ impl MigrationTrait for Migration {
             .col(ColumnDef::new("notes").text())
             .col(folded(manager, "notes_folded"))
             .col(ColumnDef::new("idempotency_key").text())
+            .col(ColumnDef::new("bytes").integer().not_null())
             .col(ColumnDef::new("version").integer().not_null())
-            .col(ColumnDef::new("created_at").big_integer().not_null())
             .col(ColumnDef::new("updated_at").big_integer().not_null())
+            .primary_key(Index::create().name("books_key").col("owner_id").col("id"))
             .check(("books_rating_range", rating.between(1, 5)))
             .foreign_key(
                 ForeignKey::create()
@@ -49,20 +51,12 @@ impl MigrationTrait for Migration {
             manager.create_index(index).await?;
         }
         for (name, column) in [
-            ("books_by_created_at", "created_at"),
             ("books_by_updated_at", "updated_at"),
             ("books_by_title", "title_folded"),
             ("books_by_author", "author_folded"),
+            ("books_by_rating", "rating"),
         ] {
             manager.create_index(on_books(name).col(column).col("id").take()).await?;
-        }
-        // Books without a rating come last in both directions, so each direction has its own value for them.
-        for (name, when_unrated) in [("books_by_rating_desc", "0"), ("books_by_rating_asc", "6")] {
-            // sea-query cannot create an index on an expression for SQLite.
-            let index = format!(
-                "CREATE INDEX {name} ON books (owner_id, coalesce(rating, {when_unrated}), id)"
-            );
-            manager.get_connection().execute_unprepared(&index).await?;
         }
         Ok(())
     }

@@ -91,6 +91,11 @@ settings! {
         /// Operations of one account that search, filter or count its books at once, and how many such
         /// statements of the account run at once. Further operations are rejected with `RATE_LIMITED`.
         scans_per_account: usize = 2,
+        /// Books of one account. Further ones are rejected with `QUOTA_EXCEEDED`.
+        account_books: u64 = 100_000,
+        /// Bytes of the texts of one account; each book counts as whole kibibytes. Further ones are rejected with
+        /// `QUOTA_EXCEEDED`.
+        account_bytes: u64 = 1 << 30,
         /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
         password_queue: usize = 64,
 

@@ -16,8 +16,10 @@ use crate::input::title::Title;
 #[sea_orm(table_name = "books")]
 pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) id: BookId,
     pub(crate) owner_id: UserId,
+    /// Contains the time at which the book was created.
+    #[sea_orm(primary_key, auto_increment = false)]
+    pub(crate) id: BookId,
     pub(crate) title: Title,
     /// Folded title, for sorting and search.
     pub(crate) title_folded: String,
@@ -33,9 +35,10 @@ pub struct Model {
     pub(crate) publisher: Option<Publisher>,
     /// Chosen by the client that created the book; unique per owner.
     pub(crate) idempotency_key: Option<IdempotencyKey>,
+    /// Bytes of the texts that the owner has set.
+    pub(crate) bytes: i32,
     /// Starts at 1 and increases by one with every change.
     pub(crate) version: i32,
-    pub(crate) created_at: Timestamp,
     pub(crate) updated_at: Timestamp,
 }
 

@@ -184,7 +184,7 @@ impl<'a> ContextExt<'a> for Context<'a> {
         if !services.rates.is_on() {
             return Ok(());
         }
-        let books = services.store.books().library_size(list).await?;
+        let books = services.store.book_count(list.owner).await?;
         let units = (books / BOOKS_PER_COST_UNIT).max(1);
         let payer = RateLimitKey::for_client(*identity, client.address);
         Ok(services.rates.charge_more(units, payer)?)

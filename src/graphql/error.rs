@@ -12,6 +12,7 @@ use crate::auth::verify_password::VerifyError;
 use crate::byte_counter::LimitExceeded;
 use crate::config::Limits;
 use crate::store::StoreError;
+use crate::store::library_size::ExceededQuota;
 
 /// The result of a resolver of a non-null field.
 pub(super) type Result<T, E = ApiError> = std::result::Result<T, E>;
@@ -43,6 +44,7 @@ pub(crate) enum ErrorCode {
     TooManyTokens,
     BatchNotAllowed,
     ResponseTooLarge,
+    QuotaExceeded,
     RateLimited,
     SubscriberTooSlow,
     Timeout,
@@ -72,6 +74,7 @@ impl ErrorCode {
             Self::TooManyTokens => "TOO_MANY_TOKENS",
             Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
             Self::ResponseTooLarge => "RESPONSE_TOO_LARGE",
+            Self::QuotaExceeded => "QUOTA_EXCEEDED",
             Self::RateLimited => "RATE_LIMITED",
             Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
             Self::Timeout => "TIMEOUT",
@@ -109,6 +112,8 @@ pub(crate) enum ApiError {
     /// The client has not taken its earlier responses.
     #[error("Too many responses were not read yet; please read them and try again.")]
     UnreadResponses,
+    #[error("{}", quota_sentence(*.0))]
+    QuotaExceeded(ExceededQuota),
     #[error("One connection can run at most {0} operations at the same time.")]
     OperationLimit(usize),
     #[error("The service is busy or its database is unavailable; please try again shortly.")]
@@ -121,6 +126,13 @@ fn sentence(rejection: AuthFailure) -> &'static str {
         AuthFailure::TokenExpired => "The access token has expired; please refresh it.",
         AuthFailure::TokenInvalid => "The access token is not valid.",
         AuthFailure::SessionEnded => "The session has ended; please sign in again.",
+    }
+}
+
+fn quota_sentence(exceeded: ExceededQuota) -> &'static str {
+    match exceeded {
+        ExceededQuota::Books => "The library has as many books as an account may have.",
+        ExceededQuota::Bytes => "The library has as much text as an account may have.",
     }
 }
 
@@ -158,6 +170,7 @@ impl ApiError {
             Self::TimedOut => ErrorCode::Timeout,
             Self::SubscriberTooSlow => ErrorCode::SubscriberTooSlow,
             Self::ResponseTooLarge(_) => ErrorCode::ResponseTooLarge,
+            Self::QuotaExceeded(_) => ErrorCode::QuotaExceeded,
             Self::RateLimited { .. } | Self::OperationLimit(_) | Self::UnreadResponses => {
                 ErrorCode::RateLimited
             }
@@ -266,6 +279,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
             | ApiError::TimedOut
             | ApiError::SubscriberTooSlow
             | ApiError::ResponseTooLarge(_)
+            | ApiError::QuotaExceeded(_)
             | ApiError::UnreadResponses
             | ApiError::OperationLimit(_)
             | ApiError::Overloaded,

@@ -1,6 +1,6 @@
 //! Loads rows by id in batches: one statement for a list instead of one per row.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
@@ -48,22 +48,33 @@ impl Loadable for Profile {
     }
 }
 
-impl Loadable for Book {
-    type Id = BookId;
+/// The key of a book: its owner and its id.
+type BookKey = (UserId, BookId);
 
-    fn id(&self) -> BookId {
-        self.id
+impl Loadable for Book {
+    type Id = BookKey;
+
+    fn id(&self) -> BookKey {
+        (self.owner_id, self.id)
     }
 
     async fn find_many(
         services: &Services,
-        ids: &[BookId],
+        keys: &[BookKey],
         read: &ByteCounter,
     ) -> Result<Vec<Self>, StoreError> {
-        match ids {
-            [id] => Ok(services.store.books().find(*id).await?.into_iter().collect()),
-            ids => services.store.books().find_many(ids, read).await,
+        let books = services.store.books();
+        if let [(owner, id)] = keys {
+            return Ok(books.find(*owner, *id).await?.into_iter().collect());
         }
+        // A request usually reads books of one owner, its viewer.
+        let owners: BTreeSet<_> = keys.iter().map(|(owner, _)| *owner).collect();
+        let mut found = Vec::new();
+        for owner in owners {
+            let ids: Vec<_> = keys.iter().filter(|key| key.0 == owner).map(|key| key.1).collect();
+            found.extend(books.find_many(owner, &ids, read).await?);
+        }
+        Ok(found)
     }
 }
 
@@ -157,9 +168,9 @@ impl Loaders {
         self.loader(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
     }
 
-    /// The book with this id, of any owner.
-    pub(super) async fn book(&self, id: BookId) -> LoadResult<Book> {
-        self.loader(&self.books).load(id).await
+    /// The owner's book with this id.
+    pub(super) async fn book(&self, owner: UserId, id: BookId) -> LoadResult<Book> {
+        self.loader(&self.books).load((owner, id)).await
     }
 
     /// The session with this id, of any user; `None` if it has expired or ended.

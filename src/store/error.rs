@@ -187,13 +187,18 @@ const CONSTRAINTS: [(UniqueConstraint, &str, &str); 4] = [
     ),
 ];
 
+/// Whether a constraint has this name. That of a partition or a shard has a suffix, as in `books_isbn_unique_3`.
+fn is_named(constraint: &str, name: &str) -> bool {
+    constraint.strip_prefix(name).is_some_and(|suffix| suffix.is_empty() || suffix.starts_with('_'))
+}
+
 /// Classifies an error by its SQLSTATE (PostgreSQL, appendix A).
 fn classify_sqlstate(code: &str, constraint: Option<&str>) -> ErrorKind {
     match (code, code.get(..2).unwrap_or_default()) {
         ("23505", _) => ErrorKind::UniqueConstraint(
             CONSTRAINTS
                 .into_iter()
-                .find_map(|(unique, name, _)| (constraint == Some(name)).then_some(unique)),
+                .find_map(|(unique, name, _)| is_named(constraint?, name).then_some(unique)),
         ),
         // Every foreign key references the account, directly or through the session.
         ("23503", _) => ErrorKind::UserDeleted,

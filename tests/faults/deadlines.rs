@@ -80,7 +80,7 @@ async fn a_lock_on_the_data_of_one_owner_does_not_delay_others() {
     let blocker = Database::connect(cluster.url()).await.expect("a connection");
     let lock = blocker.begin().await.expect("a transaction");
     let sql = format!(
-        "SELECT FROM book_counts WHERE owner_id = (SELECT id FROM users WHERE email = '{}') FOR UPDATE",
+        "SELECT FROM libraries WHERE owner_id = (SELECT id FROM users WHERE email = '{}') FOR UPDATE",
         "alice@example.org"
     );
     lock.execute_unprepared(&sql).await.expect("a lock");

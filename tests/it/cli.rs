@@ -7,7 +7,8 @@ use regex::Regex;
 use serde_json::json;
 
 use crate::support::{
-    PASSWORD, ServerProcess, TestDatabase, redact_id, redact_text, server_command, wait_until,
+    PASSWORD, ServerProcess, TestApp, TestDatabase, redact_id, redact_text, server_command,
+    wait_until,
 };
 
 /// The session of the README: each block of commands with the documented output below it.
@@ -247,7 +248,7 @@ async fn migrations_can_be_applied_and_reverted() {
         String::from_utf8(run.stdout).expect("UTF-8")
     };
     let all = |state: &str| {
-        let names = ["users", "sessions", "books", "failed_logins", "book_counts", "publisher"];
+        let names = ["users", "sessions", "books", "failed_logins", "libraries", "publisher"];
         let lines =
             names.iter().zip(1..).map(|(name, number)| format!("{state} m{number:04}_{name}\n"));
         lines.collect::<String>()
@@ -259,6 +260,30 @@ async fn migrations_can_be_applied_and_reverted() {
     assert!(migrate(&["down"]).ends_with("pending m0006_publisher\n"));
     assert_eq!(migrate(&["down", "5"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
+}
+
+#[tokio::test]
+async fn recount_corrects_the_sizes_of_libraries() {
+    let app = TestApp::start().await;
+    let (alice, bob) = (app.alice().await, app.bob().await);
+    for actor in [&alice, &alice, &bob] {
+        actor.add_book(json!({ "title": "T", "author": "A" })).await;
+    }
+    let folder = tempfile::tempdir().unwrap();
+    let recount = || {
+        let run = server_command(folder.path(), app.database.url()).arg("recount").output();
+        let run = run.expect("a process");
+        assert!(run.status.success(), "{}", String::from_utf8_lossy(&run.stderr));
+        String::from_utf8(run.stdout).expect("UTF-8")
+    };
+    assert_eq!(recount(), "corrected the sizes of 0 libraries\n");
+    app.database.execute("UPDATE libraries SET book_count = 7, kibibytes = 0").await;
+    assert_eq!(recount(), "corrected the sizes of 2 libraries\n");
+    for (actor, books) in [(&alice, 2), (&bob, 1)] {
+        let total = actor.ask("{ books { totalCount } }").await.data();
+        assert_eq!(total, json!({ "totalCount": books }));
+    }
+    assert_eq!(app.db_count("libraries WHERE kibibytes = book_count").await, 2);
 }
 
 #[cfg(unix)]

@@ -10,6 +10,7 @@ use bookshelf::graphql::DynSchema;
 use tokio::sync::oneshot;
 use tokio::task::JoinHandle;
 
+use super::skip::variable;
 use super::{Actor, TestDatabase};
 
 /// The secret that signs access tokens.
@@ -60,6 +61,14 @@ impl TestApp {
         Some(Self::on(database, manual_clock(), None, |_| {}).await)
     }
 
+    /// A server on a PostgreSQL whose table of books has eight partitions. Returns `None` after reporting a
+    /// skipped test if PostgreSQL is not installed.
+    pub async fn start_on_partitions() -> Option<Self> {
+        let database = Arc::new(TestDatabase::postgres().await?);
+        database.partition().await;
+        Some(Self::on(database, manual_clock(), None, |_| {}).await)
+    }
+
     /// A server with a changed configuration.
     pub async fn with_config(configure: impl FnOnce(&mut Config)) -> Self {
         Self::serving(None, configure).await
@@ -73,6 +82,9 @@ impl TestApp {
     /// A server with a changed configuration and an optional schema defined by the test.
     pub async fn serving(schema: Option<DynSchema>, configure: impl FnOnce(&mut Config)) -> Self {
         let database = Arc::new(TestDatabase::create().await);
+        if database.is_postgres() && variable("TEST_PARTITIONED").is_some() {
+            database.partition().await;
+        }
         Self::on(database, manual_clock(), schema, configure).await
     }
 

@@ -1,12 +1,15 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use bookshelf::config::Database;
+use bookshelf::app::{App, Overrides};
+use bookshelf::clock::Clock;
+use bookshelf::config::{Config, Database, JwtSecrets};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection, Statement,
 };
 use tempfile::TempDir;
 
 use super::PostgresCluster;
+use super::app::JWT_SECRET;
 use super::skip::variable;
 
 /// A database that is removed when it is dropped.
@@ -68,6 +71,20 @@ impl TestDatabase {
         }
     }
 
+    /// Creates the tables in this PostgreSQL database, with eight partitions of the books.
+    pub async fn partition(&self) {
+        let config = Config {
+            listen: ([127, 0, 0, 1], 0).into(),
+            database: self.config(),
+            jwt_secrets: JwtSecrets::Configured(vec![JWT_SECRET.into()]),
+            log_filter: "off".to_owned(),
+            ..Config::default()
+        };
+        let overrides = Overrides { clock: Clock::system(), observer: None, schema: None };
+        drop(App::build(config, overrides).await.expect("a server that creates the tables"));
+        self.execute(include_str!("../../docs/partition-books.sql")).await;
+    }
+
     pub fn is_postgres(&self) -> bool {
         matches!(self.kind, Kind::Postgres { .. })
     }
@@ -116,19 +133,43 @@ impl TestDatabase {
         rows
     }
 
-    /// PostgreSQL's output of `explain`, on a connection that has executed `settings`.
+    /// The plan of a statement of the server, with some values for its parameters.
     #[must_use]
-    pub async fn plan(&self, settings: &[&str], explain: &str) -> String {
+    pub async fn plan(&self, statement: &str) -> String {
         let connection = connect(&self.url).await;
-        for setting in settings {
-            connection.execute_unprepared(setting).await.expect("a setting");
-        }
-        let statement = Statement::from_string(connection.get_database_backend(), explain);
-        let rows = connection.query_all_raw(statement).await.expect("a plan");
-        let lines: Vec<String> =
-            rows.iter().map(|row| row.try_get_by_index(0).expect("a line")).collect();
+        let backend = connection.get_database_backend();
+        let lines = async |sql: String, column: &str| -> Vec<String> {
+            let rows = connection.query_all_raw(Statement::from_string(backend, sql)).await;
+            let rows = rows.expect("rows");
+            rows.iter().map(|row| row.try_get_by(column).expect("a text")).collect()
+        };
+        let plan = if self.is_postgres() {
+            // The planner settings of the server's connections; the plan is independent of parameters.
+            for setting in [
+                "SET plan_cache_mode = force_generic_plan",
+                "SET enable_seqscan = off",
+                "SET enable_bitmapscan = off",
+                &format!("PREPARE statement AS {statement}"),
+            ] {
+                connection.execute_unprepared(setting).await.expect("a setting");
+            }
+            let types = "SELECT unnest(parameter_types)::text AS type FROM pg_prepared_statements";
+            let values: Vec<_> = lines(types.to_owned(), "type")
+                .await
+                .iter()
+                .map(|ty| match ty.as_str() {
+                    "uuid" => "'00000000-0000-7000-8000-000000000000'",
+                    "text" => "'x'",
+                    _ => "1",
+                })
+                .collect();
+            let explain = format!("EXPLAIN EXECUTE statement ({})", values.join(", "));
+            lines(explain, "QUERY PLAN").await
+        } else {
+            lines(format!("EXPLAIN QUERY PLAN {}", statement.replace('?', "1")), "detail").await
+        };
         connection.close().await.expect("a closed connection");
-        lines.join("\n")
+        plan.join("\n")
     }
 }
 

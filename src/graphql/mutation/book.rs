@@ -168,7 +168,7 @@ impl BookMutation {
             let user_errors = errors_with_duplicate_isbn(ctx, owner, None, isbn, form).await?;
             return Ok(CreateBookPayload { user_errors, ..Default::default() });
         };
-        match ctx.store().books().create(ctx.new_id(), owner, new, key, ctx.now()).await? {
+        match ctx.store().books().create(ctx.new_id(), owner, new, key).await? {
             CreateOutcome::Created(book) | CreateOutcome::Replayed(book) => {
                 Ok(CreateBookPayload::done(book))
             }
@@ -176,6 +176,7 @@ impl BookMutation {
                 user_errors: vec![duplicate_isbn(book)],
                 ..Default::default()
             }),
+            CreateOutcome::QuotaExceeded(quota) => Err(ApiError::QuotaExceeded(quota)),
         }
     }
 
@@ -208,6 +209,7 @@ impl BookMutation {
                 UpdateBookPayload::rejected(version_conflict(book))
             }
             UpdateOutcome::DuplicateIsbn(book) => UpdateBookPayload::rejected(duplicate_isbn(book)),
+            UpdateOutcome::QuotaExceeded(quota) => return Err(ApiError::QuotaExceeded(quota)),
         })
     }
 

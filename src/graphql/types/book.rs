@@ -32,7 +32,7 @@ impl Book {
         viewer: Viewer,
         id: BookId,
     ) -> Result<Option<Self>> {
-        let book = ctx.loaders().book(id).await?.filter(|book| viewer.owns(&**book));
+        let book = ctx.loaders().book(viewer.user, id).await?.filter(|book| viewer.owns(&**book));
         Ok(book.map(Self))
     }
 }
@@ -89,8 +89,8 @@ impl Book {
     }
 
     /// When the book was added to the library.
-    async fn created_at(&self) -> Result<DateTime> {
-        Ok(DateTime(*self.0.created_at()?))
+    async fn created_at(&self) -> DateTime {
+        DateTime(self.0.created_at())
     }
 
     /// When the book was last changed; equal to `createdAt` until the first change.
@@ -139,7 +139,11 @@ const FIELDS: &[BookField] = &[
         json.value(&book.0.publisher()?.as_ref().map(Publisher::as_str))
     }),
     column("version", Column::Version, |book, json| json.value(book.0.version()?)),
-    column("createdAt", Column::CreatedAt, |book, json| json.plain(book.0.created_at()?)),
+    BookField {
+        name: "createdAt",
+        column: None,
+        writer: Writer::Value(|book, json| json.plain(book.0.created_at())),
+    },
     column("updatedAt", Column::UpdatedAt, |book, json| json.plain(book.0.updated_at()?)),
 ];
 

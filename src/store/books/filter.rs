@@ -1,9 +1,12 @@
 //! Filters for the books of a library.
 
+use std::time::Duration;
+
 use sea_orm::DbBackend;
 
 use super::model::Column;
 use crate::clock::Timestamp;
+use crate::id::BookId;
 use crate::input::isbn::Isbn;
 use crate::input::text::fold;
 use crate::store::db::CONTAINS_FUNCTION;
@@ -46,10 +49,11 @@ impl BookFilter {
             sql.push(if unrated { " IS NULL" } else { " IS NOT NULL" });
         }
         if let Some(instant) = self.created_after {
-            sql.push(" AND ").column(Column::CreatedAt).push(" > ").bind(instant);
+            let first_after = BookId::first_at(instant + Duration::from_millis(1));
+            sql.push(" AND ").column(Column::Id).push(" >= ").bind(first_after);
         }
         if let Some(instant) = self.created_before {
-            sql.push(" AND ").column(Column::CreatedAt).push(" < ").bind(instant);
+            sql.push(" AND ").column(Column::Id).push(" < ").bind(BookId::first_at(instant));
         }
         for word in &self.words {
             sql.push(" AND ");

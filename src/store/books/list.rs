@@ -2,10 +2,11 @@
 
 use super::filter::BookFilter;
 use super::model::{BookColumns, Column};
-use super::order::{BookOrder, KeysetPosition, Relative};
-use crate::entity::{book, book_count, user};
+use super::order::{BookOrder, Bound, KeysetPosition, Relative, Segment};
+use crate::entity::{book, user};
 use crate::id::UserId;
 use crate::store::db::sql::Sql;
+use crate::store::library_size;
 use crate::store::page::{End, PageRequest};
 use crate::store::users::Profile;
 
@@ -52,7 +53,7 @@ impl BookList {
         sql.push("SELECT ").columns(selection.columns.to_select());
         if selection.total {
             sql.push(", (");
-            self.push_library_size(sql);
+            library_size::push_book_count(sql, self.owner);
             sql.push(")");
         }
         if selection.owner {
@@ -63,32 +64,31 @@ impl BookList {
                 sql.push(") AS profile_").column(*column);
             });
         }
-        self.push_books(sql);
-        for (side, position) in [(Relative::After, &page.after), (Relative::Before, &page.before)] {
-            if let Some(position) = position {
-                sql.push(" AND ");
-                self.order.push_beyond(sql, side, position);
-            }
-        }
+        let side = |side, position| Bound { side, position, inclusive: false };
+        let after = page.after.iter().map(|position| side(Relative::After, position));
+        let before = page.before.iter().map(|position| side(Relative::Before, position));
+        let bounds: Vec<_> = after.chain(before).collect();
         let order = match page.end {
             End::Front => self.order,
             End::Back => self.order.reversed(),
         };
-        order.push_order_by(sql);
-        sql.push(" LIMIT ").bind(page.fetch_limit() as u64);
+        let limit = page.fetch_limit() as u64;
+        if let &[segment] = &*order.segments(&bounds) {
+            self.push_segment(sql, order, segment, &bounds);
+            order.push_order_of(sql, segment);
+            sql.push(" LIMIT ").bind(limit);
+        } else {
+            self.push_books_with_ids(sql, |sql| self.push_ids(sql, order, &bounds, (0, limit)));
+            order.push_order(sql);
+        }
     }
 
-    /// Appends the statement for a page by offset: `limit` books after the first `offset` books.
-    pub(super) fn push_page_at(
-        &self,
-        sql: &mut Sql,
-        (offset, limit): (u64, u64),
-        columns: BookColumns,
-    ) {
+    /// Appends the statement for a page by offset: `limit` books after the first `offset` books. Only the ids of the
+    /// books before the page are read, which an index has.
+    pub(super) fn push_page_at(&self, sql: &mut Sql, range: (u64, u64), columns: BookColumns) {
         sql.push("SELECT ").columns(columns.to_select());
-        self.push_books(sql);
-        self.order.push_order_by(sql);
-        sql.push(" LIMIT ").bind(limit).push(" OFFSET ").bind(offset);
+        self.push_books_with_ids(sql, |sql| self.push_ids(sql, self.order, &[], range));
+        self.order.push_order(sql);
     }
 
     /// Appends the statement that returns a row if the list has a book at this position or on this side of it.
@@ -98,32 +98,71 @@ impl BookList {
         side: Relative,
         position: &KeysetPosition,
     ) {
-        sql.push("SELECT ").column(Column::Id);
-        self.push_books(sql);
-        sql.push(" AND ");
-        self.order.push_from(sql, side, position);
-        sql.push(" LIMIT 1");
+        let bound = Bound { side, position, inclusive: true };
+        self.push_ids(sql, self.order, &[bound], (0, 1));
     }
 
     /// Appends the statement that counts the books that match the filter.
     pub(super) fn push_count(&self, sql: &mut Sql) {
         sql.push("SELECT count(*)");
         self.push_books(sql);
+        self.filter.push_conditions(sql);
     }
 
-    /// Appends the statement for the number of books in the owner's library; no row if it never had a book.
-    pub(super) fn push_library_size(&self, sql: &mut Sql) {
-        use book_count::Column::{Count, OwnerId};
-
-        sql.push("SELECT ").column(Count).push(" FROM ").table(book_count::Entity);
-        sql.push(" WHERE ").column(OwnerId).push(" = ").bind(self.owner);
+    /// Appends the statement for the ids of `limit` books after the first `offset` books within these bounds.
+    fn push_ids(
+        &self,
+        sql: &mut Sql,
+        order: BookOrder,
+        bounds: &[Bound<'_>],
+        (offset, limit): (u64, u64),
+    ) {
+        let segments = order.segments(bounds);
+        if let &[segment] = &*segments {
+            sql.push("SELECT ").column(Column::Id);
+            self.push_segment(sql, order, segment, bounds);
+            order.push_order_of(sql, segment);
+        } else {
+            // Each part is read from its index up to the end of the page; the database sorts these few books.
+            let columns = [Column::Id, Column::Rating];
+            sql.push("SELECT ").column(Column::Id).push(" FROM (");
+            sql.join(" UNION ALL ", segments, |sql, segment| {
+                sql.push("SELECT ").columns(columns).push(" FROM (SELECT ").columns(columns);
+                self.push_segment(sql, order, segment, bounds);
+                order.push_order_of(sql, segment);
+                sql.push(" LIMIT ").bind(offset + limit).push(") AS segment");
+            });
+            sql.push(") AS segments");
+            order.push_order(sql);
+        }
+        sql.push(" LIMIT ").bind(limit).push(" OFFSET ").bind(offset);
     }
 
-    /// Appends the books of the list, in no particular order: `FROM books WHERE …`.
+    /// Appends the books of a part of the list within these bounds, in no particular order.
+    fn push_segment(
+        &self,
+        sql: &mut Sql,
+        order: BookOrder,
+        segment: Segment,
+        bounds: &[Bound<'_>],
+    ) {
+        self.push_books(sql);
+        self.filter.push_conditions(sql);
+        order.push_range(sql, segment, bounds);
+    }
+
+    /// Appends the owner's books whose ids a statement returns.
+    fn push_books_with_ids(&self, sql: &mut Sql, push_ids: impl FnOnce(&mut Sql)) {
+        self.push_books(sql);
+        sql.push(" AND ").column(Column::Id).push(" IN (");
+        push_ids(sql);
+        sql.push(")");
+    }
+
+    /// Appends all books of the owner: `FROM books WHERE owner_id = …`.
     fn push_books(&self, sql: &mut Sql) {
         sql.push(" FROM ").table(book::Entity);
         sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(self.owner);
-        self.filter.push_conditions(sql);
     }
 }
 

@@ -38,7 +38,7 @@ impl BookColumns {
     /// What a statement selects, in the order in which [`Book::read`] reads it.
     pub(super) fn to_select(self) -> impl Iterator<Item = Column> {
         let selected = Book::COLUMNS.iter().copied().filter(move |column| self.contains(*column));
-        [Column::Id, Column::OwnerId].into_iter().chain(selected)
+        [Column::OwnerId, Column::Id].into_iter().chain(selected)
     }
 }
 
@@ -65,6 +65,15 @@ impl Assignments {
 
     pub(super) fn is_empty(&self) -> bool {
         self.0.is_empty()
+    }
+
+    /// The texts that count as the size of a book, with the bytes of each.
+    pub(super) fn texts(&self) -> impl Iterator<Item = (Column, i32)> {
+        self.0.iter().filter(|assignment| !assignment.folded).filter_map(|assignment| {
+            let Value::String(text) = &assignment.value else { return None };
+            let bytes = text.as_ref().map_or(0, String::len);
+            Some((assignment.column, i32::try_from(bytes).unwrap_or(i32::MAX)))
+        })
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = &Assignment> {
@@ -125,14 +134,19 @@ macro_rules! book_columns {
         impl Book {
             const COLUMNS: &'static [Column] = &[$(Column::$Column,)+ $(Column::$InputColumn,)+];
 
+            /// When the book was added to the library.
+            pub(crate) fn created_at(&self) -> Timestamp {
+                self.id.created_at()
+            }
+
             /// Reads the columns of [`BookColumns::to_select`].
             pub(super) fn read(
                 row: &mut RowReader<'_>,
                 columns: BookColumns,
             ) -> Result<Self, QueryError> {
                 Ok(Self {
-                    id: row.read()?,
                     owner_id: row.read()?,
+                    id: row.read()?,
                     $($field: columns.contains(Column::$Column).then(|| row.read()).transpose()?,)+
                     $($input: columns
                         .contains(Column::$InputColumn)
@@ -156,7 +170,7 @@ macro_rules! book_columns {
         }
 
         impl NewBook {
-            /// All columns of a new book but its idempotency key.
+            /// All columns of a new book but its size and its idempotency key.
             pub(super) fn assignments(
                 &self,
                 id: BookId,
@@ -165,8 +179,8 @@ macro_rules! book_columns {
             ) -> Assignments {
                 let Self { $($input,)+ } = self;
                 let mut assignments = Assignments::default();
-                assignments.set(Column::Id, id);
                 assignments.set(Column::OwnerId, owner_id);
+                assignments.set(Column::Id, id);
                 $(assignments.set(Column::$Column, $initial(now));)+
                 $(
                     assignments.set(Column::$InputColumn, $input.clone());
@@ -187,6 +201,14 @@ macro_rules! book_columns {
         }
 
         impl BookChanges {
+            /// Whether the book has other values. An error if a column was not selected.
+            pub(super) fn differ_from(&self, book: &Book) -> Result<bool, StoreError> {
+                Ok(false $(|| match &self.$input {
+                    Some(value) => value != book.$input()?,
+                    None => false,
+                })+)
+            }
+
             /// The columns that change, and their folded columns.
             pub(super) fn assignments(&self) -> Assignments {
                 let Self { $($input,)+ } = self;
@@ -206,7 +228,6 @@ macro_rules! book_columns {
 book_columns! {
     program {
         version: i32 = Version, initially |_| 1;
-        created_at: Timestamp = CreatedAt, initially |now| now;
         updated_at: Timestamp = UpdatedAt, initially |now| now;
     }
     owner {

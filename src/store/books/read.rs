@@ -16,6 +16,7 @@ use crate::store::Store;
 use crate::store::db::row::{FromRow, RowReader};
 use crate::store::db::sql::Sql;
 use crate::store::error::{QueryError, StoreError};
+use crate::store::library_size;
 use crate::store::page::{Page, PageRequest};
 use crate::store::scans::OperationScans;
 use crate::store::users::Profile;
@@ -41,20 +42,19 @@ impl Store {
 }
 
 impl Books<'_> {
-    /// The book with this id, of any owner.
-    pub(crate) async fn find(&self, id: BookId) -> Result<Option<Book>, StoreError> {
-        let mut sql = self.select();
-        sql.column(Column::Id).push(" = ").bind(id);
-        Ok(self.0.db.read_one(sql).await?)
+    /// The owner's book with this id.
+    pub(crate) async fn find(&self, owner: UserId, id: BookId) -> Result<Option<Book>, StoreError> {
+        self.find_by(owner, Column::Id, id).await
     }
 
-    /// The books with these ids, of any owner, in no particular order. Their text is added to `read`.
+    /// The owner's books with these ids, in no particular order. Their text is added to `read`.
     pub(crate) async fn find_many(
         &self,
+        owner: UserId,
         ids: &[BookId],
         read: &ByteCounter,
     ) -> Result<Vec<Book>, StoreError> {
-        let mut sql = self.select();
+        let mut sql = self.select_of(owner);
         sql.column(Column::Id).push(" IN (");
         sql.join(", ", ids, |sql, id| {
             sql.bind(*id);
@@ -75,7 +75,10 @@ impl Books<'_> {
         read: &Arc<ByteCounter>,
     ) -> Result<BookListPage, StoreError> {
         // The position of a book contains the value that the list is sorted by.
-        let columns = selection.columns.with(list.order.column());
+        let columns = match list.order.column() {
+            Some(column) => selection.columns.with(column),
+            None => selection.columns,
+        };
         // The total of a filtered list is counted by a second statement, a scan.
         let (filtered, wants_total) = (list.is_filtered(), selection.total);
         let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
@@ -104,7 +107,7 @@ impl Books<'_> {
         };
         let (total, owner) =
             rows.first_mut().and_then(|(_, of_list)| of_list.take()).unwrap_or_default();
-        let total = match matching.or(total.map(i64::unsigned_abs)) {
+        let total = match matching.or(total.map(library_size::to_count)) {
             // The page is empty, so no row contains the total.
             None if wants_total => Some(self.count(scans, list).await?),
             total => total,
@@ -150,27 +153,19 @@ impl Books<'_> {
         }
     }
 
-    /// The number of books in the list. For an unfiltered list it is read from `book_counts`.
+    /// The number of books in the list. For an unfiltered list it is read from `libraries`.
     pub(crate) async fn count(
         &self,
         scans: &OperationScans,
         list: &BookList,
     ) -> Result<u64, StoreError> {
         if !list.is_filtered() {
-            return self.library_size(list).await;
+            return self.0.book_count(list.owner).await;
         }
         let mut sql = self.0.db.sql();
         list.push_count(&mut sql);
         let count = self.scan(scans, list, sql, i64::from_row).await?.pop();
-        Ok(count.unwrap_or(0).unsigned_abs())
-    }
-
-    /// The number of books in the library that the list is a part of.
-    pub(crate) async fn library_size(&self, list: &BookList) -> Result<u64, StoreError> {
-        let mut sql = self.0.db.sql();
-        list.push_library_size(&mut sql);
-        let size: Option<i64> = self.0.db.read_one(sql).await?;
-        Ok(size.unwrap_or(0).unsigned_abs())
+        Ok(library_size::to_count(count.unwrap_or(0)))
     }
 
     /// Runs a statement whose time depends on the size of the library, as a scan of the operation.
@@ -195,27 +190,27 @@ impl Books<'_> {
         owner: UserId,
         isbn: &Isbn,
     ) -> Result<Option<Book>, StoreError> {
-        self.find_of_owner(owner, Column::Isbn, isbn.clone()).await
+        self.find_by(owner, Column::Isbn, isbn.clone()).await
     }
 
     /// The owner's book with this value in a column that is unique in a library.
-    pub(super) async fn find_of_owner(
+    pub(super) async fn find_by(
         &self,
         owner: UserId,
         column: Column,
         value: impl Into<Value>,
     ) -> Result<Option<Book>, StoreError> {
-        let mut sql = self.select();
-        sql.column(Column::OwnerId).push(" = ").bind(owner);
-        sql.push(" AND ").column(column).push(" = ").bind(value);
+        let mut sql = self.select_of(owner);
+        sql.column(column).push(" = ").bind(value);
         Ok(self.0.db.read_one(sql).await?)
     }
 
-    /// Begins a statement that reads books: `SELECT … FROM books WHERE `.
-    fn select(&self) -> Sql {
+    /// Begins a statement that reads books: `SELECT … FROM books WHERE owner_id = … AND `.
+    fn select_of(&self, owner: UserId) -> Sql {
         let mut sql = self.0.db.sql();
         sql.push("SELECT ").columns(BookColumns::all().to_select());
         sql.push(" FROM ").table(Entity).push(" WHERE ");
+        sql.column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
         sql
     }
 }

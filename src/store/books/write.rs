@@ -1,5 +1,7 @@
 //! Creating, updating and deleting books.
 
+use sea_orm::DbBackend;
+
 use super::model::{Assignment, Assignments, Book, BookChanges, BookColumns, Column, NewBook};
 use super::read::Books;
 use crate::clock::Timestamp;
@@ -9,9 +11,15 @@ use crate::input::idempotency_key::IdempotencyKey;
 use crate::store::db::sql::Sql;
 use crate::store::error::{QueryError, StoreError, UniqueConstraint};
 use crate::store::events::{BookChange, ChangeKind, Event};
+use crate::store::library_size::{self, ExceededQuota};
 
 /// How often an insert is tried if a book with the same idempotency key is deleted concurrently.
 const MAX_ATTEMPTS: usize = 3;
+
+/// A statement violated a constraint that it cannot violate.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("the constraint {0:?} is violated")]
+struct UnexpectedViolation(UniqueConstraint);
 
 /// The result of creating a book.
 #[derive(Clone, Debug)]
@@ -21,6 +29,8 @@ pub(crate) enum CreateOutcome {
     Replayed(Book),
     /// The owner has a book with this ISBN; `None` if it has just been deleted concurrently.
     DuplicateIsbn(Option<Book>),
+    /// The owner's library has no space for the book.
+    QuotaExceeded(ExceededQuota),
 }
 
 /// The result of an update.
@@ -34,44 +44,53 @@ pub(crate) enum UpdateOutcome {
     VersionConflict(Book),
     /// The owner has another book with this ISBN; `None` if it has just been deleted concurrently.
     DuplicateIsbn(Option<Book>),
+    /// The owner's library has no space for longer texts.
+    QuotaExceeded(ExceededQuota),
 }
 
 impl Books<'_> {
-    /// Inserts a book, or returns the one that was created with the same idempotency key.
+    /// Inserts a book, or returns the one that was created with the same idempotency key. The book is as old as
+    /// its id.
     pub(crate) async fn create(
         &self,
         id: BookId,
         owner: UserId,
         new: NewBook,
         idempotency_key: Option<IdempotencyKey>,
-        now: Timestamp,
     ) -> Result<CreateOutcome, StoreError> {
-        let mut assignments = new.assignments(id, owner, now);
-        assignments.set(Column::IdempotencyKey, idempotency_key.clone());
+        let now = id.created_at();
         let mut sql = self.0.db.sql();
-        push_insert(&mut sql, &assignments);
+        self.push_insert(&mut sql, owner, new.assignments(id, owner, now), idempotency_key.clone());
         for _ in 0..MAX_ATTEMPTS {
-            let Err(failed) = self.0.db.write::<BookId>(owner, sql.clone()).await else {
-                self.publish(owner, id, ChangeKind::Created).await;
-                return Ok(CreateOutcome::Created(new.into_book(id, owner, now)));
+            let violated = match self.0.db.write::<BookId>(owner, sql.clone()).await {
+                Ok(inserted) if !inserted.is_empty() => {
+                    self.publish(owner, id, ChangeKind::Created).await;
+                    return Ok(CreateOutcome::Created(new.into_book(id, owner, now)));
+                }
+                Ok(_) => None,
+                Err(QueryError { violated: Some(violated), .. }) => Some(violated),
+                Err(failed) => return Err(failed.error),
             };
-            let Some(violated) = failed.violated else {
-                return Err(failed.error);
-            };
-            // A retry has the same ISBN too, and the database may report either constraint.
+            // A retry has the same ISBN too and needs no space, and the database may report any of them.
             if let Some(key) = &idempotency_key
                 && let Some(first) =
-                    self.find_of_owner(owner, Column::IdempotencyKey, key.clone()).await?
+                    self.find_by(owner, Column::IdempotencyKey, key.clone()).await?
             {
                 return Ok(CreateOutcome::Replayed(first));
             }
             match (violated, &new.isbn) {
-                (UniqueConstraint::BookIsbn, Some(isbn)) => {
+                (None, _) => {
+                    let exceeded = self.0.exceeded_quota(owner).await?;
+                    return Ok(CreateOutcome::QuotaExceeded(exceeded));
+                }
+                (Some(UniqueConstraint::BookIsbn), Some(isbn)) => {
                     return Ok(CreateOutcome::DuplicateIsbn(self.find_by_isbn(owner, isbn).await?));
                 }
                 // The book with this key has just been deleted, so the key is free again.
-                (UniqueConstraint::BookIdempotencyKey, _) => {}
-                _ => return Err(failed.error),
+                (Some(UniqueConstraint::BookIdempotencyKey), _) => {}
+                (Some(violated), _) => {
+                    return Err(StoreError::internal(UnexpectedViolation(violated)));
+                }
             }
         }
         Err(QueryError::unavailable("the idempotency key is used by concurrent requests").into())
@@ -90,13 +109,16 @@ impl Books<'_> {
         let assignments = changes.assignments();
         if !assignments.is_empty() {
             let mut sql = self.0.db.sql();
-            push_update(&mut sql, &assignments, now);
+            self.push_update(&mut sql, owner, &assignments, now);
             push_book_of_owner(&mut sql, owner, id);
             if let Some(version) = expected_version {
                 sql.push(" AND ").column(Column::Version).push(" = ").bind(version);
             }
             sql.push(" RETURNING ").columns(BookColumns::all().to_select());
-            match (self.0.db.write::<Book>(owner, sql).await, changes.isbn.flatten()) {
+            match (
+                self.0.db.write::<Book>(owner, sql).await,
+                changes.isbn.as_ref().and_then(Option::as_ref),
+            ) {
                 (Ok(mut updated), _) => {
                     if let Some(book) = updated.pop() {
                         self.publish(owner, id, ChangeKind::Updated(*book.version()?)).await;
@@ -107,28 +129,29 @@ impl Books<'_> {
                     Err(QueryError { violated: Some(UniqueConstraint::BookIsbn), .. }),
                     Some(isbn),
                 ) => {
-                    let other = self.find_by_isbn(owner, &isbn).await?;
+                    let other = self.find_by_isbn(owner, isbn).await?;
                     return Ok(UpdateOutcome::DuplicateIsbn(other));
                 }
                 (Err(failed), _) => return Err(failed.error),
             }
         }
         // Nothing was written: find out why.
-        let Some(book) = self.find_of_owner(owner, Column::Id, id).await? else {
+        let Some(book) = self.find(owner, id).await? else {
             return Ok(UpdateOutcome::NotFound);
         };
-        Ok(match expected_version {
-            Some(version) if version != *book.version()? => UpdateOutcome::VersionConflict(book),
-            _ => UpdateOutcome::Done(book),
-        })
+        if expected_version.is_some_and(|version| book.version().is_ok_and(|it| *it != version)) {
+            return Ok(UpdateOutcome::VersionConflict(book));
+        }
+        if changes.differ_from(&book)? {
+            return Ok(UpdateOutcome::QuotaExceeded(ExceededQuota::Bytes));
+        }
+        Ok(UpdateOutcome::Done(book))
     }
 
     /// Deletes a book; false if the owner has no such book.
     pub(crate) async fn delete(&self, owner: UserId, id: BookId) -> Result<bool, StoreError> {
         let mut sql = self.0.db.sql();
-        sql.push("DELETE FROM ").table(Entity).push(" WHERE ");
-        push_book_of_owner(&mut sql, owner, id);
-        sql.push(" RETURNING ").column(Column::Id);
+        push_delete(&mut sql, owner, id);
         let deleted = !self.0.db.write::<BookId>(owner, sql).await?.is_empty();
         if deleted {
             self.publish(owner, id, ChangeKind::Deleted).await;
@@ -136,37 +159,96 @@ impl Books<'_> {
         Ok(deleted)
     }
 
+    /// Appends the statement that inserts a book if the library has space for it, and returns its id.
+    fn push_insert(
+        &self,
+        sql: &mut Sql,
+        owner: UserId,
+        mut assignments: Assignments,
+        idempotency_key: Option<IdempotencyKey>,
+    ) {
+        let bytes = assignments.texts().map(|(_, bytes)| bytes).sum();
+        assignments.set(Column::Bytes, bytes);
+        assignments.set(Column::IdempotencyKey, idempotency_key);
+        let reserves = sql.backend() == DbBackend::Postgres;
+        if reserves {
+            sql.push("WITH reserved AS (");
+            self.0.quota.push_reservation(sql, owner, bytes);
+            sql.push(") ");
+        }
+        sql.push("INSERT INTO ").table(Entity).push(" (");
+        sql.columns(assignments.iter().map(|assignment| assignment.column)).push(") SELECT ");
+        sql.join(", ", assignments.iter(), |sql, assignment| {
+            sql.bind(assignment.value.clone());
+        });
+        if reserves {
+            sql.push(" FROM reserved");
+        } else {
+            sql.push(" WHERE ");
+            self.0.quota.push_has_space(sql, owner, bytes);
+        }
+        sql.push(" RETURNING ").column(Column::Id);
+    }
+
+    /// Appends `UPDATE books SET … WHERE …`, which matches a row only if at least one value differs, and if the
+    /// library has space for texts that grow.
+    fn push_update(&self, sql: &mut Sql, owner: UserId, assignments: &Assignments, now: Timestamp) {
+        let changes_text = assignments.texts().next().is_some();
+        sql.push("UPDATE ").table(Entity).push(" SET ");
+        for Assignment { column, value, .. } in assignments.iter() {
+            sql.column(*column).push(" = ").bind(value.clone()).push(", ");
+        }
+        if changes_text {
+            sql.column(Column::Bytes).push(" = ").column(Column::Bytes);
+            push_growth(sql, assignments);
+            sql.push(", ");
+        }
+        sql.column(Column::Version).push(" = ").column(Column::Version);
+        sql.push(" + 1, ").column(Column::UpdatedAt).push(" = ").bind(now).push(" WHERE (");
+        let set_by_owner = assignments.iter().filter(|assignment| !assignment.folded);
+        sql.join(" OR ", set_by_owner, |sql, Assignment { column, value, .. }| {
+            sql.column(*column).push(" IS DISTINCT FROM ").bind(value.clone());
+        });
+        sql.push(") AND ");
+        if changes_text {
+            sql.push("(0");
+            push_growth(sql, assignments);
+            sql.push(" <= 0 OR ");
+            self.0.quota.push_may_grow(sql, owner);
+            sql.push(") AND ");
+        }
+    }
+
     async fn publish(&self, owner: UserId, book: BookId, kind: ChangeKind) {
         self.0.events.publish(&[Event::BookChanged(BookChange { owner, book, kind })]).await;
     }
 }
 
-/// Appends the statement that inserts a book.
-fn push_insert(sql: &mut Sql, assignments: &Assignments) {
-    sql.push("INSERT INTO ").table(Entity).push(" (");
-    sql.columns(assignments.iter().map(|assignment| assignment.column)).push(") VALUES (");
-    sql.join(", ", assignments.iter(), |sql, assignment| {
-        sql.bind(assignment.value.clone());
-    });
-    sql.push(")");
+/// Appends ` + …`: by how many bytes the texts of a book grow.
+fn push_growth(sql: &mut Sql, assignments: &Assignments) {
+    for (column, bytes) in assignments.texts() {
+        sql.push(" + ").bind(bytes);
+        sql.push(" - coalesce(octet_length(").column(column).push("), 0)");
+    }
 }
 
-/// Appends `UPDATE books SET … WHERE …`, which matches a row only if at least one value differs.
-fn push_update(sql: &mut Sql, assignments: &Assignments, now: Timestamp) {
-    sql.push("UPDATE ").table(Entity).push(" SET ");
-    for Assignment { column, value, .. } in assignments.iter() {
-        sql.column(*column).push(" = ").bind(value.clone()).push(", ");
+/// Appends the statement that deletes a book and returns its id.
+fn push_delete(sql: &mut Sql, owner: UserId, id: BookId) {
+    let releases = sql.backend() == DbBackend::Postgres;
+    if releases {
+        sql.push("WITH deleted AS (");
     }
-    sql.column(Column::Version).push(" = ").column(Column::Version).push(" + 1, ");
-    sql.column(Column::UpdatedAt).push(" = ").bind(now).push(" WHERE (");
-    let set_by_owner = assignments.iter().filter(|assignment| !assignment.folded);
-    sql.join(" OR ", set_by_owner, |sql, Assignment { column, value, .. }| {
-        sql.column(*column).push(" IS DISTINCT FROM ").bind(value.clone());
-    });
-    sql.push(") AND ");
+    sql.push("DELETE FROM ").table(Entity).push(" WHERE ");
+    push_book_of_owner(sql, owner, id);
+    sql.push(" RETURNING ").column(Column::Id);
+    if releases {
+        sql.push(", ").column(Column::Bytes).push("), released AS (");
+        library_size::push_release(sql, owner);
+        sql.push(") SELECT ").column(Column::Id).push(" FROM deleted");
+    }
 }
 
 fn push_book_of_owner(sql: &mut Sql, owner: UserId, id: BookId) {
-    sql.column(Column::Id).push(" = ").bind(id);
-    sql.push(" AND ").column(Column::OwnerId).push(" = ").bind(owner);
+    sql.column(Column::OwnerId).push(" = ").bind(owner);
+    sql.push(" AND ").column(Column::Id).push(" = ").bind(id);
 }

@@ -83,13 +83,6 @@ impl Sql {
         self
     }
 
-    /// Appends an integer of the program as text, for expressions that must equal those of an index.
-    pub(in crate::store) fn literal(&mut self, integer: i32) -> &mut Self {
-        // Writing to a string cannot fail.
-        let _ = write!(self.text, "{integer}");
-        self
-    }
-
     /// Appends each item, with a separator between two of them.
     pub(in crate::store) fn join<T>(
         &mut self,

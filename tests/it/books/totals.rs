@@ -94,8 +94,8 @@ fn stored_counts_match_the_books_after_concurrent_changes() {
                     )
                     .await;
                 prop_assert_eq!(reported_totals(&actor).await, [counted; 4]);
-                let wrong = "book_counts c JOIN users u ON u.id = c.owner_id WHERE c.count \
-                            <> (SELECT count(*) FROM books b WHERE b.owner_id = c.owner_id)";
+                let wrong = "libraries l WHERE l.book_count \
+                            <> (SELECT count(*) FROM books b WHERE b.owner_id = l.owner_id)";
                 prop_assert_eq!(app.db_count(wrong).await, 0);
                 Ok(())
             })
@@ -104,15 +104,15 @@ fn stored_counts_match_the_books_after_concurrent_changes() {
 }
 
 #[tokio::test]
-async fn book_counts_are_deleted_with_the_account() {
+async fn library_sizes_are_deleted_with_the_account() {
     let app = TestApp::start().await;
     let (alice, bob) = (app.alice().await, app.bob().await);
     for actor in [&alice, &alice, &bob] {
         actor.add_book(json!({ "title": "T", "author": "A" })).await;
     }
-    assert_eq!(app.db_count("book_counts").await, 2);
+    assert_eq!(app.db_count("libraries").await, 2);
     alice.delete_account(PASSWORD).await.assert_ok();
-    assert_eq!(app.db_count("book_counts").await, 1);
+    assert_eq!(app.db_count("libraries").await, 1);
     assert_eq!(reported_totals(&bob).await, [1; 4]);
 }
 

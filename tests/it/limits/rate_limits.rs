@@ -214,14 +214,14 @@ async fn a_scan_costs_one_unit_per_thousand_books() {
         (100_000, "{ booksPage(page: 1, perPage: 1, filter: { unrated: true }) { total } }", 102),
         (100_000, "{ booksPage(page: 1001, perPage: 1) { total } }", 102),
     ] {
-        app.database.execute(&format!("UPDATE book_counts SET count = {books}")).await;
+        app.database.execute(&format!("UPDATE libraries SET book_count = {books}")).await;
         alice.ask(query).await.assert_ok();
         let after = used().await;
         // The query for the remaining units costs one.
         assert_eq!(after - before - 1, cost, "{query} with {books} books");
         before = after;
     }
-    app.database.execute("UPDATE book_counts SET count = 500000").await;
+    app.database.execute("UPDATE libraries SET book_count = 500000").await;
     let rejected = alice.ask(search).await;
     assert!(retry_after(&rejected) > 0);
     assert_eq!(rejected.error()["path"], json!(["books"]));
