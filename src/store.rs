@@ -12,6 +12,7 @@ use crate::config::Config;
 use crate::id::SessionId;
 
 pub(crate) mod books;
+mod connector;
 mod db;
 pub(crate) mod error;
 pub(crate) mod events;
@@ -21,6 +22,7 @@ pub(crate) mod library_size;
 pub(crate) mod page;
 pub(crate) mod scans;
 pub(crate) mod sessions;
+mod tunnel;
 pub(crate) mod users;
 
 use db::Db;
@@ -59,7 +61,7 @@ impl Store {
         let outage = Arc::new(LastOutage::default());
         let Config { database, database_pool_size, .. } = config;
         let db = Db::connect(database, *database_pool_size, observer, Arc::clone(&outage)).await?;
-        let events = EventBus::connect(database, outage).await?;
+        let events = EventBus::connect(db.connector(), outage).await?;
         let scans = Scans::new(db.scan_connections(), config.limits.scans_per_account);
         let quota = Quota {
             books: config.limits.account_books,

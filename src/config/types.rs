@@ -5,8 +5,9 @@ use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
-use sea_orm::sqlx::postgres::PgConnectOptions;
-use secrecy::{ExposeSecret, SecretString};
+use secrecy::SecretString;
+
+use super::postgres::PostgresTarget;
 
 /// The file of the default database, relative to the working directory.
 const DEFAULT_FILE: &str = "data/bookshelf.db";
@@ -16,8 +17,8 @@ const DEFAULT_FILE: &str = "data/bookshelf.db";
 pub enum Database {
     /// One file, created if it does not exist.
     Sqlite(PathBuf),
-    /// A server, by its URL, which may contain a password.
-    Postgres(SecretString),
+    /// A database of one or several PostgreSQL servers.
+    Postgres(Box<PostgresTarget>),
 }
 
 impl Default for Database {
@@ -26,18 +27,12 @@ impl Default for Database {
     }
 }
 
-/// The URL. For PostgreSQL only host, port and database, because the rest may contain the password.
+/// The URL, without secrets.
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
-            Self::Postgres(url) => match url.expose_secret().parse::<PgConnectOptions>() {
-                Ok(options) => {
-                    let name = options.get_database().unwrap_or_default();
-                    write!(f, "postgres://…@{}:{}/{name}", options.get_host(), options.get_port())
-                }
-                Err(_) => f.write_str("postgres://…"),
-            },
+            Self::Postgres(target) => target.fmt(f),
         }
     }
 }
@@ -129,11 +124,12 @@ mod tests {
             "postgres://books:s3cr3t@db.example.org:5432/bookshelf?password=s3cr3t",
             "postgres://books:s3%40cr3t%23s3cr3t@db.example.org/bookshelf",
         ] {
-            let displayed = Database::Postgres(url.into()).to_string();
+            let target = PostgresTarget::from_url(url).expect("a URL");
+            let displayed = Database::Postgres(Box::new(target)).to_string();
             assert_eq!(displayed, "postgres://…@db.example.org:5432/bookshelf");
         }
-        let displayed =
-            Database::Postgres("postgres://books:s3c#ret@host/shelf".into()).to_string();
-        assert!(!displayed.contains("s3c"), "{displayed}");
+        let error = PostgresTarget::from_url("postgres://books:s3c#ret@host/shelf");
+        let error = error.expect_err("an unescaped #");
+        assert!(!error.contains("s3c"), "{error}");
     }
 }

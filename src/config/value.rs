@@ -7,9 +7,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use ipnet::IpNet;
-use sea_orm::sqlx::postgres::PgConnectOptions;
 use secrecy::SecretString;
 
+use super::postgres::PostgresTarget;
 use super::types::{Database, JwtSecrets, LogFormat, Origin, ParseOriginError};
 
 /// The type of a setting.
@@ -40,12 +40,7 @@ impl SettingValue for SocketAddr {
 impl SettingValue for Database {
     fn parse(url: &str) -> Result<Self, String> {
         if url.starts_with("postgres://") || url.starts_with("postgresql://") {
-            return match url.parse::<PgConnectOptions>() {
-                Ok(_) => Ok(Self::Postgres(url.into())),
-                Err(_) => Err("not a valid URL; escape characters such as # or / in the password \
-                               as %23 or %2F"
-                    .to_owned()),
-            };
+            return PostgresTarget::from_url(url).map(Box::new).map(Self::Postgres);
         }
         match url.strip_prefix("sqlite:") {
             Some(path) if path.contains(":memory:") || path.contains('?') => {

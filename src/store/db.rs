@@ -3,8 +3,7 @@
 //! Short statements, whose time does not depend on the size of the library, are SQL text and bound values
 //! ([`Sql`]) and bypass sea-orm's pools. Each is prepared once per connection. PostgreSQL: pipelined
 //! connections, so that no statement waits for a free connection ([`postgres`]). SQLite: reads run on the
-//! calling thread, and waiting writes are committed as a group ([`sqlite`]). If PostgreSQL requires TLS,
-//! these statements use sea-orm's pool too.
+//! calling thread, and waiting writes are committed as a group ([`sqlite`]).
 //!
 //! Searches and other scans ([`Db::scan`]) have connections of their own, so that no other statement waits for
 //! them. SQLite runs them on other threads ([`sqlite::scan`]).
@@ -16,17 +15,19 @@ use std::num::{NonZero, NonZeroU32};
 use std::sync::Arc;
 use std::thread::available_parallelism;
 
+use futures_util::join;
 use sea_orm::{
     ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
     Statement, TransactionOptions,
 };
-use secrecy::ExposeSecret;
 use tokio::task::spawn_blocking;
 
+use super::connector::Connector;
 use super::error::{QueryError, StoreError};
 use super::last_outage::LastOutage;
 use super::scans::ScanPermit;
-use crate::config::Database;
+use super::tunnel::Tunnel;
+use crate::config::{Database, PostgresTarget};
 use crate::id::UserId;
 
 mod lease;
@@ -71,8 +72,6 @@ pub(super) struct Db {
 enum Driver {
     Sqlite(Arc<Sqlite>),
     Postgres(Arc<PipelinedPool>),
-    /// sea-orm's pool, for a PostgreSQL that refuses pipelined connections.
-    Pool,
 }
 
 /// What runs scans.
@@ -114,26 +113,22 @@ impl Db {
                     Some(write_lock),
                 )
             }
-            Database::Postgres(url) => {
-                let url = url.expose_secret();
-                let options = options::postgres(url, connections, Arc::clone(&outage));
+            Database::Postgres(target) => {
+                let connector = Connector::new(PostgresTarget::clone(target))?;
+                let pipelined =
+                    PipelinedPool::connect(connector.clone(), connections, Arc::clone(&outage))
+                        .await?;
+                let tunnel = Arc::new(Tunnel::open(connector)?);
+                let options = |connections| {
+                    options::postgres(&tunnel, target, connections, Arc::clone(&outage))
+                };
                 let lost = || Some(Arc::clone(&outage));
-                let pool = Pool::connect(options, observer.clone(), lost()).await?;
-                let mut options = options::postgres(url, scan_connections, Arc::clone(&outage));
+                let pool = Pool::connect(options(connections), observer.clone(), lost()).await?;
+                let mut options = options(scan_connections);
                 options.connect_lazy(true);
                 let scanner = Pool::connect(options, observer.clone(), lost()).await?;
-                let scanner = Scanner::Postgres(scanner);
-                let driver = match PipelinedPool::connect(url, connections, outage).await {
-                    Some(pipelined) => Driver::Postgres(Arc::new(pipelined)),
-                    None => {
-                        tracing::info!(
-                            "pipelined connections disabled: could not open one, \
-                             the database may require TLS"
-                        );
-                        Driver::Pool
-                    }
-                };
-                (driver, pool.clone(), pool, scanner, None)
+                let driver = Driver::Postgres(Arc::new(pipelined));
+                (driver, pool.clone(), pool, Scanner::Postgres(scanner), None)
             }
         };
         Ok(Self { driver, reader, writer, scanner, write_lock, scan_connections, observer })
@@ -147,7 +142,7 @@ impl Db {
     pub(super) fn backend(&self) -> DbBackend {
         match &self.driver {
             Driver::Sqlite(_) => DbBackend::Sqlite,
-            Driver::Postgres(_) | Driver::Pool => DbBackend::Postgres,
+            Driver::Postgres(_) => DbBackend::Postgres,
         }
     }
 
@@ -168,16 +163,13 @@ impl Db {
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         match &self.driver {
-            Driver::Postgres(pipelined) if !pipelined.is_disabled() => {
+            Driver::Postgres(pipelined) => {
                 self.observe(&sql);
                 pipelined.read(&sql, read_row).await
             }
             Driver::Sqlite(sqlite) => {
                 self.observe(&sql);
                 sqlite.read(&sql, read_row)
-            }
-            Driver::Postgres(_) | Driver::Pool => {
-                Box::pin(query(&self.reader.lease(), sql, read_row)).await
             }
         }
     }
@@ -209,6 +201,14 @@ impl Db {
         }
     }
 
+    /// Opens further connections to the same PostgreSQL; `None` with SQLite.
+    pub(super) fn connector(&self) -> Option<&Connector> {
+        match &self.driver {
+            Driver::Sqlite(_) => None,
+            Driver::Postgres(pipelined) => Some(pipelined.connector()),
+        }
+    }
+
     /// How many scans can run at once.
     pub(super) fn scan_connections(&self) -> u32 {
         self.scan_connections
@@ -222,16 +222,13 @@ impl Db {
         sql: Sql,
     ) -> Result<Vec<T>, QueryError> {
         match &self.driver {
-            Driver::Postgres(pipelined) if !pipelined.is_disabled() => {
+            Driver::Postgres(pipelined) => {
                 self.observe(&sql);
                 pipelined.write(owner, &sql, T::from_row).await
             }
             Driver::Sqlite(sqlite) => {
                 self.observe(&sql);
                 sqlite.write(sql).await
-            }
-            Driver::Postgres(_) | Driver::Pool => {
-                Box::pin(query(&self.writer.lease(), sql, T::from_row)).await
             }
         }
     }
@@ -257,11 +254,14 @@ impl Db {
 
     /// Closes sea-orm's pools and, with SQLite, all other connections: statements that are queued run to their
     /// end, further statements are rejected, and the database file alone has all data then, unless another
-    /// process reads it. Pipelined connections to PostgreSQL end with the process.
+    /// process reads it.
     pub(super) async fn close(&self) {
-        let Driver::Sqlite(sqlite) = &self.driver else {
-            self.close_pools().await;
-            return;
+        let sqlite = match &self.driver {
+            Driver::Sqlite(sqlite) => sqlite,
+            Driver::Postgres(pipelined) => {
+                join!(pipelined.close(), self.close_pools());
+                return;
+            }
         };
         let (writer, journal) = (Arc::clone(sqlite), Arc::clone(sqlite));
         let scanner = self.scanner.clone();

@@ -8,7 +8,11 @@ use sea_orm::sqlx::{self, postgres::PgDatabaseError};
 use sea_orm::{DbErr, RuntimeErr};
 use tokio::task::JoinError;
 
+use super::connector::ConnectError;
 use crate::byte_counter::LimitExceeded;
+
+/// The code of a write to a server that is a standby, or read-only for another reason.
+pub(super) const READ_ONLY: &str = "25006";
 
 /// A statement failed.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -120,6 +124,12 @@ impl From<tokio_postgres::Error> for QueryError {
     }
 }
 
+impl From<ConnectError> for QueryError {
+    fn from(error: ConnectError) -> Self {
+        ErrorKind::Transient.with_cause(error)
+    }
+}
+
 impl From<rusqlite::Error> for QueryError {
     fn from(error: rusqlite::Error) -> Self {
         let kind = match &error {
@@ -207,7 +217,7 @@ fn classify_sqlstate(code: &str, constraint: Option<&str>) -> ErrorKind {
         // its promotion. 25P03: a transaction was idle for too long. 28P01, 3D000: the password is being
         // changed, or the database restored. 55P03: another transaction holds a lock.
         (_, "08" | "53" | "57" | "58" | "40")
-        | ("0A000" | "25006" | "26000" | "25P03" | "28P01" | "3D000" | "55P03", _) => {
+        | ("0A000" | READ_ONLY | "26000" | "25P03" | "28P01" | "3D000" | "55P03", _) => {
             ErrorKind::Transient
         }
         _ => ErrorKind::Internal,

@@ -6,10 +6,8 @@
 
 use std::sync::Arc;
 
-use secrecy::ExposeSecret;
-
+use super::connector::Connector;
 use super::last_outage::LastOutage;
-use crate::config::Database;
 use crate::id::{SessionId, UserId};
 
 mod broker;
@@ -30,17 +28,18 @@ pub(crate) struct EventBus {
 }
 
 impl EventBus {
-    /// Connects the event connections, which record outages in `outage`.
+    /// Connects the event connections, which record outages in `outage`. Without a connector, the events stay
+    /// in this process.
     pub(super) async fn connect(
-        database: &Database,
+        connector: Option<&Connector>,
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let broker = Arc::new(Broker::default());
-        let postgres = match database {
-            Database::Sqlite(_) => None,
-            Database::Postgres(url) => {
+        let postgres = match connector {
+            None => None,
+            Some(connector) => {
                 let broker = Arc::clone(&broker);
-                Some(Arc::new(Postgres::connect(url.expose_secret(), broker, outage).await?))
+                Some(Arc::new(Postgres::connect(connector.clone(), broker, outage).await?))
             }
         };
         Ok(Self { broker, postgres })

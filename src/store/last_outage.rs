@@ -5,6 +5,9 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
 
+/// How often a server that does not allow writes counts as an outage.
+const READ_ONLY_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Records outages that the event connection detects, because it always reads. Other connections would
 /// detect an outage only at their next use, which would then fail.
 #[derive(Debug)]
@@ -40,6 +43,15 @@ impl LastOutage {
         tracing::warn!("the database does not respond, opening new connections");
         self.record();
         self.silence.send_replace(());
+    }
+
+    /// Records that the server does not allow writes, perhaps since a failover: another one may do. Counts at most
+    /// once a second, so that writes to a server that stays read-only do not replace all connections each time.
+    pub(super) fn record_read_only(&self) {
+        if self.predates(READ_ONLY_INTERVAL) {
+            tracing::warn!("the database does not allow writes, opening new connections");
+            self.record();
+        }
     }
 
     /// To be called before a connection is used.

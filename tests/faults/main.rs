@@ -12,8 +12,11 @@ mod support;
 mod connections;
 mod database;
 mod deadlines;
+mod hosts;
+mod login;
 mod sigkill;
 mod sqlite;
+mod tls;
 
 /// A query that reads the database.
 const LIST: &str = "{ books(first: 1) { totalCount } }";

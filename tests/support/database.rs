@@ -2,7 +2,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 
 use bookshelf::app::{App, Overrides};
 use bookshelf::clock::Clock;
-use bookshelf::config::{Config, Database, JwtSecrets};
+use bookshelf::config::{Config, Database, JwtSecrets, PostgresTarget};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection, Statement,
 };
@@ -64,9 +64,10 @@ impl TestDatabase {
         let admin = connect(&server).await;
         admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
         admin.close().await.expect("a closed connection");
-        let (base, _) = server.rsplit_once('/').expect("a URL that ends in /NAME");
+        let (base, _) = without_query(&server).rsplit_once('/').expect("a URL that ends in /NAME");
+        let query = &server[without_query(&server).len()..];
         Self {
-            url: format!("{base}/{name}"),
+            url: format!("{base}/{name}{query}"),
             kind: Kind::Postgres { server, name, _cluster: cluster },
         }
     }
@@ -93,10 +94,17 @@ impl TestDatabase {
         &self.url
     }
 
+    /// The URL for a test that connects itself: sqlx has no TLS here.
+    pub fn url_without_tls(&self) -> &str {
+        without_query(&self.url)
+    }
+
     pub fn config(&self) -> Database {
         match &self.kind {
             Kind::Sqlite { path, .. } => Database::Sqlite(path.clone()),
-            Kind::Postgres { .. } => Database::Postgres(self.url.as_str().into()),
+            Kind::Postgres { .. } => {
+                Database::Postgres(Box::new(PostgresTarget::from_url(&self.url).expect("a URL")))
+            }
         }
     }
 
@@ -190,8 +198,13 @@ fn server_url() -> Option<String> {
     variable("TEST_DATABASE_URL").map(|url| url.into_string().expect("UTF-8"))
 }
 
+fn without_query(url: &str) -> &str {
+    url.split('?').next().unwrap_or_default()
+}
+
+/// Connects without TLS.
 async fn connect(url: &str) -> DatabaseConnection {
-    let mut options = ConnectOptions::new(url);
+    let mut options = ConnectOptions::new(without_query(url));
     options.max_connections(1).sqlx_logging(false);
     Connector::connect(options).await.expect("the test database")
 }

@@ -4,8 +4,13 @@ use std::os::unix::fs::chown;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
+use std::sync::Arc;
 
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
+use tokio_rustls::TlsAcceptor;
 
 use super::skip::{skip, variable};
 
@@ -15,6 +20,8 @@ pub struct PostgresCluster {
     bin: PathBuf,
     folder: TempDir,
     port: u16,
+    /// Further options of the server.
+    options: String,
     /// The user it runs as; PostgreSQL does not run as root.
     user: Option<u32>,
 }
@@ -22,6 +29,44 @@ pub struct PostgresCluster {
 impl PostgresCluster {
     /// Starts a cluster. Returns `None` after reporting a skipped test if PostgreSQL is not installed.
     pub fn start() -> Option<Self> {
+        let cluster = Self::prepare()?;
+        cluster.initialize();
+        cluster.resume();
+        Some(cluster)
+    }
+
+    /// Starts a cluster with `ssl=on` and these rules for logins (`pg_hba.conf`). The certificate of the server is
+    /// issued by the authority in `root_certificate`, for `localhost` and its addresses.
+    pub fn start_with_tls(authentication: &str) -> Option<Self> {
+        let mut cluster = Self::prepare()?;
+        cluster.initialize();
+        let (key, certificate) = cluster.issue_certificate()?;
+        cluster.options = format!(
+            "-c ssl=on -c ssl_key_file={key} -c ssl_cert_file={certificate} -c log_connections=on"
+        );
+        fs::write(format!("{}/pg_hba.conf", cluster.data()), authentication).expect("a file");
+        cluster.resume();
+        Some(cluster)
+    }
+
+    /// Starts a standby, which replicates this cluster.
+    pub fn start_standby(&self) -> Self {
+        let standby = Self::prepare().expect("an installed PostgreSQL");
+        let (port, data) = (self.port.to_string(), standby.data());
+        let source = ["-h", "127.0.0.1", "-p", &port, "-U", "postgres"];
+        let target = ["-D", &data, "-R", "-c", "fast", "-X", "stream"];
+        standby.run("pg_basebackup", &[&source[..], &target].concat());
+        standby.resume();
+        standby
+    }
+
+    /// Ends the replication of a standby, which then allows writes.
+    pub fn promote(&self) {
+        self.run("pg_ctl", &["-D", &self.data(), "-w", "promote"]);
+    }
+
+    /// A new folder and a free port.
+    fn prepare() -> Option<Self> {
         let Some(bin) = bin() else {
             skip("PostgreSQL is not installed");
             return None;
@@ -37,11 +82,87 @@ impl PostgresCluster {
             let free = std::net::TcpListener::bind("127.0.0.1:0").expect("a free port");
             free.local_addr().expect("its address").port()
         };
-        let cluster = Self { bin, folder, port, user };
-        let data = cluster.data();
-        cluster.run("initdb", &["-D", &data, "-U", "postgres", "-A", "trust", "--no-sync"]);
-        cluster.resume();
-        Some(cluster)
+        Some(Self { bin, folder, port, options: String::new(), user })
+    }
+
+    fn initialize(&self) {
+        self.run("initdb", &["-D", &self.data(), "-U", "postgres", "-A", "trust", "--no-sync"]);
+    }
+
+    /// Issues the certificate of the server by a new authority. Returns the files of the key and of the certificate.
+    fn issue_certificate(&self) -> Option<(String, String)> {
+        let folder = self.folder.path().display();
+        let file = |name: &str| format!("{folder}/{name}");
+        let (authority, authority_key) = (self.root_certificate(), file("authority.key"));
+        let (certificate, key) = (file("server.crt"), file("server.key"));
+        let new =
+            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
+        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1";
+        let authority_files = ["-subj", "/CN=authority", "-keyout", &authority_key];
+        let server_files = ["-subj", "/CN=server", "-keyout", &key, "-out", &certificate];
+        let issuer = ["-CA", &authority, "-CAkey", &authority_key];
+        let extensions = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", names];
+        for arguments in [
+            [&new[..], &authority_files, &["-out", &authority]].concat(),
+            [&new[..], &server_files, &issuer, &extensions].concat(),
+        ] {
+            let mut command = Command::new("openssl");
+            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
+            match self.as_user(&mut command).status() {
+                Ok(status) => assert!(status.success(), "{command:?}"),
+                Err(_) => {
+                    skip("openssl is not installed");
+                    return None;
+                }
+            }
+        }
+        Some((key, certificate))
+    }
+
+    /// The file of the authority that issued the certificate of the server.
+    pub fn root_certificate(&self) -> String {
+        self.folder.path().join("authority.crt").display().to_string()
+    }
+
+    /// The folder of its Unix socket.
+    pub fn socket_folder(&self) -> String {
+        self.folder.path().display().to_string()
+    }
+
+    /// The log of the server so far.
+    pub fn log(&self) -> String {
+        fs::read_to_string(self.folder.path().join("log")).expect("a log")
+    }
+
+    /// Executes statements without semicolons in them as the superuser, through the Unix socket.
+    pub fn execute(&self, sql: &str) {
+        sql.split(';').for_each(|statement| drop(self.query(statement)));
+    }
+
+    /// Executes one statement like `execute`. Returns its values, one in each line.
+    #[must_use]
+    pub fn query(&self, sql: &str) -> String {
+        let (port, folder) = (self.port.to_string(), self.socket_folder());
+        let mut psql = Command::new(self.bin.join("psql"));
+        psql.args(["-h", &folder, "-p", &port, "-U", "postgres", "-X", "-A", "-t", "-c", sql]);
+        let output = psql.output().expect("psql");
+        assert!(output.status.success(), "{sql}: {output:?}");
+        String::from_utf8(output.stdout).expect("UTF-8").trim().to_owned()
+    }
+
+    /// Accepts TLS connections with the certificate of the server, and the protocol of PostgreSQL.
+    pub fn tls_acceptor(&self) -> TlsAcceptor {
+        let file = |name: &str| self.folder.path().join(name);
+        let certificate = CertificateDer::from_pem_file(file("server.crt")).expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("a key");
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider)
+            .with_safe_default_protocol_versions()
+            .expect("the versions of TLS");
+        let config = config.with_no_client_auth().with_single_cert(vec![certificate], key);
+        let mut config = config.expect("a key that fits the certificate");
+        config.alpn_protocols.push(b"postgresql".to_vec());
+        TlsAcceptor::from(Arc::new(config))
     }
 
     pub fn url(&self) -> String {
@@ -61,8 +182,9 @@ impl PostgresCluster {
     pub fn resume(&self) {
         let (data, folder) = (self.data(), self.folder.path().display());
         let options = format!(
-            "-p {} -k {folder} -c listen_addresses=127.0.0.1 -c max_connections=50 -c shared_buffers=16MB",
-            self.port
+            "-p {} -k {folder} -c listen_addresses=127.0.0.1,::1 -c max_connections=50 \
+             -c shared_buffers=16MB {}",
+            self.port, self.options
         );
         let log = format!("{folder}/log");
         self.run("pg_ctl", &["-D", &data, "-l", &log, "-w", "-o", &options, "start"]);
@@ -94,13 +216,27 @@ impl PostgresCluster {
         self.folder.path().join("data").display().to_string()
     }
 
+    /// Makes a folder accessible to the user of the cluster.
+    pub fn give(&self, folder: &Path) {
+        for path in fs::read_dir(folder).expect("a folder").flatten().map(|entry| entry.path()) {
+            chown(path, self.user, None).expect("a file for postgres");
+        }
+        chown(folder, self.user, None).expect("a folder for postgres");
+    }
+
+    /// Runs a command as the user of the cluster.
+    pub fn as_user<'a>(&self, command: &'a mut Command) -> &'a mut Command {
+        match self.user {
+            Some(user) => command.uid(user),
+            None => command,
+        }
+    }
+
     fn run(&self, program: &str, arguments: &[&str]) {
         let mut command = Command::new(self.bin.join(program));
         command.args(arguments).current_dir(self.folder.path());
         command.stdout(Stdio::null()).stderr(Stdio::null());
-        if let Some(user) = self.user {
-            command.uid(user);
-        }
+        self.as_user(&mut command);
         assert!(command.status().expect("PostgreSQL").success(), "{program} {arguments:?}");
     }
 }

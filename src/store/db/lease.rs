@@ -1,5 +1,6 @@
 //! The use of a pool of sea-orm for statements or for a transaction. Its waits on PostgreSQL end.
 
+use std::borrow::Cow;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use sea_orm::{
 use tokio::time::timeout;
 
 use super::options::{ACQUIRE_TIMEOUT, RESPONSE_TIMEOUT};
+use crate::store::error::READ_ONLY;
 use crate::store::last_outage::LastOutage;
 
 /// How long a statement waits for a connection and for its response.
@@ -52,9 +54,12 @@ impl<C: Send + Sync> Lease<C> {
             }),
             () = silence.detected() => Err(silent()),
         };
-        if response.as_ref().is_err_and(is_invalid_statement) {
-            // sqlx keeps the statement, so older connections are not used any more.
-            outage.record();
+        match response.as_ref().err().and_then(sqlstate).as_deref() {
+            // A prepared statement must be prepared again, for example since a column of its result has another
+            // type now, or since it was deallocated. sqlx keeps it, so older connections are not used any more.
+            Some("0A000" | "26000") => outage.record(),
+            Some(READ_ONLY) => outage.record_read_only(),
+            _ => {}
         }
         response
     }
@@ -105,16 +110,14 @@ impl<C: ConnectionTrait + Send> ConnectionTrait for Lease<C> {
     }
 }
 
-/// Whether a prepared statement must be prepared again, for example since a column of its result has another
-/// type now (SQLSTATE `0A000`), or since it was deallocated (`26000`).
-fn is_invalid_statement(error: &DbErr) -> bool {
-    let (DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error))) =
-        error
-    else {
-        return false;
-    };
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    code.is_some_and(|code| ["0A000", "26000"].contains(&&*code))
+/// The code of an error that the database reported.
+fn sqlstate(error: &DbErr) -> Option<Cow<'_, str>> {
+    match error {
+        DbErr::Exec(RuntimeErr::SqlxError(error)) | DbErr::Query(RuntimeErr::SqlxError(error)) => {
+            error.as_database_error().and_then(DatabaseError::code)
+        }
+        _ => None,
+    }
 }
 
 fn silent() -> DbErr {

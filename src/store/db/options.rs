@@ -8,10 +8,12 @@ use std::time::Duration;
 use sea_orm::ConnectOptions;
 use sea_orm::sqlx::postgres::PgConnection;
 use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
-use sea_orm::sqlx::{self, Connection};
+use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor};
 use tokio::time::timeout;
 
+use crate::config::PostgresTarget;
 use crate::store::last_outage::LastOutage;
+use crate::store::tunnel::Tunnel;
 
 /// How long a statement waits for a free connection of the pool.
 pub(super) const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
@@ -69,8 +71,32 @@ pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectO
     options
 }
 
-pub(super) fn postgres(url: &str, connections: u32, outage: Arc<LastOutage>) -> ConnectOptions {
-    let mut options = ConnectOptions::new(url);
+/// The statements that set the parameters of every connection to PostgreSQL, after the login: PgBouncer does not
+/// pass on those of the start-up message.
+pub(super) fn session_settings(target: &PostgresTarget) -> String {
+    let mut settings = format!(
+        "SET statement_timeout = {}; SET lock_timeout = {}",
+        STATEMENT_TIMEOUT.as_millis(),
+        LOCK_TIMEOUT.as_millis()
+    );
+    if let Some(search_path) = &target.search_path {
+        let text = search_path.replace('\'', "''");
+        settings
+            .push_str(&format!("; SELECT pg_catalog.set_config('search_path', '{text}', false)"));
+    }
+    settings
+}
+
+/// Options of a pool whose connections go through the tunnel.
+pub(super) fn postgres(
+    tunnel: &Arc<Tunnel>,
+    target: &PostgresTarget,
+    connections: u32,
+    outage: Arc<LastOutage>,
+) -> ConnectOptions {
+    let (tunnel, settings) = (Arc::clone(tunnel), session_settings(target));
+    // sea-orm requires a URL. With a password, sqlx does not search one in a file. The options replace it all.
+    let mut options = ConnectOptions::new("postgres://replaced:replaced@localhost");
     common(&mut options, connections)
         .test_before_acquire(false)
         .map_sqlx_postgres_before_acquire(move |connection, metadata| {
@@ -82,11 +108,14 @@ pub(super) fn postgres(url: &str, connections: u32, outage: Arc<LastOutage>) -> 
                 Ok(outage.predates(metadata.age))
             })
         })
-        .statement_timeout(STATEMENT_TIMEOUT)
-        .map_sqlx_postgres_opts(|options| {
-            options.options([("lock_timeout", format!("{}ms", LOCK_TIMEOUT.as_millis()))])
-        })
-        .set_application_name("bookshelf");
+        .map_sqlx_postgres_opts(move |_| tunnel.sqlx_options())
+        .map_sqlx_postgres_pool_opts(move |options| {
+            let settings = settings.clone();
+            options.after_connect(move |connection, _| {
+                let settings = AssertSqlSafe(settings.clone());
+                Box::pin(async move { connection.execute(settings).await.map(drop) })
+            })
+        });
     options
 }
 

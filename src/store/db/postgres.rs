@@ -6,39 +6,28 @@
 //! take a similar time. Reads and writes use separate connections, since a write may wait for a lock.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgSslMode};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
 use tokio::time::timeout;
-use tokio_postgres::Config;
-use tokio_postgres::config::SslMode;
+use tokio_util::task::TaskTracker;
 
-use super::options::{LOCK_TIMEOUT, STATEMENT_TIMEOUT};
 use super::row::RowReader;
 use super::sql::Sql;
 use crate::id::UserId;
+use crate::store::connector::{ConnectError, Connector};
 use crate::store::error::QueryError;
 use crate::store::last_outage::LastOutage;
 
 mod connection;
 mod parameter;
+mod session;
 
 use connection::Connection;
 
 /// Maximum time to open a connection.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
-
-/// How long a connection is idle before TCP probes it, and how long data may stay unacknowledged.
-const KEEPALIVE: Duration = Duration::from_secs(10);
-
-/// Planner settings. Generic plans: re-planning a page for each `LIMIT` would take as long as reading it. No
-/// sequential or bitmap scans: table statistics must not move a query off its index.
-const PLANNER_OPTIONS: &str =
-    "-c plan_cache_mode=force_generic_plan -c enable_seqscan=off -c enable_bitmapscan=off";
 
 /// The pipelined connections to a database.
 #[derive(Debug)]
@@ -48,12 +37,12 @@ pub(super) struct PipelinedPool {
     next: AtomicUsize,
     /// The owners with writes in flight.
     writing: Mutex<HashMap<UserId, OwnerWrites>>,
-    /// The URL as sqlx parses it.
-    sqlx_options: PgConnectOptions,
-    config: Config,
+    connector: Connector,
+    /// Executed on each new connection.
+    settings: String,
     outage: Arc<LastOutage>,
-    /// Set permanently when the database requires TLS or rejects the login of a pipelined connection.
-    disabled: AtomicBool,
+    /// One task for each connection.
+    tasks: TaskTracker,
 }
 
 /// A slot for one connection, which is opened on first use, and again after it was lost.
@@ -74,49 +63,40 @@ struct OwnerWrites {
 }
 
 impl PipelinedPool {
-    /// Makes slots for this many connections, at least one for reads and one for writes. `None` if a first
-    /// connection cannot be opened: the database requires TLS, or only sqlx can parse its URL.
+    /// Makes slots for this many connections, at least one for reads and one for writes, and opens one of each.
+    ///
+    /// # Errors
+    /// If no connection can be opened, or if another program reuses the session of one for the other.
     pub(super) async fn connect(
-        url: &str,
+        connector: Connector,
         connections: u32,
         outage: Arc<LastOutage>,
-    ) -> Option<Self> {
-        let sqlx_options: PgConnectOptions = url.parse().ok()?;
-        let mut config: Config = url.parse().ok()?;
-        // sqlx has its own defaults, such as `PGUSER`, for what the URL omits.
-        config.user(sqlx_options.get_username());
-        if config.get_ports().is_empty() {
-            config.port(sqlx_options.get_port());
-        }
-        if let Some(database) = sqlx_options.get_database() {
-            config.dbname(database);
-        }
-        let options = sqlx_options.get_options().unwrap_or_default();
-        let options = format!(
-            "{PLANNER_OPTIONS} {options} -c statement_timeout={} -c lock_timeout={}",
-            STATEMENT_TIMEOUT.as_millis(),
-            LOCK_TIMEOUT.as_millis()
-        );
-        config
-            .options(options)
-            .application_name("bookshelf")
-            .ssl_mode(SslMode::Disable)
-            .keepalives_idle(KEEPALIVE)
-            .tcp_user_timeout(KEEPALIVE);
+    ) -> anyhow::Result<Self> {
+        let settings = session::settings(connector.target());
         let readers = (connections / 4).max(1);
         let writers = connections.saturating_sub(readers).max(1);
         let slots = |number| std::iter::repeat_with(Slot::default).take(number as usize).collect();
         let (readers, writers) = (slots(readers), slots(writers));
-        let (next, disabled) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let writing = Mutex::default();
-        let pool = Self { readers, writers, next, writing, sqlx_options, config, outage, disabled };
-        pool.least_busy(&pool.readers).open(&pool).await.ok()?;
-        Some(pool)
+        let (next, writing) = (AtomicUsize::new(0), Mutex::default());
+        let tasks = TaskTracker::new();
+        let pool = Self { readers, writers, next, writing, connector, settings, outage, tasks };
+        let reader = pool.least_busy(&pool.readers).reconnect(&pool).await?;
+        let writer = pool.least_busy(&pool.writers).reconnect(&pool).await?;
+        session::check_pooling(reader.client(), writer.client()).await?;
+        Ok(pool)
     }
 
-    /// Whether statements must use sea-orm's pool from now on.
-    pub(super) fn is_disabled(&self) -> bool {
-        self.disabled.load(Ordering::Relaxed)
+    pub(super) fn connector(&self) -> &Connector {
+        &self.connector
+    }
+
+    /// Closes the connections when their statements in flight have ended.
+    pub(super) async fn close(&self) {
+        for slot in self.readers.iter().chain(&self.writers) {
+            slot.open.write().unwrap_or_else(PoisonError::into_inner).take();
+        }
+        self.tasks.close();
+        self.tasks.wait().await;
     }
 
     /// Runs a read-only statement. Retries it once if the connection was lost, which is safe for a read.
@@ -191,27 +171,6 @@ impl Drop for OwnerWrite<'_> {
     }
 }
 
-/// Whether sqlx uses TLS with this database. By default it does if the server offers TLS.
-async fn wants_tls(options: &PgConnectOptions) -> bool {
-    match options.get_ssl_mode() {
-        PgSslMode::Disable | PgSslMode::Allow => false,
-        PgSslMode::Prefer if options.get_socket().is_some() => false,
-        // If the server cannot be reached, the connection attempt that follows reports the error.
-        PgSslMode::Prefer => {
-            offers_tls(options.get_host(), options.get_port()).await.unwrap_or_default()
-        }
-        PgSslMode::Require | PgSslMode::VerifyCa | PgSslMode::VerifyFull => true,
-    }
-}
-
-/// Whether the server offers TLS, by an `SSLRequest` message (PostgreSQL, section 55.2.11).
-async fn offers_tls(host: &str, port: u16) -> std::io::Result<bool> {
-    const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
-    let mut stream = TcpStream::connect((host, port)).await?;
-    stream.write_all(&SSL_REQUEST).await?;
-    Ok(stream.read_u8().await? != b'N')
-}
-
 impl Slot {
     async fn query<T>(
         &self,
@@ -228,28 +187,19 @@ impl Slot {
             return Ok(open);
         }
         // Boxed: see `Connection::query`.
-        timeout(OPEN_TIMEOUT, Box::pin(self.reconnect(pool)))
-            .await
-            .unwrap_or_else(|_| Err(QueryError::unavailable("the connection timed out")))
+        match timeout(OPEN_TIMEOUT, Box::pin(self.reconnect(pool))).await {
+            Ok(open) => Ok(open?),
+            Err(_) => Err(QueryError::unavailable("opening a connection timed out")),
+        }
     }
 
-    async fn reconnect(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
+    async fn reconnect(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, ConnectError> {
         let _opening = self.opening.lock().await;
         if let Some(open) = self.current().filter(|open| open.is_usable()) {
             return Ok(open);
         }
-        // Checked for each connection: after a failover the server may be another one.
-        if wants_tls(&pool.sqlx_options).await {
-            pool.disabled.store(true, Ordering::Relaxed);
-            return Err(QueryError::unavailable("the database requires TLS"));
-        }
-        let open = Connection::open(&pool.config, &pool.outage).await.inspect_err(|error| {
-            // SQLSTATE class 28: the server rejects the login, perhaps because it has no TLS.
-            if error.code().is_some_and(|code| code.code().starts_with("28")) {
-                pool.disabled.store(true, Ordering::Relaxed);
-            }
-        })?;
-        let open = Arc::new(open);
+        let PipelinedPool { connector, settings, outage, tasks, .. } = pool;
+        let open = Arc::new(Connection::open(connector, settings, outage, tasks).await?);
         *self.open.write().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(&open));
         Ok(open)
     }

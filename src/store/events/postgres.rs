@@ -8,15 +8,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use sea_orm::sqlx::postgres::PgConnectOptions;
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use super::broker::Broker;
 use super::event::Event;
+use crate::store::connector::Connector;
 use crate::store::last_outage::LastOutage;
 
+mod connection;
 mod protocol;
 mod publisher;
 mod subscriber;
@@ -39,18 +40,16 @@ pub(super) struct Postgres {
 
 impl Postgres {
     pub(super) async fn connect(
-        url: &str,
+        connector: Connector,
         broker: Arc<Broker>,
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
-        let options: PgConnectOptions = url.parse()?;
-        let options = options.application_name("bookshelf events");
-        let listener = subscriber::listen(&options).await?;
+        let listener = subscriber::listen(&connector).await?;
 
         let (outbox, pending) = mpsc::channel(OUTBOX_CAPACITY);
         let replay_requested = Arc::new(Notify::new());
-        let publisher = PgPublisher::new(options.clone(), pending, Arc::clone(&replay_requested));
-        let subscriber = PgSubscriber { options, broker, outage, replay_requested };
+        let publisher = PgPublisher::new(connector.clone(), pending, Arc::clone(&replay_requested));
+        let subscriber = PgSubscriber { connector, broker, outage, replay_requested };
         let mut tasks = JoinSet::new();
         tasks.spawn(subscriber.run(listener));
         tasks.spawn(publisher.run());

@@ -142,7 +142,8 @@ async fn a_change_on_one_instance_is_received_on_another() {
 #[tokio::test]
 async fn an_instance_that_starts_later_receives_changes_without_an_announcement() {
     let Some(app) = TestApp::start_on_postgres().await else { return };
-    let mut channel = PgListener::connect(app.database.url()).await.expect("a connection");
+    let channel = PgListener::connect(app.database.url_without_tls()).await;
+    let mut channel = channel.expect("a connection");
     channel.listen("bookshelf_events").await.expect("a channel");
     let alice = app.alice().await;
     let mut frames = subscribe(&alice).await;

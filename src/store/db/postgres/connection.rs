@@ -12,13 +12,15 @@ use futures_util::TryStreamExt;
 use quick_cache::sync::Cache;
 use tokio::time::timeout;
 use tokio_postgres::error::SqlState;
-use tokio_postgres::{Client, Config, NoTls, Statement};
+use tokio_postgres::{Client, Statement};
+use tokio_util::task::TaskTracker;
 
 use super::parameter::Parameter;
+use crate::store::connector::{ConnectError, Connector};
 use crate::store::db::options::RESPONSE_TIMEOUT;
 use crate::store::db::row::{DriverRow, RowReader};
 use crate::store::db::sql::Sql;
-use crate::store::error::QueryError;
+use crate::store::error::{QueryError, READ_ONLY};
 use crate::store::last_outage::LastOutage;
 
 /// Maximum number of prepared statements per connection. There are more texts, one for each shape of a page,
@@ -37,14 +39,18 @@ pub(super) struct Connection {
 }
 
 impl Connection {
+    /// Opens a connection and executes `settings`. `tasks` has a task until it ends.
     pub(super) async fn open(
-        config: &Config,
+        connector: &Connector,
+        settings: &str,
         outage: &Arc<LastOutage>,
-    ) -> Result<Self, tokio_postgres::Error> {
+        tasks: &TaskTracker,
+    ) -> Result<Self, ConnectError> {
         let since = Instant::now();
         let mut silence = outage.silence();
-        let (client, connection) = config.connect(NoTls).await?;
-        tokio::spawn(async move {
+        let application_name = connector.application_name();
+        let (client, connection) = connector.connect(application_name, settings).await?;
+        tasks.spawn(async move {
             tokio::select! {
                 ended = connection => {
                     if let Err(error) = ended {
@@ -58,6 +64,10 @@ impl Connection {
         let (prepared, outage) = (Cache::new(STATEMENT_CACHE_SIZE), Arc::clone(outage));
         let responded = Mutex::new(Instant::now());
         Ok(Self { client, since, prepared, responded, outage })
+    }
+
+    pub(super) fn client(&self) -> &Client {
+        &self.client
     }
 
     pub(super) fn is_closed(&self) -> bool {
@@ -126,6 +136,10 @@ impl Connection {
                 let statement = self.prepare(sql).await?;
                 Ok(self.execute(&statement, sql, read_row).await?)
             }
+            Err(ExecuteError::ReadOnlyServer(error)) => {
+                self.outage.record_read_only();
+                Err(error)
+            }
             result => Ok(result?),
         }
     }
@@ -158,6 +172,8 @@ impl Connection {
 enum ExecuteError {
     /// It must be prepared again.
     InvalidStatement,
+    /// Another server may allow writes.
+    ReadOnlyServer(QueryError),
     Failed(QueryError),
 }
 
@@ -167,6 +183,7 @@ impl From<tokio_postgres::Error> for ExecuteError {
         let invalid = [SqlState::FEATURE_NOT_SUPPORTED, SqlState::INVALID_SQL_STATEMENT_NAME];
         match error.code() {
             Some(code) if invalid.contains(code) => Self::InvalidStatement,
+            Some(code) if code.code() == READ_ONLY => Self::ReadOnlyServer(error.into()),
             _ => Self::Failed(error.into()),
         }
     }
@@ -184,7 +201,7 @@ impl From<ExecuteError> for QueryError {
             ExecuteError::InvalidStatement => {
                 Self::unavailable("a prepared statement became invalid repeatedly")
             }
-            ExecuteError::Failed(error) => error,
+            ExecuteError::ReadOnlyServer(error) | ExecuteError::Failed(error) => error,
         }
     }
 }

@@ -4,12 +4,12 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgConnection};
-use sea_orm::sqlx::{self, Connection};
 use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
-use super::protocol::{CHANNEL, HEARTBEAT, HEARTBEAT_TIMEOUT, RETRY_DELAY};
+use super::connection::EventConnection;
+use super::protocol::{HEARTBEAT, HEARTBEAT_TIMEOUT, RETRY_DELAY};
+use crate::store::connector::Connector;
 use crate::store::events::broker::CHANNEL_CAPACITY;
 use crate::store::events::event::Event;
 
@@ -36,8 +36,8 @@ pub(super) struct PendingEvent {
 /// Publishes events on a dedicated connection: a pool would ping the connection before and after each
 /// statement.
 pub(super) struct PgPublisher {
-    options: PgConnectOptions,
-    connection: Option<PgConnection>,
+    connector: Connector,
+    connection: Option<EventConnection>,
     pending: mpsc::Receiver<PendingEvent>,
     replay_requested: Arc<Notify>,
     recent: ReplayBuffer,
@@ -45,12 +45,12 @@ pub(super) struct PgPublisher {
 
 impl PgPublisher {
     pub(super) fn new(
-        options: PgConnectOptions,
+        connector: Connector,
         pending: mpsc::Receiver<PendingEvent>,
         replay_requested: Arc<Notify>,
     ) -> Self {
         let (connection, recent) = (None, ReplayBuffer::default());
-        Self { options, connection, pending, replay_requested, recent }
+        Self { connector, connection, pending, replay_requested, recent }
     }
 
     /// Publishes queued events and heartbeats, and replays recent events on request. Events that are queued
@@ -101,19 +101,12 @@ impl PgPublisher {
         }
     }
 
-    /// Takes one round trip: the connection keeps the prepared statement. PostgreSQL does not wait for the
-    /// disk, because the transaction changes no data.
-    async fn try_notify(&mut self, lines: &str) -> Result<(), sqlx::Error> {
-        let connection = match &mut self.connection {
+    async fn try_notify(&mut self, lines: &str) -> anyhow::Result<()> {
+        let connection = match &self.connection {
             Some(connection) => connection,
-            None => self.connection.insert(PgConnection::connect_with(&self.options).await?),
+            None => self.connection.insert(EventConnection::open(&self.connector).await?),
         };
-        sqlx::query("SELECT pg_notify($1, $2)")
-            .bind(CHANNEL)
-            .bind(lines)
-            .execute(connection)
-            .await
-            .map(drop)
+        Ok(connection.notify(lines).await?)
     }
 }
 

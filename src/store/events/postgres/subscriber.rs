@@ -2,18 +2,18 @@
 
 use std::sync::Arc;
 
-use sea_orm::sqlx;
-use sea_orm::sqlx::postgres::{PgConnectOptions, PgListener, PgPoolOptions};
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
-use super::protocol::{CHANNEL, HEARTBEAT_TIMEOUT, REPLAY, RETRY_DELAY};
+use super::connection::EventConnection;
+use super::protocol::{HEARTBEAT_TIMEOUT, REPLAY, RETRY_DELAY};
+use crate::store::connector::Connector;
 use crate::store::events::broker::Broker;
 use crate::store::last_outage::LastOutage;
 
 /// Receives notifications and delivers their events to the local broker.
 pub(super) struct PgSubscriber {
-    pub(super) options: PgConnectOptions,
+    pub(super) connector: Connector,
     pub(super) broker: Arc<Broker>,
     pub(super) outage: Arc<LastOutage>,
     /// Notified when an instance has requested a replay.
@@ -21,40 +21,27 @@ pub(super) struct PgSubscriber {
 }
 
 /// Opens a connection and runs `LISTEN`.
-///
-/// Makes a new pool each time: a listener on a dead connection occupies it until it has closed it
-/// gracefully, which may never happen.
-pub(super) async fn listen(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
-    let pool = PgPoolOptions::new().max_connections(1).connect_with(options.clone()).await?;
-    let mut listener = PgListener::connect_with(&pool).await?;
-    // An automatic reconnect would not request a replay.
-    listener.eager_reconnect(false);
-    listener.listen(CHANNEL).await?;
-    Ok(listener)
+pub(super) async fn listen(connector: &Connector) -> anyhow::Result<EventConnection> {
+    let connection = EventConnection::open(connector).await?;
+    connection.listen().await?;
+    Ok(connection)
 }
 
 /// Runs `LISTEN` before it requests a replay on the same connection, so that no event is lost between the
 /// two.
-async fn listen_and_request_replay(options: &PgConnectOptions) -> Result<PgListener, sqlx::Error> {
-    let mut listener = listen(options).await?;
-    sqlx::query("SELECT pg_notify($1, $2)")
-        .bind(CHANNEL)
-        .bind(REPLAY)
-        .execute(&mut listener)
-        .await?;
-    Ok(listener)
+async fn listen_and_request_replay(connector: &Connector) -> anyhow::Result<EventConnection> {
+    let connection = listen(connector).await?;
+    connection.notify(REPLAY).await?;
+    Ok(connection)
 }
 
 impl PgSubscriber {
-    pub(super) async fn run(self, mut listener: PgListener) {
+    pub(super) async fn run(self, mut connection: EventConnection) {
         loop {
-            match timeout(HEARTBEAT_TIMEOUT, listener.try_recv()).await {
-                Ok(Ok(Some(notification))) => {
-                    notification.payload().lines().for_each(|line| self.handle_message(line));
-                }
-                Ok(Ok(None)) => listener = self.reconnect("the connection was lost").await,
-                Ok(Err(error)) => listener = self.reconnect(&error.to_string()).await,
-                Err(_) => listener = self.reconnect("no heartbeat received").await,
+            match timeout(HEARTBEAT_TIMEOUT, connection.notification()).await {
+                Ok(Some(payload)) => payload.lines().for_each(|line| self.handle_message(line)),
+                Ok(None) => connection = self.reconnect("the connection was lost").await,
+                Err(_) => connection = self.reconnect("no heartbeat received").await,
             }
         }
     }
@@ -67,15 +54,15 @@ impl PgSubscriber {
         }
     }
 
-    async fn reconnect(&self, why: &str) -> PgListener {
+    async fn reconnect(&self, why: &str) -> EventConnection {
         self.outage.record();
         tracing::warn!(why, "lost the event connection, requesting a replay");
         loop {
-            match timeout(HEARTBEAT_TIMEOUT, listen_and_request_replay(&self.options)).await {
-                Ok(Ok(listener)) => {
+            match timeout(HEARTBEAT_TIMEOUT, listen_and_request_replay(&self.connector)).await {
+                Ok(Ok(connection)) => {
                     // Recorded again, because the outage may have lasted until now.
                     self.outage.record();
-                    return listener;
+                    return connection;
                 }
                 Ok(Err(_)) | Err(_) => sleep(RETRY_DELAY).await,
             }

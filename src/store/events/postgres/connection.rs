@@ -1,0 +1,67 @@
+//! A connection on which events are published or received.
+
+use futures_util::StreamExt;
+use futures_util::stream::poll_fn;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+use tokio_postgres::types::Type;
+use tokio_postgres::{AsyncMessage, Client};
+
+use super::protocol::CHANNEL;
+use crate::store::connector::{ConnectError, Connector};
+
+/// How many notifications may wait until they are delivered. Further ones stay in the buffers of TCP.
+const QUEUE_LENGTH: usize = 256;
+
+/// An open connection, closed when this is dropped.
+#[derive(Debug)]
+pub(super) struct EventConnection {
+    client: Client,
+    notifications: mpsc::Receiver<String>,
+    /// Reads from the connection; aborted when this is dropped.
+    _reader: JoinSet<()>,
+}
+
+impl EventConnection {
+    pub(super) async fn open(connector: &Connector) -> Result<Self, ConnectError> {
+        let name = format!("{} events", connector.application_name());
+        let (client, mut connection) = connector.connect(&name, "").await?;
+        let (sender, notifications) = mpsc::channel(QUEUE_LENGTH);
+        let mut reader = JoinSet::new();
+        reader.spawn(async move {
+            let mut messages = poll_fn(move |cx| connection.poll_message(cx));
+            loop {
+                match messages.next().await {
+                    Some(Ok(AsyncMessage::Notification(notification))) => {
+                        // An error means that nobody listens.
+                        let _ = sender.send(notification.payload().to_owned()).await;
+                    }
+                    Some(Ok(_)) => {}
+                    Some(Err(error)) => {
+                        return tracing::debug!(%error, "an event connection was lost");
+                    }
+                    None => return,
+                }
+            }
+        });
+        Ok(Self { client, notifications, _reader: reader })
+    }
+
+    /// Receives the notifications of the channel from now on.
+    pub(super) async fn listen(&self) -> Result<(), tokio_postgres::Error> {
+        self.client.batch_execute(&format!("LISTEN {CHANNEL}")).await
+    }
+
+    /// Sends a notification. Takes one round trip. PostgreSQL does not wait for the disk, because the
+    /// transaction changes no data.
+    pub(super) async fn notify(&self, payload: &str) -> Result<(), tokio_postgres::Error> {
+        const SQL: &str = "SELECT pg_notify($1, $2)";
+        let parameters = [(&CHANNEL as _, Type::TEXT), (&payload as _, Type::TEXT)];
+        self.client.query_typed(SQL, &parameters).await.map(drop)
+    }
+
+    /// The next notification; `None` if the connection was lost.
+    pub(super) async fn notification(&mut self) -> Option<String> {
+        self.notifications.recv().await
+    }
+}

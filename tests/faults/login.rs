@@ -1,0 +1,126 @@
+//! Logins to PostgreSQL: passwords, their files, sockets, session parameters, and PgBouncer.
+
+use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
+
+use crate::book;
+use crate::support::{PostgresCluster, ServerProcess, server_command};
+
+/// Every printable ASCII character, in an order that no parser expects.
+fn special_password() -> String {
+    let characters: String = (0x21..0x7f_u8).rev().map(char::from).collect();
+    format!("/7Mxq+rE@ {characters}é")
+}
+
+/// A cluster with the user `books`, who needs this password.
+fn cluster(password: &str) -> Option<PostgresCluster> {
+    let cluster = PostgresCluster::start_with_tls(
+        "local all postgres trust\nhost all all all scram-sha-256\n",
+    )?;
+    let quoted = password.replace('\'', "''");
+    let _ = cluster.query(&format!("CREATE ROLE books LOGIN SUPERUSER PASSWORD '{quoted}'"));
+    Some(cluster)
+}
+
+/// Runs a command that connects with both drivers, with these variables. Returns all its output if it fails.
+fn connect(url: &str, variables: &[(&str, &str)]) -> Result<(), String> {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = server_command(folder.path(), url);
+    command.envs(variables.iter().copied()).env("RUST_LOG", "trace");
+    let output = command.args(["migrate", "status"]).output().expect("a process");
+    if output.status.success() {
+        return Ok(());
+    }
+    Err(String::from_utf8([output.stdout, output.stderr].concat()).expect("UTF-8"))
+}
+
+#[test]
+fn a_password_may_have_every_character() {
+    let password = special_password();
+    let Some(cluster) = cluster(&password) else { return };
+    let escaped = utf8_percent_encode(&password, NON_ALPHANUMERIC);
+    let (address, port) = (cluster.address(), cluster.address().port());
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    let line = password.replace('\\', r"\\").replace(':', r"\:");
+    std::fs::write(file.path(), format!("other:*:*:*:x\n*:{port}:postgres:books:{line}\n"))
+        .expect("a password file");
+    let path = file.path().to_str().expect("UTF-8");
+    let without = format!("postgres://books@{address}/postgres");
+
+    for (url, variables) in [
+        (format!("postgres://books:{escaped}@{address}/postgres"), vec![]),
+        (format!("{without}?password={escaped}"), vec![]),
+        (without.clone(), vec![("PGPASSWORD", password.as_str())]),
+        (without.clone(), vec![("PGPASSFILE", path)]),
+        (format!("{without}?passfile={path}"), vec![]),
+        (
+            "postgres://".to_owned(),
+            vec![
+                ("PGHOST", "127.0.0.1"),
+                ("PGPORT", &port.to_string()),
+                ("PGUSER", "books"),
+                ("PGDATABASE", "postgres"),
+                ("PGPASSWORD", &password),
+                ("PGSSLMODE", "require"),
+            ],
+        ),
+    ] {
+        assert_eq!(connect(&url, &variables), Ok(()), "{url}");
+    }
+    let error = connect(&without, &[]).expect_err("no password");
+    assert!(error.contains("password missing"), "{error}");
+}
+
+#[test]
+fn no_part_of_a_wrong_password_is_in_any_output() {
+    let Some(cluster) = cluster("right") else { return };
+    let address = cluster.address();
+    let file = tempfile::NamedTempFile::new().expect("a file");
+    // sqlx logs the second line, since it has too few fields.
+    std::fs::write(file.path(), "*:*:*:*:hunter2\nhunter2\n").expect("a password file");
+    let path = file.path().to_str().expect("UTF-8");
+    let without = format!("postgres://books@{address}/postgres");
+    for (url, variables) in [
+        (format!("postgres://books:hunter2@{address}/postgres"), vec![]),
+        (format!("postgres://books:/hunter2@{address}/postgres"), vec![]),
+        (format!("postgres://books:1?hunter2=x@{address}/postgres"), vec![]),
+        (format!("{without}?password=x&hunter2=y"), vec![]),
+        (format!("{without}?sslmode=hunter2"), vec![]),
+        (format!("{without}?unknown=hunter2"), vec![]),
+        (without.clone(), vec![("PGPASSWORD", "hunter2")]),
+        (without, vec![("PGPASSFILE", path)]),
+    ] {
+        let output = connect(&url, &variables).expect_err(&url);
+        assert!(!output.contains("hunter2"), "{url}: {output}");
+        assert!(output.contains("bookshelf: "), "{url}: {output}");
+    }
+}
+
+#[tokio::test]
+async fn session_parameters_apply_to_both_drivers() {
+    let Some(cluster) = PostgresCluster::start() else { return };
+    cluster.execute("CREATE SCHEMA \"her books\"; CREATE SCHEMA his");
+    for (query, schema) in [
+        ("search_path=%22her%20books%22", "her books"),
+        ("options=-c%20search_path=his%20-c%20work_mem=8MB", "his"),
+    ] {
+        let server = ServerProcess::start_on(&format!("{}?{query}", cluster.url()), &[]);
+        server.alice().await.add_book(book("Emma")).await;
+        let found = cluster.query(&format!("SELECT count(*) FROM \"{schema}\".books"));
+        assert_eq!(found, "1", "{query}");
+    }
+}
+
+#[test]
+fn sockets_and_ipv6_addresses_are_hosts() {
+    let Some(cluster) = PostgresCluster::start() else { return };
+    let (port, folder) = (cluster.address().port(), cluster.socket_folder());
+    let escaped = utf8_percent_encode(&folder, NON_ALPHANUMERIC);
+    for url in [
+        format!("postgres://postgres@{escaped}:{port}/postgres"),
+        format!("postgres://postgres@/postgres?host={folder}&port={port}"),
+        format!("postgres://postgres@[::1]:{port}/postgres"),
+        format!("postgres://postgres@db.example.org:{port}/postgres?hostaddr=::1"),
+    ] {
+        assert_eq!(connect(&url, &[]), Ok(()), "{url}");
+    }
+}
