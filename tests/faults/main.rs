@@ -14,6 +14,7 @@ mod database;
 mod deadlines;
 mod hosts;
 mod login;
+mod pgbouncer;
 mod sigkill;
 mod sqlite;
 mod tls;
