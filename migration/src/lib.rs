@@ -1,7 +1,8 @@
 //! The migrations of Bookshelf's tables, which are the same on SQLite and PostgreSQL.
 //!
 //! Timestamps are 64-bit integers, in milliseconds since the Unix epoch. Ids are UUIDv7. Columns named
-//! `…_folded` hold the folded text (NFKC, lower case) for uniqueness, sorting and search.
+//! `…_folded` hold the folded text for uniqueness, sorting and search: without case, and that of books without
+//! accents.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;

@@ -12,7 +12,7 @@ use crate::input::rating::Rating;
 use crate::store::books::{BookOrder, BookOrderField, Direction, KeysetPosition, SortKey};
 
 /// Maximum length of a cursor that is decoded: a folded title of maximum length and an id.
-const MAX_CURSOR_BYTES: usize = 2_048;
+const MAX_CURSOR_BYTES: usize = 2_700;
 
 /// The sort key of a book without a rating.
 const UNRATED: i16 = 0;

@@ -30,7 +30,7 @@ impl Email {
 
     /// The folded address, which must be unique.
     pub(crate) fn key(&self) -> String {
-        text::fold_for_index(&self.0)
+        text::fold_case(&self.0)
     }
 }
 

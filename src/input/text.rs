@@ -1,32 +1,12 @@
-//! Shared rules for text: length, allowed characters and folding.
+//! Shared rules for text: length and allowed characters.
 
-use unicode_normalization::UnicodeNormalization;
+mod character;
+mod fold;
+mod letter;
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
-/// Maximum length of a folded text in an index, in bytes. NFKC can expand one character to eighteen; an
-/// index row of PostgreSQL has at most 2,704 bytes.
-const FOLDED_BYTES: usize = 1_200;
-
-/// The text for comparison: NFKC and lower case, so that `Ｄune` equals `dune`. It is converted to upper
-/// case first, which makes `ς` equal to `σ`, and `ß` equal to `ss`.
-pub(crate) fn fold(text: &str) -> String {
-    if text.is_ascii() {
-        return text.to_ascii_lowercase();
-    }
-    fold_unicode(text)
-}
-
-fn fold_unicode(text: &str) -> String {
-    text.nfkc().flat_map(char::to_uppercase).flat_map(char::to_lowercase).nfkc().collect()
-}
-
-/// Like [`fold`], cut to [`FOLDED_BYTES`], which fits into an index of every database.
-pub(crate) fn fold_for_index(text: &str) -> String {
-    let mut folded = fold(text);
-    folded.truncate(folded.floor_char_boundary(FOLDED_BYTES));
-    folded
-}
+pub(crate) use fold::{fold, fold_case, fold_for_index};
 
 /// One trimmed line of 1 to `max` Unicode scalar values, without control characters.
 pub(super) fn parse_single_line(text: &str, max: usize) -> Result<String, ValidationError> {
@@ -61,27 +41,6 @@ pub(super) fn control_characters() -> ValidationError {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn folding_ignores_case_and_compatibility_forms() {
-        assert_eq!(fold("Ｄune"), "dune");
-        assert_eq!(fold("ΌΣΟΣ"), fold("όσος"));
-        assert_eq!(fold("STRASSE"), fold("Straße"));
-        assert_eq!(fold("E\u{301}mile"), fold("Émile"));
-        assert_eq!(fold("ﬁn"), "fin");
-    }
-
-    #[test]
-    fn ascii_folding_matches_unicode_folding() {
-        let ascii: String = (0..128u8).map(char::from).collect();
-        assert_eq!(fold(&ascii), fold_unicode(&ascii));
-    }
-
-    #[test]
-    fn folded_text_is_limited_to_the_index_size() {
-        let folded = fold_for_index(&"\u{FDFA}".repeat(200));
-        assert!(folded.len() <= FOLDED_BYTES && folded.len() > FOLDED_BYTES - 4);
-    }
 
     #[test]
     fn length_counts_characters_not_bytes() {

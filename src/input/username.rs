@@ -36,7 +36,7 @@ impl Username {
 
     /// The folded name, which must be unique.
     pub(crate) fn key(&self) -> String {
-        text::fold_for_index(&self.0)
+        text::fold_case(&self.0)
     }
 }
 
@@ -77,6 +77,9 @@ mod tests {
     fn usernames_are_compared_without_case() {
         let key = |name| Username::parse(name).map(|name| name.key());
         assert_eq!(key("Ada"), key("aDA"));
+        assert_eq!(key("Großmann"), key("GROẞMANN"));
+        assert_ne!(key("Zoë"), key("zoe"));
+        assert_ne!(key("a-da"), key("a.da"));
         assert_ne!(key("ada"), key("adb"));
     }
 }

@@ -69,6 +69,13 @@ impl TestApp {
         Some(Self::on(database, manual_clock(), None, |_| {}).await)
     }
 
+    /// A server on a PostgreSQL database that sorts by ICU's rules. Returns `None` after reporting a skipped test
+    /// if PostgreSQL is not installed.
+    pub async fn start_on_postgres_with_icu() -> Option<Self> {
+        let database = Arc::new(TestDatabase::postgres_with_icu().await?);
+        Some(Self::on(database, manual_clock(), None, |_| {}).await)
+    }
+
     /// A server with a changed configuration.
     pub async fn with_config(configure: impl FnOnce(&mut Config)) -> Self {
         Self::serving(None, configure).await

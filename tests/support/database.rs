@@ -35,7 +35,7 @@ impl TestDatabase {
     /// An SQLite file, or a database on the PostgreSQL server in `TEST_DATABASE_URL` if that is set.
     pub async fn create() -> Self {
         match server_url() {
-            Some(server) => Self::create_postgres(server, None).await,
+            Some(server) => Self::create_postgres(server, None, "").await,
             None => Self::create_sqlite(),
         }
     }
@@ -43,11 +43,23 @@ impl TestDatabase {
     /// A PostgreSQL database: on the server in `TEST_DATABASE_URL`, or on a new cluster. Returns `None` after
     /// reporting a skipped test if PostgreSQL is not installed.
     pub async fn postgres() -> Option<Self> {
+        Self::postgres_with("").await
+    }
+
+    /// Like [`Self::postgres`], with ICU's rules for text, as packages of PostgreSQL can be configured.
+    pub async fn postgres_with_icu() -> Option<Self> {
+        let icu =
+            "TEMPLATE template0 ENCODING 'UTF8' LOCALE 'C' LOCALE_PROVIDER icu ICU_LOCALE 'en'";
+        Self::postgres_with(icu).await
+    }
+
+    /// `options` are those of `CREATE DATABASE`.
+    async fn postgres_with(options: &str) -> Option<Self> {
         if let Some(server) = server_url() {
-            return Some(Self::create_postgres(server, None).await);
+            return Some(Self::create_postgres(server, None, options).await);
         }
         let cluster = PostgresCluster::start()?;
-        Some(Self::create_postgres(cluster.url(), Some(cluster)).await)
+        Some(Self::create_postgres(cluster.url(), Some(cluster), options).await)
     }
 
     fn create_sqlite() -> Self {
@@ -57,12 +69,17 @@ impl TestDatabase {
         Self { url, kind: Kind::Sqlite { _folder: folder, path } }
     }
 
-    async fn create_postgres(server: String, cluster: Option<PostgresCluster>) -> Self {
+    async fn create_postgres(
+        server: String,
+        cluster: Option<PostgresCluster>,
+        options: &str,
+    ) -> Self {
         static NUMBER: AtomicU32 = AtomicU32::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
         let name = format!("bookshelf_test_{}_{number}", std::process::id());
         let admin = connect(&server).await;
-        admin.execute_unprepared(&format!("CREATE DATABASE {name}")).await.expect("a database");
+        let create = format!("CREATE DATABASE {name} {options}");
+        admin.execute_unprepared(&create).await.expect("a database");
         admin.close().await.expect("a closed connection");
         let (base, _) = without_query(&server).rsplit_once('/').expect("a URL that ends in /NAME");
         let query = &server[without_query(&server).len()..];

@@ -16,8 +16,8 @@ const SEARCH_CHARS: usize = 200;
 /// A filter for books. A book must match all conditions; one that is absent or null is ignored.
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct BookFilter {
-    /// Words that must each occur in `title`, `author`, `notes` or `isbn`, regardless of case. At most
-    /// 200 characters and 20 words.
+    /// Words that must each occur in `title`, `author`, `notes` or `isbn`, regardless of case and
+    /// accents. At most 200 characters and 20 words.
     search: Option<String>,
     /// The ISBN of the book, an ISBN-10 or ISBN-13 in any usual spelling.
     isbn: Option<String>,
@@ -86,9 +86,9 @@ pub(crate) enum BookOrderField {
     CreatedAt,
     /// When the book was last changed.
     UpdatedAt,
-    /// The title, regardless of case.
+    /// The title, regardless of case and accents.
     Title,
-    /// The author, regardless of case.
+    /// The author, regardless of case and accents.
     Author,
     /// The rating; books without one come last in both directions.
     Rating,

@@ -6,7 +6,7 @@ const TITLES = [
   'Dune', 'dune', 'DUNE', 'Émile', 'emile', 'Straße nach Süden', 'Strasse nach Süden', 'Ｄune',
   'The Dispossessed', '百年の孤独', 'Ὅμηρος', 'Zoë and the "Whale"', '100 % Wolle', 'a_b',
   'Back\\slash', '\u{1F4DA} Books',
-  'The Left Hand of Darkness', 'ﬁnale', 'İstanbul', 'Œuvres complètes',
+  'The Left Hand of Darkness', 'ﬁnale', 'İstanbul', 'Œuvres complètes', 'Catch‑22', 'Ender’s Game', '“Emma”',
 ];
 
 const AUTHORS = [

@@ -3,7 +3,7 @@
 const CROCKFORD = '0123456789abcdefghjkmnpqrstvwxyz';
 
 /** The longest cursor that is decoded. */
-const LONGEST_CURSOR = 2_048;
+const LONGEST_CURSOR = 2_700;
 
 /** The bits that name what a list is ordered by, in the first byte of a cursor. */
 const ORDER_FIELDS = ['CREATED_AT', 'UPDATED_AT', 'TITLE', 'AUTHOR', 'RATING'];
@@ -16,10 +16,33 @@ export class Fault extends Error {
   }
 }
 
+/** Letters that Unicode does not decompose, with what they are compared as. */
+const LETTERS = {
+  æ: 'ae', œ: 'oe', ß: 'ss', ø: 'o', ł: 'l', đ: 'd', ð: 'd', þ: 'th', ħ: 'h', ŧ: 't', ŋ: 'n', ə: 'e',
+};
+
+const APOSTROPHES = /[`´\u02B9\u02BB-\u02BF\u2018-\u201B\u2032\u2039\u203A]/gu;
+const QUOTATION_MARKS = /[«»\u201C-\u201F\u2033]/gu;
+const ACCENTS = /[\u0300-\u0344\u0346-\u036F\u0483-\u0489\u0591-\u05BD\u05BF-\u05C7\u064B-\u065F\u0670\u20D0-\u20FF]/gu;
+const INVISIBLE = '\\p{Cf}\\u115F\\u1160\\u3164\\uFFA0\\u2800';
+
+/** A text regardless of case, as names are compared. */
+export function foldCase(text) {
+  const upper = [...text.normalize('NFKD')].map((c) => c.toUpperCase()).join('');
+  return [...upper].map((c) => c.toLowerCase()).join('').replace(/ß/gu, 'ss').normalize('NFKC');
+}
+
 /** A text as order and search compare it. */
 export function fold(text) {
-  const upper = [...text.normalize('NFKC')].map((c) => c.toUpperCase()).join('');
-  return [...upper].map((c) => c.toLowerCase()).join('').normalize('NFKC');
+  const unify = (it) => it.replace(APOSTROPHES, "'").replace(QUOTATION_MARKS, '"');
+  const simple = unify(unify(text).normalize('NFKD'))
+    .replace(/[\p{White_Space}\p{Pd}\u2212\u3164\u2800]+/gu, ' ')
+    .replace(ACCENTS, '')
+    .replace(new RegExp(`[${INVISIBLE}\\uFE00-\\uFE0F]`, 'gu'), '')
+    .replace(/\u2044/gu, '/');
+  const upper = [...simple].map((c) => c.toUpperCase()).join('');
+  const lower = [...upper].map((c) => c.toLowerCase()).map((c) => LETTERS[c] ?? c).join('');
+  return lower.replace(/ +/gu, ' ').replace(/^ | $/gu, '').normalize('NFC');
 }
 
 /** A text without white space at both ends. */

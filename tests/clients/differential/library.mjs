@@ -1,7 +1,7 @@
 // A library as the server keeps it, in memory: the rows, the lists over them, and what changes them.
 
 import {
-  Fault, decodeCursor, encodeCursor, fold, line, parseIsbn, parseNotes, parsePublisher, parseRating, parseUsername,
+  Fault, decodeCursor, encodeCursor, fold, foldCase, line, parseIsbn, parseNotes, parsePublisher, parseRating, parseUsername,
   trim, uuidOf,
 } from './formats.mjs';
 
@@ -171,7 +171,7 @@ export class Library {
       const email = line(text, 120);
       if (email !== this.user.email) throw new Fault('INVALID_FORMAT');
     });
-    if (username !== undefined && this.taken.some((name) => fold(name) === fold(username))) {
+    if (username !== undefined && this.taken.some((name) => foldCase(name) === foldCase(username))) {
       errors.push(userError('USERNAME_TAKEN', ['input', 'username']));
     }
     if (errors.length > 0) return { userErrors: errors };

@@ -41,7 +41,7 @@ async fn search_matches_every_word_in_any_field_and_case() {
         ("HERBERT spice", vec!["Dune"]),
         ("spice education", vec![]),
         ("ÉMILE", vec!["Émile"]),
-        ("éducation", vec![]),
+        ("éducation", vec!["Émile"]),
         ("education JEAN", vec!["Émile"]),
         ("strasse", vec!["Straße"]),
         ("STRASSE łUKASZ", vec!["Straße"]),
@@ -50,7 +50,7 @@ async fn search_matches_every_word_in_any_field_and_case() {
         ("0441172717", vec!["Dune"]),
         ("17271", vec!["Dune"]),
         ("line two", vec!["under_score"]),
-        ("  ", vec!["Dune", "Straße", "under_score", "Émile"]),
+        ("  ", vec!["Dune", "Émile", "Straße", "under_score"]),
     ] {
         assert_eq!(found(&alice, &format!("search: {}", json!(search))).await, titles, "{search}");
     }
@@ -87,13 +87,13 @@ async fn all_filter_conditions_must_match() {
         ("unrated: true", vec!["Émile"]),
         ("unrated: false", vec!["Dune", "Straße", "under_score"]),
         ("unrated: true, minRating: 1", vec![]),
-        ("createdAfter: \"2026-03-27T09:15:00Z\"", vec!["Straße", "under_score", "Émile"]),
+        ("createdAfter: \"2026-03-27T09:15:00Z\"", vec!["Émile", "Straße", "under_score"]),
         ("createdBefore: \"2026-03-27T11:16:00+02:00\"", vec!["Dune"]),
         (
             "createdAfter: \"2026-03-27T09:15:30Z\", createdBefore: \"2026-03-27T09:16:30Z\"",
             vec!["Émile"],
         ),
-        ("minRating: null, search: null", vec!["Dune", "Straße", "under_score", "Émile"]),
+        ("minRating: null, search: null", vec!["Dune", "Émile", "Straße", "under_score"]),
     ] {
         assert_eq!(found(&alice, filter).await, titles, "{filter}");
     }
