@@ -5,13 +5,13 @@ use sea_orm::DeriveValueType;
 use super::text;
 use super::validation_error::ValidationError;
 
-/// 1 to 200 characters after trimming.
+/// 1 to 500 characters after trimming, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Author(String);
 
 impl Author {
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        text::parse_single_line(text, 200).map(Self)
+        text::parse_line(text, 500).map(Self)
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -11,7 +11,7 @@ pub(crate) struct Email(String);
 
 impl Email {
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        let address = text::parse_single_line(text, 120)?;
+        let address = text::parse_line(text, 120)?;
         let options =
             Options::default().with_required_tld().without_display_text().without_domain_literal();
         match EmailAddress::parse_with_options(&address, options) {

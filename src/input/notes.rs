@@ -5,17 +5,14 @@ use sea_orm::DeriveValueType;
 use super::text;
 use super::validation_error::ValidationError;
 
-/// At most 20,000 characters. Tabs and line breaks are the only control characters allowed.
+/// 1 to 20,000 characters after trimming. Tabs and line breaks (U+000A) are the only control characters.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Notes(String);
 
 impl Notes {
-    pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        if text.chars().any(|c| c.is_control() && !matches!(c, '\t' | '\n' | '\r')) {
-            return Err(text::control_characters());
-        }
-        text::check_max_chars(text, 20_000)?;
-        Ok(Self(text.to_owned()))
+    /// Blank text is `None`, not an error. The line breaks of other systems become U+000A.
+    pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
+        Ok(text::parse_lines(text, 20_000)?.map(Self))
     }
 
     pub(crate) fn as_str(&self) -> &str {
@@ -28,23 +25,30 @@ mod tests {
     use super::*;
     use crate::input::validation_error::ValidationErrorCode;
 
+    fn parsed(text: &str) -> Result<Option<String>, ValidationErrorCode> {
+        Notes::parse(text).map(|notes| notes.map(|notes| notes.0)).map_err(|error| error.code)
+    }
+
     #[test]
     fn notes_allow_line_breaks_but_no_control_characters() {
-        assert!(Notes::parse("one\n\ttwo\r\n").is_ok());
-        assert_eq!(
-            Notes::parse("a\u{7}").map_err(|error| error.code),
-            Err(ValidationErrorCode::InvalidFormat)
-        );
-        assert_eq!(
-            Notes::parse("a\0").map_err(|error| error.code),
-            Err(ValidationErrorCode::InvalidFormat)
-        );
+        assert_eq!(parsed("one\n\ttwo\r\n"), Ok(Some("one\n\ttwo".into())));
+        assert_eq!(parsed("one\u{B}two\u{C}three"), Ok(Some("one\ntwo\nthree".into())));
+        assert_eq!(parsed("a\u{7}"), Err(ValidationErrorCode::InvalidFormat));
+        assert_eq!(parsed("a\0"), Err(ValidationErrorCode::InvalidFormat));
+    }
+
+    #[test]
+    fn blank_notes_are_none() {
+        for blank in ["", " \n", "\u{200B}", "\u{2028}"] {
+            assert_eq!(parsed(blank), Ok(None), "{blank:?}");
+        }
     }
 
     #[test]
     fn notes_are_limited_to_20000_characters() {
-        assert!(Notes::parse(&"é".repeat(20_000)).is_ok());
-        let error = Notes::parse(&"é".repeat(20_001)).expect_err("one too many");
-        assert_eq!(error.code, ValidationErrorCode::TooLong);
+        assert!(parsed(&format!(" {}\n", "é".repeat(20_000))).is_ok());
+        assert_eq!(parsed(&"é".repeat(20_001)), Err(ValidationErrorCode::TooLong));
+        let lines = "a\r\n".repeat(10_000);
+        assert_eq!(parsed(&lines), Ok(Some(lines.replace('\r', "").trim_end().to_owned())));
     }
 }

@@ -5,17 +5,17 @@ use sea_orm::DeriveValueType;
 use super::text;
 use super::validation_error::ValidationError;
 
-/// 1 to 200 characters after trimming.
+/// 1 to 200 characters after trimming, in one line.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
 pub(crate) struct Publisher(String);
 
 impl Publisher {
     /// Blank text is `None`, not an error.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
-        if text.trim().is_empty() {
+        if text::trim(text).is_empty() {
             return Ok(None);
         }
-        text::parse_single_line(text, 200).map(|publisher| Some(Self(publisher)))
+        text::parse_line(text, 200).map(|publisher| Some(Self(publisher)))
     }
 
     pub(crate) fn as_str(&self) -> &str {

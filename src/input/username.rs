@@ -12,7 +12,7 @@ pub(crate) struct Username(String);
 
 impl Username {
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        let name: String = text::parse_single_line(text, usize::MAX)?.nfc().collect();
+        let name: String = text::parse_line(text, usize::MAX)?.nfc().collect();
         text::check_max_chars(&name, 80)?;
         // Many scripts write vowels and tones as combining marks after a letter.
         if name.starts_with(is_combining_mark) || !name.chars().all(is_allowed_char) {
@@ -41,7 +41,8 @@ impl Username {
 }
 
 fn is_allowed_char(c: char) -> bool {
-    c.is_alphanumeric() || is_combining_mark(c) || matches!(c, '.' | '_' | '-')
+    let is_letter = c.is_alphanumeric() || is_combining_mark(c);
+    is_letter && !text::is_invisible(c) || matches!(c, '.' | '_' | '-')
 }
 
 #[cfg(test)]
@@ -66,6 +67,8 @@ mod tests {
             ("a@b", ValidationErrorCode::InvalidFormat),
             ("\u{301}abc", ValidationErrorCode::InvalidFormat),
             ("ada\0", ValidationErrorCode::InvalidFormat),
+            ("ada\u{3164}x", ValidationErrorCode::InvalidFormat),
+            ("a\nda", ValidationErrorCode::InvalidFormat),
             (&"a".repeat(81), ValidationErrorCode::TooLong),
         ] {
             assert_eq!(Username::parse(name).map_err(|error| error.code), Err(code), "{name}");
@@ -77,6 +80,7 @@ mod tests {
     fn usernames_are_compared_without_case() {
         let key = |name| Username::parse(name).map(|name| name.key());
         assert_eq!(key("Ada"), key("aDA"));
+        assert_eq!(key("\u{200B}Ada\u{FEFF}"), key("ada"));
         assert_eq!(key("Großmann"), key("GROẞMANN"));
         assert_ne!(key("Zoë"), key("zoe"));
         assert_ne!(key("a-da"), key("a.da"));

@@ -26,16 +26,16 @@ pub(super) struct BookMutation;
 /// The book to add.
 #[derive(Debug, InputObject)]
 struct CreateBookInput {
-    /// The title, 1 to 200 characters.
+    /// The title, 1 to 500 characters. A line break becomes a space.
     title: String,
-    /// The author or authors, 1 to 200 characters.
+    /// The author or authors, 1 to 500 characters. A line break becomes a space.
     author: String,
     /// An ISBN-10 or ISBN-13 in any usual spelling, unique in the library. Absent, null or blank means
     /// no ISBN.
     isbn: Option<String>,
     /// The rating, 1 to 5. Absent or null means not rated.
     rating: Option<i32>,
-    /// Notes, up to 20,000 characters. Absent or null means no notes.
+    /// Notes, up to 20,000 characters. Absent, null or blank means no notes.
     notes: Option<String>,
     /// The publisher, 1 to 200 characters. Absent, null or blank means that it is not known.
     publisher: Option<String>,
@@ -47,7 +47,7 @@ impl CreateBookInput {
         let author = form.check("author", Author::parse(&self.author));
         let isbn = form.check("isbn", self.isbn.as_deref().map_or(Ok(None), Isbn::parse));
         let rating = form.check("rating", self.rating.map(Rating::parse).transpose());
-        let notes = form.check("notes", self.notes.as_deref().map(Notes::parse).transpose());
+        let notes = form.check("notes", self.notes.as_deref().map_or(Ok(None), Notes::parse));
         let publisher =
             form.check("publisher", self.publisher.as_deref().map_or(Ok(None), Publisher::parse));
         Some(NewBook {
@@ -88,15 +88,15 @@ impl CreateBookPayload {
 /// be cleared.
 #[derive(Debug, InputObject)]
 struct UpdateBookInput {
-    /// The title, 1 to 200 characters.
+    /// The title, 1 to 500 characters. A line break becomes a space.
     title: MaybeUndefined<String>,
-    /// The author or authors, 1 to 200 characters.
+    /// The author or authors, 1 to 500 characters. A line break becomes a space.
     author: MaybeUndefined<String>,
     /// An ISBN-10 or ISBN-13 in any usual spelling, unique in the library. Null or blank removes it.
     isbn: MaybeUndefined<String>,
     /// The rating, 1 to 5. Null removes it.
     rating: MaybeUndefined<i32>,
-    /// Notes, up to 20,000 characters. Null removes them.
+    /// Notes, up to 20,000 characters. Null or blank removes them.
     notes: MaybeUndefined<String>,
     /// The publisher, 1 to 200 characters. Null or blank removes it.
     publisher: MaybeUndefined<String>,
@@ -119,7 +119,7 @@ impl UpdateBookInput {
             author: author?,
             isbn: isbn?.map(Option::flatten),
             rating: rating?,
-            notes: notes?,
+            notes: notes?.map(Option::flatten),
             publisher: publisher?.map(Option::flatten),
         })
     }

@@ -46,12 +46,12 @@ impl Book {
         self.0.id.into()
     }
 
-    /// The title, 1 to 200 characters.
+    /// The title, 1 to 500 characters.
     async fn title(&self) -> Result<&str> {
         Ok(self.0.title()?.as_str())
     }
 
-    /// The author or authors, 1 to 200 characters.
+    /// The author or authors, 1 to 500 characters.
     async fn author(&self) -> Result<&str> {
         Ok(self.0.author()?.as_str())
     }

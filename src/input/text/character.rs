@@ -5,7 +5,7 @@ use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
 
 /// Whether the character is never drawn: format characters (category Cf), and letters and symbols that are
 /// blanks.
-pub(super) fn is_invisible(c: char) -> bool {
+pub(in crate::input) fn is_invisible(c: char) -> bool {
     match c {
         // These format characters are drawn, around the number that follows (Unicode, section 23.2).
         '\u{600}'..='\u{605}'

@@ -247,14 +247,20 @@ export class Arguments {
         [book.isbn ?? '', `ISBN ${isbn13(nine())}`, isbn13(nine()), '0-8044-2957-x', ' '],
       ],
       title: () => [
-        ['', ' \u3000', 'a\u0007b', 'x'.repeat(600)],
-        [book.title, ` ${book.title} `, `A title ${nine()}`, 'Ébène \u{1F4DA}', 'y'.repeat(200)],
+        ['', ' \u3000\u200B', 'a\u0007b', 'x'.repeat(600)],
+        [
+          book.title, ` ${book.title} `, `A title ${nine()}`, 'Ébène \u{1F4DA}', 'y'.repeat(500),
+          '\uFEFFDune\r\nMessiah\u200B',
+        ],
       ],
       author: () => [['', '\u0007.\u0007'], [book.author, 'Zoë', 'an author']],
-      notes: () => [['bell \u0007'], ['One line.', 'Two\n\tlines "and" \\ more', 'Été']],
+      notes: () => [
+        ['bell \u0007'],
+        ['One line.', 'Two\n\tlines "and" \\ more', 'Été', '', ' \u200B\n', 'one\u000Btwo\fthree\r\nfour '],
+      ],
       publisher: () => [
-        ['two\nlines', 'x'.repeat(201)],
-        ['', ' \u3000', 'Chilton Books', ' Ace ', 'é'.repeat(200)],
+        ['bell \u0007', 'x'.repeat(201)],
+        ['', ' \u3000', 'Chilton Books', ' Ace ', 'two\nlines', 'é'.repeat(200)],
       ],
       idempotencyKey: () => [
         ['', 'k'.repeat(65)],

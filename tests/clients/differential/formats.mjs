@@ -45,23 +45,28 @@ export function fold(text) {
   return lower.replace(/ +/gu, ' ').replace(/^ | $/gu, '').normalize('NFC');
 }
 
-/** A text without white space at both ends. */
-export const trim = (text) => text.replace(/^\p{White_Space}+|\p{White_Space}+$/gu, '');
+const trimmed = (characters, text) =>
+  text.replace(new RegExp(`^[${characters}]+|[${characters}]+$`, 'gu'), '');
+
+/** A text without white space and invisible characters at both ends. */
+export const trim = (text) => trimmed(`\\p{White_Space}${INVISIBLE}`, text);
 
 /** One line of 1 to `longest` characters; throws a [Fault]. */
 export function line(text, longest) {
-  const trimmed = trim(text);
-  if (trimmed === '') throw new Fault('REQUIRED');
-  if (/\p{Cc}/u.test(trimmed)) throw new Fault('INVALID_FORMAT');
-  if ([...trimmed].length > longest) throw new Fault('TOO_LONG');
-  return trimmed;
+  const parts = trim(text).split(/[\t\n\v\f\r\u0085\u2028\u2029]/u);
+  const joined = parts.map((part) => trimmed('\\p{White_Space}', part)).filter((part) => part !== '').join(' ');
+  if (joined === '') throw new Fault('REQUIRED');
+  if (/\p{Cc}/u.test(joined)) throw new Fault('INVALID_FORMAT');
+  if ([...joined].length > longest) throw new Fault('TOO_LONG');
+  return joined;
 }
 
-/** The notes on a book; throws a [Fault]. */
+/** The notes on a book, null for blank ones; throws a [Fault]. */
 export function parseNotes(text) {
-  if (/(?![\t\n\r])\p{Cc}/u.test(text)) throw new Fault('INVALID_FORMAT');
-  if ([...text].length > 20_000) throw new Fault('TOO_LONG');
-  return text;
+  const lines = trim(text).replace(/\r\n|[\v\f\r\u0085\u2028\u2029]/gu, '\n');
+  if (/(?![\t\n])\p{Cc}/u.test(lines)) throw new Fault('INVALID_FORMAT');
+  if ([...lines].length > 20_000) throw new Fault('TOO_LONG');
+  return lines === '' ? null : lines;
 }
 
 /** A publisher, null for a blank one; throws a [Fault]. */

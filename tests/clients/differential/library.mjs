@@ -219,8 +219,8 @@ export function cursorOf(order, book) {
 /** The values of an input for a book, and what is wrong with them. */
 function check(input) {
   const parsers = {
-    title: required((text) => line(text, 200)),
-    author: required((text) => line(text, 200)),
+    title: required((text) => line(text, 500)),
+    author: required((text) => line(text, 500)),
     isbn: optional(parseIsbn),
     rating: optional(parseRating),
     notes: optional(parseNotes),

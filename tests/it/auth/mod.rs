@@ -4,3 +4,4 @@ mod login;
 mod refresh;
 mod register;
 mod sessions;
+mod spelling;

@@ -6,5 +6,6 @@ mod read;
 mod search;
 mod selections;
 mod statements;
+mod text;
 mod totals;
 mod update;
