@@ -3,6 +3,7 @@
 use isbn::{Isbn10, Isbn13, IsbnError};
 use sea_orm::DeriveValueType;
 
+use super::text::{fold, is_punctuation, trim};
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// An ISBN-13 with a correct check digit.
@@ -10,16 +11,16 @@ use super::validation_error::{ValidationError, ValidationErrorCode};
 pub(crate) struct Isbn(String);
 
 impl Isbn {
-    /// Parses an ISBN-10 or ISBN-13. It may contain hyphens, dashes or spaces anywhere, and may start
-    /// with a label (`ISBN-13: 978-0-13-595705-9`). Blank text is `None`, not an error.
+    /// Parses an ISBN-10 or ISBN-13. It may contain spaces, hyphens and other punctuation anywhere, digits of any
+    /// script, and invisible characters. It may start with a label (`ISBN-13: 978-0-13-595705-9`), and be quoted
+    /// as in a spreadsheet (`="0135957052"`). Blank text is `None`, not an error.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
-        let code = without_label(text.trim());
-        if code.is_empty() && text.trim().is_empty() {
+        let folded = fold(text);
+        let is_empty_cell = !folded.is_empty() && folded.trim_matches(['=', '"', ' ']).is_empty();
+        if is_empty_cell || trim(text).is_empty() {
             return Ok(None);
         }
-        let digits: Option<Vec<u8>> =
-            code.chars().filter(|c| !is_separator(*c)).map(digit_value).collect();
-        let digits = digits.ok_or_else(not_an_isbn)?;
+        let digits = digits(without_label(&folded)).ok_or_else(not_an_isbn)?;
         let isbn = if let Ok(digits) = <[u8; 10]>::try_from(&digits[..]) {
             Isbn10::new(digits).map(Isbn13::from)
         } else if let Ok(digits) = <[u8; 13]>::try_from(&digits[..]) {
@@ -44,35 +45,48 @@ impl Isbn {
     }
 }
 
-/// Removes a leading label such as `ISBN` or `ISBN-10:`.
-fn without_label(text: &str) -> &str {
-    let Some(rest) = text.get(..4).filter(|word| word.eq_ignore_ascii_case("isbn")) else {
-        return text;
+/// Removes a label such as `ISBN`, `e-ISBN:` or `ISBN-10` from a folded text.
+fn without_label(folded: &str) -> &str {
+    let Some((before, after)) = folded.split_once("isbn") else {
+        return folded;
     };
-    let rest = &text[rest.len()..];
-    let numbered = rest.trim_start_matches(is_separator);
+    let kind: String = before.chars().filter(|c| !is_separator(*c)).collect();
+    if !matches!(kind.as_str(), "" | "e" | "p" | "urn") {
+        return folded;
+    }
+    let numbered = after.trim_start_matches(is_separator);
     for number in ["10", "13"] {
         if let Some(code) = numbered.strip_prefix(number)
-            && code.starts_with([':', ' '])
+            && (code.starts_with(is_separator) || digits(code).is_some_and(|d| is_complete(&d)))
         {
-            return code.trim_start_matches(':');
+            return code;
         }
     }
-    rest.trim_start_matches(':')
+    after
 }
 
-/// Spaces, hyphens, and the dashes that word processors replace hyphens with.
-fn is_separator(c: char) -> bool {
-    c.is_whitespace() || matches!(c, '-' | '\u{AD}' | '\u{2010}'..='\u{2015}' | '\u{2212}')
+fn is_complete(digits: &[u8]) -> bool {
+    matches!(digits.len(), 10 | 13)
 }
 
-/// The value of a digit. `X` is ten; it is valid only as the last digit of an ISBN-10.
+/// The digits of a folded text without a label; `None` if it has other letters or symbols. `X` is ten; it is valid
+/// only as the last digit of an ISBN-10.
+fn digits(folded: &str) -> Option<Vec<u8>> {
+    folded.chars().filter(|c| !is_separator(*c)).map(digit_value).collect()
+}
+
 fn digit_value(c: char) -> Option<u8> {
     match c {
         '0'..='9' => Some(c as u8 - b'0'),
-        'x' | 'X' => Some(10),
+        'x' => Some(10),
         _ => None,
     }
+}
+
+/// What separates groups of digits: folded text has spaces instead of hyphens and dashes. Japanese keyboards enter
+/// a hyphen as a long vowel mark.
+fn is_separator(c: char) -> bool {
+    c == ' ' || is_punctuation(c) || matches!(c, '=' | '\u{30FC}' | '\u{2500}')
 }
 
 fn validation_error(error: &IsbnError) -> ValidationError {
@@ -114,6 +128,34 @@ mod tests {
             "0-13-595705-2",
             "ISBN-10 0-13-595705-2",
             "ISBN0135957052",
+            "ISBN-13 : 978-0135957059",
+            "\u{200E}9780135957059",
+            "\u{FEFF}978-0-13-595705-9",
+            "ISBN-13\u{A0}978-0-13-595705-9",
+            "ISBN-13 \u{200F} : \u{200E} 978-0135957059",
+            "９７８－０－１３－５９５７０５－９",
+            "９７８ー０ー１３ー５９５７０５ー９",
+            "٩٧٨٠١٣٥٩٥٧٠٥٩",
+            "९७८-०-१३-५९५७०५-९",
+            "978\u{2011}0\u{2010}13\u{2212}595705\u{FE63}9",
+            "978\u{202F}0\u{2009}13\u{3000}595705\u{2003}9",
+            "978\u{AD}0\u{200B}13\u{2060}5957059",
+            "=\"0135957052\"",
+            "=“9780135957059”",
+            "'9780135957059",
+            "e-ISBN 978-0-13-595705-9",
+            "eISBN: 978-0-13-595705-9",
+            "E-ISBN-13:978-0-13-595705-9",
+            "ISBN13: 9780135957059",
+            "ISBN139780135957059",
+            "ISBN100135957052",
+            "ISBN (13): 978-0-13-595705-9",
+            "ISBN-13: 0-13-595705-2",
+            "ＩＳＢＮ：９７８０１３５９５７０５９",
+            "ISBN‑13：978‑0‑13‑595705‑9",
+            "urn:isbn:9780135957059",
+            "(ISBN 978-0-13-595705-9)",
+            "978-0-13-595705-9.",
         ] {
             assert_eq!(parsed(spelling), Ok(Some("9780135957059".into())), "{spelling}");
         }
@@ -123,13 +165,18 @@ mod tests {
     fn an_x_stands_for_check_digit_ten() {
         assert_eq!(parsed("080442957X"), Ok(Some("9780804429573".into())));
         assert_eq!(parsed("0-8044-2957-x"), Ok(Some("9780804429573".into())));
+        assert_eq!(
+            parsed("ISBN-10: 0\u{2011}8044\u{2011}2957\u{2011}Ｘ"),
+            Ok(Some("9780804429573".into()))
+        );
         assert_eq!(parsed("X804429570"), Err(ValidationErrorCode::InvalidFormat));
     }
 
     #[test]
     fn a_blank_isbn_is_none() {
-        assert_eq!(parsed(""), Ok(None));
-        assert_eq!(parsed(" \t"), Ok(None));
+        for blank in ["", " \t", "=\"\"", "=\" \"", "\"\"", "\u{FEFF}", "\u{200B}\u{3164}"] {
+            assert_eq!(parsed(blank), Ok(None), "{blank:?}");
+        }
     }
 
     #[test]
@@ -146,6 +193,11 @@ mod tests {
             "4006381333931",
             "９７８",
             "978013595705X",
+            "978-0-13-595705-9\0",
+            "ISBN-13",
+            "my ISBN 9780135957059",
+            "9780135957059 (paperback)",
+            "$9780135957059",
         ] {
             assert_eq!(parsed(nonsense), Err(ValidationErrorCode::InvalidFormat), "{nonsense}");
         }

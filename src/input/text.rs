@@ -6,7 +6,7 @@ mod letter;
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
-pub(super) use character::is_invisible;
+pub(super) use character::{is_invisible, is_punctuation};
 pub(crate) use fold::{fold, fold_case, fold_for_index};
 
 /// Removes white space and invisible characters from both ends. A text of these alone is blank.

@@ -1,7 +1,7 @@
 //! Properties of characters (Unicode Character Database).
 
 use unicode_normalization::char::canonical_combining_class;
-use unicode_properties::{GeneralCategory, UnicodeGeneralCategory};
+use unicode_properties::{GeneralCategory, GeneralCategoryGroup, UnicodeGeneralCategory};
 
 /// Whether the character is never drawn: format characters (category Cf), and letters and symbols that are
 /// blanks.
@@ -37,6 +37,10 @@ pub(super) fn is_ignorable(c: char) -> bool {
 pub(super) fn is_accent(c: char) -> bool {
     matches!(canonical_combining_class(c), 1 | 10..=36 | 200..=234)
         || c.general_category() == GeneralCategory::EnclosingMark
+}
+
+pub(in crate::input) fn is_punctuation(c: char) -> bool {
+    c.general_category_group() == GeneralCategoryGroup::Punctuation
 }
 
 /// Whether the character is white space, or a hyphen or dash.

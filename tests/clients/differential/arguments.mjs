@@ -244,7 +244,10 @@ export class Arguments {
       ],
       isbn: () => [
         ['978', '9780135957050', 'ISBN'],
-        [book.isbn ?? '', `ISBN ${isbn13(nine())}`, isbn13(nine()), '0-8044-2957-x', ' '],
+        [
+          book.isbn ?? '', `ISBN ${isbn13(nine())}`, isbn13(nine()), '0-8044-2957-x', ' ', '="0441172717"', '=""',
+          `\u{FEFF}ISBN-13 : ${isbn13(nine())}`,
+        ],
       ],
       title: () => [
         ['', ' \u3000\u200B', 'a\u0007b', 'x'.repeat(600)],

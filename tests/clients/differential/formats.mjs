@@ -87,15 +87,25 @@ export function parseUsername(text) {
   return name;
 }
 
+/** The digits of an ISBN or of a part of one, without its label; undefined if the text has anything else. */
+function isbnCode(text) {
+  const separators = /[ \p{P}=]/gu;
+  const [, before, after] = /^(.*?)isbn(.*)$/su.exec(fold(text)) ?? [];
+  const isLabel = before !== undefined && /^(|e|p|urn)$/.test(before.replace(separators, ''));
+  const rest = isLabel ? after.replace(/^[ \p{P}=]+/u, '') : fold(text);
+  const [number, code] = [rest.slice(0, 2), rest.slice(2)];
+  const isNumbered = isLabel && ['10', '13'].includes(number)
+    && (/^[ \p{P}=]/u.test(code) || /^([0-9x]{10}|[0-9x]{13})$/.test(code.replace(separators, '')));
+  const digits = (isNumbered ? code : rest).replace(separators, '');
+  return /^[0-9x]*$/.test(digits) ? digits : undefined;
+}
+
 /** The ISBN-13 that a text spells, null for a blank one; throws a [Fault]. */
 export function parseIsbn(text) {
-  if (trim(text) === '') return null;
-  const separator = '[\\p{White_Space}\\-\\u00AD\\u2010-\\u2015\\u2212]';
-  const code = trim(text)
-    .replace(new RegExp(`^isbn(?:${separator}*1[03](?=[: ]))?:*`, 'iu'), '')
-    .replace(new RegExp(separator, 'gu'), '');
-  if (!/^[0-9xX]*$/.test(code) || ![10, 13].includes(code.length)) throw new Fault('INVALID_FORMAT');
-  const digits = [...code].map((c) => (c.toLowerCase() === 'x' ? 10 : Number(c)));
+  if (trim(text) === '' || /^[= "]+$/.test(fold(text))) return null;
+  const code = isbnCode(text);
+  if (![10, 13].includes(code?.length)) throw new Fault('INVALID_FORMAT');
+  const digits = [...code].map((c) => (c === 'x' ? 10 : Number(c)));
   if (digits.slice(0, -1).includes(10) || (code.length === 13 && digits[12] === 10)) {
     throw new Fault('INVALID_FORMAT');
   }

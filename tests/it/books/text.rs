@@ -108,3 +108,30 @@ async fn notes_keep_line_breaks_of_all_systems() {
         response.assert_user_errors(&[("INVALID_FORMAT", "input.notes")]);
     }
 }
+
+#[tokio::test]
+async fn isbns_are_understood_as_people_paste_them() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for (value, isbn) in [
+        ("ISBN-13 : 978-0441172719", json!("9780441172719")),
+        ("\u{200E}9780441172719", json!("9780441172719")),
+        ("ISBN-13\u{A0}978-0-441-17271-9", json!("9780441172719")),
+        ("\u{FEFF}9780441172719", json!("9780441172719")),
+        ("９７８０４４１１７２７１９", json!("9780441172719")),
+        ("٩٧٨٠٤٤١١٧٢٧١٩", json!("9780441172719")),
+        ("=\"0441172717\"", json!("9780441172719")),
+        ("e-ISBN: 978‑0‑441‑17271‑9", json!("9780441172719")),
+        ("=\"\"", json!(null)),
+        ("\u{200B}", json!(null)),
+    ] {
+        let id = alice.add_book(json!({ "title": "T", "author": "A", "isbn": value })).await;
+        assert_eq!(alice.book(&id).await["isbn"], isbn, "{value:?}");
+        if !isbn.is_null() {
+            let filter =
+                format!("{{ books(filter: {{ isbn: {} }}) {{ totalCount }} }}", json!(value));
+            assert_eq!(alice.ask(&filter).await.data()["totalCount"], 1, "{value:?}");
+        }
+        alice.delete(&id).await.assert_ok();
+    }
+}
