@@ -8,6 +8,7 @@ pub(crate) mod notes;
 pub(crate) mod password;
 pub(crate) mod publisher;
 pub(crate) mod rating;
+pub(crate) mod search;
 pub(crate) mod text;
 pub(crate) mod title;
 pub(crate) mod username;

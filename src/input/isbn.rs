@@ -45,6 +45,18 @@ impl Isbn {
     }
 }
 
+/// Digits of which an ISBN-13 must contain one, to be found by this text: those of the text, which may be a part
+/// of an ISBN, and those of the ISBN-13 that equals an ISBN-10. Empty if the text is not a part of an ISBN.
+pub(super) fn search_digits(text: &str) -> Vec<String> {
+    let part = digits(without_label(&fold(text)))
+        .filter(|digits| matches!(digits.len(), 1..=13))
+        .map(|digits| digits.into_iter().map(|digit| char::from_digit(digit.into(), 10)).collect());
+    let whole = Isbn::parse(text).ok().flatten().map(|isbn| isbn.0);
+    let mut found: Vec<String> = part.flatten().into_iter().chain(whole).collect();
+    found.dedup();
+    found
+}
+
 /// Removes a label such as `ISBN`, `e-ISBN:` or `ISBN-10` from a folded text.
 fn without_label(folded: &str) -> &str {
     let Some((before, after)) = folded.split_once("isbn") else {
@@ -200,6 +212,25 @@ mod tests {
             "$9780135957059",
         ] {
             assert_eq!(parsed(nonsense), Err(ValidationErrorCode::InvalidFormat), "{nonsense}");
+        }
+    }
+
+    #[test]
+    fn an_isbn_is_searched_by_its_digits() {
+        for (text, expected) in [
+            ("978-0-441", vec!["9780441"]),
+            ("ISBN-13: 978-0-44", vec!["978044"]),
+            ("17271", vec!["17271"]),
+            ("９７８", vec!["978"]),
+            ("9780135957059", vec!["9780135957059"]),
+            ("0-13-595705-2", vec!["0135957052", "9780135957059"]),
+            ("080442957X", vec!["9780804429573"]),
+            ("Dune", vec![]),
+            ("x", vec![]),
+            ("%", vec![]),
+            ("12345678901234", vec![]),
+        ] {
+            assert_eq!(search_digits(text), expected, "{text}");
         }
     }
 

@@ -5,19 +5,15 @@ use async_graphql::{Enum, InputObject};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::scalars::DateTime;
 use crate::input::isbn::Isbn;
+use crate::input::search::Search;
 use crate::store::books;
-
-/// Maximum number of words in a search.
-const WORDS: usize = 20;
-
-/// Maximum length of a search, in characters.
-const SEARCH_CHARS: usize = 200;
 
 /// A filter for books. A book must match all conditions; one that is absent or null is ignored.
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct BookFilter {
-    /// Words that must each occur in `title`, `author`, `notes` or `isbn`, regardless of case and
-    /// accents. At most 200 characters and 20 words.
+    /// Words that must each occur in `title`, `author`, `notes` or `isbn`, in any order,
+    /// regardless of case, accents and punctuation at their ends. A hyphen matches a space. An ISBN, or
+    /// a part of one, is found in any spelling. At most 200 characters and 20 words.
     search: Option<String>,
     /// The ISBN of the book, an ISBN-10 or ISBN-13 in any usual spelling.
     isbn: Option<String>,
@@ -35,22 +31,10 @@ pub(crate) struct BookFilter {
 
 impl BookFilter {
     pub(in crate::graphql) fn parse(self) -> Result<books::BookFilter> {
-        let search = self.search.unwrap_or_default();
-        if search.chars().count() > SEARCH_CHARS {
-            return Err(ApiError::bad_input(format!(
-                "search can have at most {SEARCH_CHARS} characters."
-            )));
-        }
-        if search.contains('\0') {
-            return Err(ApiError::bad_input("search cannot contain the NUL character."));
-        }
-        let words: Vec<_> = search.split_whitespace().map(str::to_owned).collect();
-        if words.len() > WORDS {
-            return Err(ApiError::bad_input(format!("search can have at most {WORDS} words.")));
-        }
+        let search = self.search.as_deref().map_or(Ok(None), Search::parse);
         let isbn = self.isbn.as_deref().map_or(Ok(None), Isbn::parse);
         Ok(books::BookFilter {
-            words,
+            search: search.map_err(|error| ApiError::bad_input(error.to_string()))?,
             isbn: isbn.map_err(|error| ApiError::bad_input(format!("isbn: {}", error.message)))?,
             min_rating: self.min_rating,
             max_rating: self.max_rating,

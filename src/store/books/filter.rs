@@ -8,15 +8,14 @@ use super::model::Column;
 use crate::clock::Timestamp;
 use crate::id::BookId;
 use crate::input::isbn::Isbn;
-use crate::input::text::fold;
+use crate::input::search::{Search, Word};
 use crate::store::db::CONTAINS_FUNCTION;
 use crate::store::db::sql::Sql;
 
 /// All given conditions must hold.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct BookFilter {
-    /// Search words, as typed; each must occur in the book, in upper or lower case.
-    pub(crate) words: Vec<String>,
+    pub(crate) search: Option<Search>,
     pub(crate) isbn: Option<Isbn>,
     pub(crate) min_rating: Option<i32>,
     pub(crate) max_rating: Option<i32>,
@@ -55,9 +54,10 @@ impl BookFilter {
         if let Some(instant) = self.created_before {
             sql.push(" AND ").column(Column::Id).push(" < ").bind(BookId::first_at(instant));
         }
-        for word in &self.words {
-            sql.push(" AND ");
-            push_occurs(sql, word);
+        if let Some(search) = &self.search {
+            sql.push(" AND (").join(" AND ", &search.words, push_occurs);
+            push_isbn_contains(sql, &search.isbns);
+            sql.push(")");
         }
     }
 }
@@ -66,17 +66,21 @@ impl BookFilter {
 /// of the text times that of the word; for words up to this length it is the fastest in any case.
 const SHORT_WORD_BYTES: usize = 32;
 
-/// Appends the condition for books that contain the word. An ISBN matches in any spelling.
-fn push_occurs(sql: &mut Sql, word: &str) {
-    const SEARCHED: [Column; 4] =
-        [Column::TitleFolded, Column::AuthorFolded, Column::NotesFolded, Column::Isbn];
+/// Appends the condition for books in which the word occurs.
+fn push_occurs(sql: &mut Sql, word: &Word) {
+    const SEARCHED: [Column; 3] = [Column::TitleFolded, Column::AuthorFolded, Column::NotesFolded];
 
-    let folded = fold(word);
-    sql.push("(").join(" OR ", SEARCHED, |sql, column| push_contains(sql, column, &folded));
-    if let Ok(Some(isbn)) = Isbn::parse(word) {
-        sql.push(" OR ").column(Column::Isbn).push(" = ").bind(isbn);
-    }
+    sql.push("(").join(" OR ", SEARCHED, |sql, column| push_contains(sql, column, &word.folded));
+    push_isbn_contains(sql, &word.isbns);
     sql.push(")");
+}
+
+/// Appends ` OR …` for books whose ISBN contains one of these texts.
+fn push_isbn_contains(sql: &mut Sql, isbns: &[String]) {
+    for digits in isbns {
+        sql.push(" OR ");
+        push_contains(sql, Column::Isbn, digits);
+    }
 }
 
 /// Appends the condition that a column contains the text, compared byte by byte. Unlike `LIKE`, its time does

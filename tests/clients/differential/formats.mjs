@@ -100,6 +100,17 @@ function isbnCode(text) {
   return /^[0-9x]*$/.test(digits) ? digits : undefined;
 }
 
+/** What the ISBN of a book must contain to be found by this text. */
+export function isbnParts(text) {
+  const code = isbnCode(text) ?? '';
+  const parts = /^[0-9]{1,13}$/.test(code) ? [code] : [];
+  try {
+    return [...parts, ...[parseIsbn(text)].filter((isbn) => isbn !== null)];
+  } catch {
+    return parts;
+  }
+}
+
 /** The ISBN-13 that a text spells, null for a blank one; throws a [Fault]. */
 export function parseIsbn(text) {
   if (trim(text) === '' || /^[= "]+$/.test(fold(text))) return null;

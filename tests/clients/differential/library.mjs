@@ -1,8 +1,8 @@
 // A library as the server keeps it, in memory: the rows, the lists over them, and what changes them.
 
 import {
-  Fault, decodeCursor, encodeCursor, fold, foldCase, line, parseIsbn, parseNotes, parsePublisher, parseRating, parseUsername,
-  trim, uuidOf,
+  Fault, decodeCursor, encodeCursor, fold, foldCase, isbnParts, line, parseIsbn, parseNotes, parsePublisher,
+  parseRating, parseUsername, trim, uuidOf,
 } from './formats.mjs';
 
 /** The order of a list when none is given. */
@@ -266,28 +266,41 @@ function pageSize(size) {
 
 /** Which books a filter lets pass. */
 function condition({ search, isbn, minRating, maxRating, unrated, createdAfter, createdBefore }) {
-  const text = search ?? '';
-  const words = text.split(/\p{White_Space}+/u).filter((word) => word !== '');
-  if ([...text].length > 200 || text.includes('\0') || words.length > 20) throw new BadInput('search');
+  const matches = found(search ?? '');
   let wanted = null;
   try {
     wanted = parseIsbn(isbn ?? '');
   } catch {
     throw new BadInput('isbn');
   }
-  const occurs = words.map((word) => {
-    const [folded, spelt] = [fold(word), tried(() => parseIsbn(word))];
-    return (book) => [book.title, book.author, book.notes ?? ''].some((it) => fold(it).includes(folded))
-      || (book.isbn !== null && (book.isbn.includes(folded) || book.isbn === spelt));
-  });
   return (book) => (wanted === null || book.isbn === wanted)
     && (minRating == null || (book.rating !== null && book.rating >= minRating))
     && (maxRating == null || (book.rating !== null && book.rating <= maxRating))
     && (unrated == null || (book.rating === null) === unrated)
     && (createdAfter == null || book.createdAt > createdAfter)
     && (createdBefore == null || book.createdAt < createdBefore)
-    && occurs.every((matches) => matches(book));
+    && matches(book);
 }
+
+/** Which books a search finds. */
+function found(search) {
+  const typed = search.split(/[\p{White_Space}\u2014\u2015]+/u).filter((word) => word !== '');
+  if ([...search].length > 200 || search.includes('\0') || typed.length > 20) throw new BadInput('search');
+  const words = typed.map((word) => ({ folded: fold(word), isbns: isbnParts(word) }));
+  const unquoted = words.map((word) => ({ ...word, folded: withoutPunctuation(word.folded) }));
+  const [used] = [unquoted, words].map((all) => all.filter(({ folded }) => folded !== ''))
+    .filter((some) => some.length > 0);
+  if (used === undefined) return () => true;
+  const whole = typed.length > 1 ? isbnParts(search) : [];
+  const hasIsbn = (book, isbns) => isbns.some((digits) => book.isbn?.includes(digits));
+  const occurs = (book, { folded, isbns }) => hasIsbn(book, isbns)
+    || [book.title, book.author, book.notes].some((it) => fold(it ?? '').includes(folded));
+  return (book) => hasIsbn(book, whole) || used.every((word) => occurs(book, word));
+}
+
+/** A word without punctuation at its ends, but with the last character of `c#` and `100%`. */
+const withoutPunctuation = (word) => word.replace(/^\p{P}+/u, '')
+  .replace(/\p{P}+$/u, (end) => (/^[#%]/.test(end) ? end[0] : ''));
 
 /** Where a book stands in an order. */
 function position({ field, direction }, book) {

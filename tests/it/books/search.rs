@@ -113,3 +113,116 @@ async fn search_length_is_limited() {
         Vec::<String>::new()
     );
 }
+
+#[tokio::test]
+async fn every_spelling_of_a_word_is_found() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for (title, author, searches) in [
+        (
+            "El amor en los tiempos del cólera",
+            "Gabriel García Márquez",
+            &["garcia marquez", "GARCÍA", "ma\u{301}rquez", "marquez gabriel colera"][..],
+        ),
+        ("The Shadow of the Wind", "Carlos Ruiz Zafon", &["Zafón", "zafo\u{301}n"]),
+        (
+            "İstanbul",
+            "Orhan Pamuk",
+            &["istanbul", "ISTANBUL", "ıstanbul", "İSTANBUL", "i\u{307}stanbul"],
+        ),
+        ("Ender’s Game", "Orson Scott Card", &["Ender's Game", "ENDERʼS", "Ender´s", "Ender`s"]),
+        (
+            "Catch‑22",
+            "Joseph Heller",
+            &["catch-22", "Catch 22", "CATCH–22", "catch−22", "Heller, Catch-22"],
+        ),
+        (
+            "Dune",
+            "Frank Herbert",
+            &[
+                "Herbert, Frank",
+                "\"Dune\"",
+                "“Dune”",
+                "(Dune)",
+                "Dune!",
+                "dune - frank herbert",
+                "¿Dune?",
+                "«Dune», Herbert",
+                "Dune/",
+                "*dune*",
+            ],
+        ),
+        ("Lalka", "Bolesław Prus", &["boleslaw", "BOLESŁAW"]),
+        ("Der Prozeß", "Franz Kafka", &["prozess", "PROZESS", "PROZEẞ"]),
+        ("Sagan om ringen", "Ærø Þorláksson", &["aero", "thorlaksson", "Ærø"]),
+        ("Truyện Kiều", "Nguyễn Du", &["truyen kieu nguyen", "TRUYỆN"]),
+        ("Ὀδύσσεια", "Ὅμηρος", &["οδυσσεια", "ΟΜΗΡΟΣ", "ὅμηρος"]),
+        ("Всё о ёлке", "Йозеф", &["все о елке", "ЁЛКЕ", "йозеф"]),
+        ("مُحَمَّد", "نجيب محفوظ", &["محمد", "مُحَمَّد"]),
+        ("תְּהִלִּים", "ס׳ יזהר", &["תהלים", "ס'"]),
+        ("ｶﾞﾝﾀﾞﾑ", "富野 由悠季", &["ガンダム", "富野"]),
+        ("गोदान", "प्रेमचंद", &["गोदान", "प्रेमचंद"]),
+        ("Spider\u{AD}man \u{200B}No. ２", "x", &["spiderman", "no 2", "NO. ２"]),
+        ("C# in 100%", "x", &["c#", "100%", "C#, 100%!"]),
+        ("???", "x", &["???", "?"]),
+    ] {
+        let id = alice.add_book(json!({ "title": title, "author": author })).await;
+        let whole = [title.to_owned(), title.to_uppercase(), format!("{author} {title}")];
+        for search in searches.iter().map(ToString::to_string).chain(whole) {
+            let found = found(&alice, &format!("search: {}", json!(search))).await;
+            assert_eq!(found, [title], "{search}");
+        }
+        alice.delete(&id).await.assert_ok();
+    }
+}
+
+#[tokio::test]
+async fn words_that_differ_by_more_than_accents_are_not_found() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for (title, search) in [
+        ("が", "か"),
+        ("한국", "하"),
+        ("कुल", "कल"),
+        ("ที่", "ทิ่"),
+        ("Catch 22", "22-catch"),
+        ("Dune", "\"Dune\" ISBN"),
+        ("C++", "c#"),
+        ("Dune", "?"),
+    ] {
+        let id = alice.add_book(json!({ "title": title, "author": "x" })).await;
+        let found = found(&alice, &format!("search: {}", json!(search))).await;
+        assert_eq!(found, Vec::<String>::new(), "{title} {search}");
+        alice.delete(&id).await.assert_ok();
+    }
+}
+
+#[tokio::test]
+async fn an_isbn_is_found_in_any_spelling_and_half_typed() {
+    let app = TestApp::start().await;
+    let alice = library(&app).await;
+    let other = json!({ "title": "Other", "author": "x", "isbn": "080442957X", "notes": "isbn" });
+    alice.add_book(other).await;
+    for (search, title) in [
+        ("978-0-441", "Dune"),
+        ("9780441172719", "Dune"),
+        ("978-0-441-17271-9", "Dune"),
+        ("978 0 441 17271 9", "Dune"),
+        ("0-441-17271-7", "Dune"),
+        ("0 441 17271 7", "Dune"),
+        ("0-441-172", "Dune"),
+        ("9780441172", "Dune"),
+        ("ISBN 978-0-441-17271-9", "Dune"),
+        ("ISBN-13: 978-0-441", "Dune"),
+        ("ISBN-10: 0-441-17271-7", "Dune"),
+        ("978‑0‑441", "Dune"),
+        ("９７８０４４１", "Dune"),
+        ("dune 978-0-441", "Dune"),
+        ("0-8044-2957-X", "Other"),
+        ("0 8044 2957 x", "Other"),
+        ("ISBN 0 8044 2957 X", "Other"),
+        ("isbn", "Other"),
+    ] {
+        assert_eq!(found(&alice, &format!("search: {}", json!(search))).await, [title], "{search}");
+    }
+}
