@@ -23,7 +23,8 @@ struct RegisterInput {
     /// 3 to 80 characters: letters and digits of any script, dots, underscores and hyphens. Unique
     /// regardless of case.
     username: String,
-    /// The email address, at most 120 characters; unique regardless of case.
+    /// The email address, at most 120 characters; unique regardless of case, and of whether its domain
+    /// is in Unicode or in Punycode.
     email: String,
     /// At least 8 characters and at most 71 bytes. Passwords that attackers try first are rejected.
     password: SecretString,
@@ -35,7 +36,8 @@ struct UpdateProfileInput {
     /// 3 to 80 characters: letters and digits of any script, dots, underscores and hyphens. Unique
     /// regardless of case.
     username: Option<String>,
-    /// The email address, at most 120 characters; unique regardless of case.
+    /// The email address, at most 120 characters; unique regardless of case, and of whether its domain
+    /// is in Unicode or in Punycode.
     email: Option<String>,
     /// The current password; required to change the email address.
     current_password: Option<SecretString>,

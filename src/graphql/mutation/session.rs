@@ -21,7 +21,8 @@ pub(super) struct SessionMutation;
 /// The credentials of an account.
 #[derive(Debug, InputObject)]
 struct LoginInput {
-    /// The email address of the account, regardless of case.
+    /// The email address of the account, regardless of case. Its domain may be in Unicode or in
+    /// Punycode.
     email: String,
     /// The password of the account.
     password: SecretString,

@@ -42,7 +42,7 @@ impl User {
         Ok(self.profile(ctx).await?.username.clone())
     }
 
-    /// The email address as typed; unique regardless of case.
+    /// The email address as typed; unique regardless of case and of the spelling of its domain.
     async fn email(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(self.profile(ctx).await?.email.clone())
     }
