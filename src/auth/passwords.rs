@@ -13,7 +13,7 @@ use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tokio::sync::oneshot;
 
 use crate::client_ip::ClientPrefix;
-use crate::input::password::{MAX_BYTES, Password};
+use crate::input::password::{MAX_BYTES, Password, normalize};
 use crate::input::validation_error::ValidationError;
 use crate::store::users::{PasswordHash, User};
 
@@ -110,6 +110,8 @@ impl PasswordHasher<'_> {
         user: Option<&User>,
         password: &str,
     ) -> Result<bool, HashError> {
+        let password = normalize(password);
+        let password = password.expose_secret();
         let possible = password.len() <= MAX_BYTES && !password.contains('\0');
         let stored_hash =
             user.filter(|_| possible).map(|user| user.password_hash.as_str().to_owned());
@@ -138,12 +140,13 @@ impl PasswordHasher<'_> {
     pub(crate) async fn rehash_if_outdated(
         &self,
         user: &User,
-        password: SecretString,
+        password: &SecretString,
     ) -> Result<Option<PasswordHash>, HashError> {
         let cost = self.pool.cost;
         if user.password_hash.as_str().parse::<HashParts>()?.get_cost() == cost {
             return Ok(None);
         }
+        let password = normalize(password.expose_secret());
         let hash = move || bcrypt::non_truncating_hash(password.expose_secret(), cost);
         Ok(Some(PasswordHash::new(self.run(hash).await??)))
     }

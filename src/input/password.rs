@@ -1,6 +1,7 @@
 //! Rules for new passwords.
 
 use secrecy::{ExposeSecret, SecretString};
+use unicode_normalization::UnicodeNormalization;
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
@@ -16,7 +17,20 @@ const MIN_GUESSES: u64 = 100_000;
 /// grows with the square of the length.
 const SCORED_PREFIX_CHARS: usize = 24;
 
-/// At least 8 characters and at most 71 bytes, without NUL, and not a common password.
+/// The password that is hashed, the same for every keyboard that it is typed on: composed (NFC), with U+0020 for
+/// other spaces (RFC 8265, section 4.2).
+pub(crate) fn normalize(text: &str) -> SecretString {
+    // The other characters of the category Zs.
+    let is_space = |c| {
+        matches!(
+            c,
+            '\u{A0}' | '\u{1680}' | '\u{2000}'..='\u{200A}' | '\u{202F}' | '\u{205F}' | '\u{3000}'
+        )
+    };
+    text.chars().map(|c| if is_space(c) { ' ' } else { c }).nfc().collect::<String>().into()
+}
+
+/// At least 8 characters and at most 71 bytes after [`normalize`], without NUL, and not a common password.
 #[derive(Clone, Debug)]
 pub(crate) struct Password(SecretString);
 
@@ -24,6 +38,8 @@ impl Password {
     /// `hints` are words that an attacker would try for this user: username and email address. Takes
     /// milliseconds; up to a quarter of a second for texts crafted to be slow.
     pub(crate) fn parse(text: &str, hints: &[String]) -> Result<Self, ValidationError> {
+        let password = normalize(text);
+        let text = password.expose_secret();
         if text.is_empty() {
             return Err(ValidationError::new(
                 ValidationErrorCode::Required,
@@ -50,7 +66,7 @@ impl Password {
             let message = "This password is too easy to guess; please choose another.";
             return Err(ValidationError::new(ValidationErrorCode::TooCommon, message));
         }
-        Ok(Self(text.into()))
+        Ok(Self(password))
     }
 
     pub(crate) fn expose(&self) -> &str {
@@ -82,6 +98,27 @@ mod tests {
         assert!(parsed(&longest[..71]).is_ok());
         assert_eq!(parsed(&longest[..72]), Err(ValidationErrorCode::TooLong));
         assert_eq!(parsed(&"ж".repeat(36)), Err(ValidationErrorCode::TooLong));
+    }
+
+    #[test]
+    fn passwords_are_composed_before_they_are_measured() {
+        let composed = "Zwölf Boxkämpfer jagen Viktor quer über den großen Sylter Deich hö";
+        let decomposed: String = composed.nfd().collect();
+        assert_eq!((composed.len(), decomposed.len()), (71, 75));
+        let password = Password::parse(&decomposed, &[]).expect("71 bytes");
+        assert_eq!(password.expose(), composed);
+        assert_eq!(parsed(&format!("{decomposed}y")), Err(ValidationErrorCode::TooLong));
+        assert_eq!(parsed("kV9#tqu\u{308}"), Err(ValidationErrorCode::TooShort));
+    }
+
+    #[test]
+    fn only_spaces_and_the_composition_are_normalized() {
+        let normalized = |text| normalize(text).expose_secret().to_owned();
+        assert_eq!(normalized("Gru\u{308}ße aus U\u{308}berlingen"), "Grüße aus Überlingen");
+        assert_eq!(normalized("a\u{A0}b\u{3000}c\u{2003}"), "a b c ");
+        for kept in ["Ａﬁ²", " A\tb\u{200B}", "ß ẞ ss", "'’"] {
+            assert_eq!(normalized(kept), kept);
+        }
     }
 
     #[test]

@@ -26,7 +26,8 @@ struct RegisterInput {
     /// The email address, at most 120 characters; unique regardless of case, and of whether its domain
     /// is in Unicode or in Punycode.
     email: String,
-    /// At least 8 characters and at most 71 bytes. Passwords that attackers try first are rejected.
+    /// At least 8 characters and at most 71 bytes, after Unicode normalization (NFC). Passwords that
+    /// attackers try first are rejected.
     password: SecretString,
 }
 
@@ -80,7 +81,8 @@ impl UpdateProfilePayload {
 struct ChangePasswordInput {
     /// The current password.
     current_password: SecretString,
-    /// At least 8 characters and at most 71 bytes. Passwords that attackers try first are rejected.
+    /// At least 8 characters and at most 71 bytes, after Unicode normalization (NFC). Passwords that
+    /// attackers try first are rejected.
     new_password: SecretString,
 }
 

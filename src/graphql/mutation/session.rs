@@ -193,7 +193,7 @@ async fn rehash_if_outdated(
     mut user: User,
     password: &SecretString,
 ) -> Result<User> {
-    if let Some(hash) = ctx.passwords().rehash_if_outdated(&user, password.clone()).await?
+    if let Some(hash) = ctx.passwords().rehash_if_outdated(&user, password).await?
         && ctx.store().users().rehash(&user, hash.clone()).await?
     {
         user.password_hash = hash;
