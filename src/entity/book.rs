@@ -33,6 +33,8 @@ pub struct Model {
     /// Folded notes, for search.
     pub(crate) notes_folded: Option<String>,
     pub(crate) publisher: Option<Publisher>,
+    /// Folded publisher, for search.
+    pub(crate) publisher_folded: Option<String>,
     /// Chosen by the client that created the book; unique per owner.
     pub(crate) idempotency_key: Option<IdempotencyKey>,
     /// Bytes of the texts that the owner has set.

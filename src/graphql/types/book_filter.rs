@@ -11,7 +11,7 @@ use crate::store::books;
 /// A filter for books. A book must match all conditions; one that is absent or null is ignored.
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct BookFilter {
-    /// Words that must each occur in `title`, `author`, `notes` or `isbn`, in any order,
+    /// Words that must each occur in `title`, `author`, `publisher`, `notes` or `isbn`, in any order,
     /// regardless of case, accents and punctuation at their ends. A hyphen matches a space. An ISBN, or
     /// a part of one, is found in any spelling. At most 200 characters and 20 words.
     search: Option<String>,

@@ -68,7 +68,8 @@ const SHORT_WORD_BYTES: usize = 32;
 
 /// Appends the condition for books in which the word occurs.
 fn push_occurs(sql: &mut Sql, word: &Word) {
-    const SEARCHED: [Column; 3] = [Column::TitleFolded, Column::AuthorFolded, Column::NotesFolded];
+    const SEARCHED: [Column; 4] =
+        [Column::TitleFolded, Column::AuthorFolded, Column::PublisherFolded, Column::NotesFolded];
 
     sql.push("(").join(" OR ", SEARCHED, |sql, column| push_contains(sql, column, &word.folded));
     push_isbn_contains(sql, &word.isbns);

@@ -235,7 +235,8 @@ book_columns! {
         author: Author = Author, folded AuthorFolded by |author: &Author| fold_for_index(author.as_str());
         isbn: Option<Isbn> = Isbn;
         rating: Option<Rating> = Rating;
-        publisher: Option<Publisher> = Publisher;
+        publisher: Option<Publisher> = Publisher,
+            folded PublisherFolded by |publisher: &Option<Publisher>| publisher.as_ref().map(|publisher| fold(publisher.as_str()));
         notes: Option<Notes> = Notes,
             folded NotesFolded by |notes: &Option<Notes>| notes.as_ref().map(|notes| fold(notes.as_str()));
     }

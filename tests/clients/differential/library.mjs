@@ -294,7 +294,7 @@ function found(search) {
   const whole = typed.length > 1 ? isbnParts(search) : [];
   const hasIsbn = (book, isbns) => isbns.some((digits) => book.isbn?.includes(digits));
   const occurs = (book, { folded, isbns }) => hasIsbn(book, isbns)
-    || [book.title, book.author, book.notes].some((it) => fold(it ?? '').includes(folded));
+    || [book.title, book.author, book.publisher, book.notes].some((it) => fold(it ?? '').includes(folded));
   return (book) => hasIsbn(book, whole) || used.every((word) => occurs(book, word));
 }
 

@@ -226,3 +226,19 @@ async fn an_isbn_is_found_in_any_spelling_and_half_typed() {
         assert_eq!(found(&alice, &format!("search: {}", json!(search))).await, [title], "{search}");
     }
 }
+
+#[tokio::test]
+async fn publishers_are_searched() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let book = json!({ "title": "Die Blechtrommel", "author": "Günter Grass", "publisher": "Éditions du Seuil" });
+    let id = alice.add_book(book).await;
+    for search in ["editions seuil", "SEUIL blechtrommel", "Éditions"] {
+        assert_eq!(found(&alice, &format!("search: {}", json!(search))).await.len(), 1, "{search}");
+    }
+    alice.update(&id, json!({ "publisher": "Luchterhand" })).await.assert_ok();
+    assert_eq!(found(&alice, "search: \"seuil\"").await, Vec::<String>::new());
+    assert_eq!(found(&alice, "search: \"luchterhand\"").await.len(), 1);
+    alice.update(&id, json!({ "publisher": null })).await.assert_ok();
+    assert_eq!(found(&alice, "search: \"luchterhand\"").await, Vec::<String>::new());
+}
