@@ -60,6 +60,12 @@ fn lower_case(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
 
 /// The character that stands for a decomposed character; `None` if it is ignored.
 fn simplify(c: char) -> Option<char> {
+    match c {
+        '`' => return Some('\''),
+        '-' | '\t'..='\r' => return Some(' '),
+        '\0'..='\u{7F}' => return Some(c),
+        _ => {}
+    }
     let c = unify_punctuation(c);
     if is_space_or_hyphen(c) {
         return Some(' ');
