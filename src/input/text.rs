@@ -5,12 +5,17 @@ mod fold;
 mod letter;
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
+use character::is_ignorable;
 
 pub(super) use character::{is_invisible, is_punctuation};
 pub(crate) use fold::{fold, fold_case, fold_for_index};
 
-/// Removes white space and invisible characters from both ends. A text of these alone is blank.
+/// Removes white space and invisible characters from both ends. A text of these alone is blank, also with
+/// characters that only select how others are drawn: those stay at the end of a text, where emoji need them.
 pub(super) fn trim(text: &str) -> &str {
+    if text.chars().all(|c| c.is_whitespace() || is_ignorable(c)) {
+        return "";
+    }
     let text = text.trim_start_matches(is_trimmed);
     let end = text.trim_end_matches(is_trimmed).len();
     let (trimmed, rest) = text.split_at(end);
@@ -122,6 +127,13 @@ mod tests {
             let padded = format!("{blank}Dune{blank}");
             assert_eq!(line(&padded).as_deref(), Ok("Dune"), "{padded:?}");
             assert_eq!(lines(&padded), Ok(Some("Dune".to_owned())), "{padded:?}");
+        }
+    }
+
+    #[test]
+    fn variation_selectors_alone_are_blank() {
+        for blank in ["\u{FE0F}", "\u{34F} ", "\u{E0100}\u{200B}"] {
+            assert_eq!(line(blank), Err(ValidationErrorCode::Required), "{blank:?}");
         }
     }
 
