@@ -48,11 +48,14 @@ impl Isbn {
 /// Digits of which an ISBN-13 must contain one, to be found by this text: those of the text, which may be a part
 /// of an ISBN, and those of the ISBN-13 that equals an ISBN-10. Empty if the text is not a part of an ISBN.
 pub(super) fn search_digits(text: &str) -> Vec<String> {
-    let part = digits(without_label(&fold(text)))
-        .filter(|digits| matches!(digits.len(), 1..=13))
-        .map(|digits| digits.into_iter().map(|digit| char::from_digit(digit.into(), 10)).collect());
+    let folded = fold(text);
+    let code = without_label(&folded).trim_matches(is_separator);
+    // Only hyphens: `9/11` is no ISBN.
+    let is_part = code.chars().all(|c| c.is_ascii_digit() || is_hyphen(c));
+    let digits = is_part.then(|| code.replace(is_hyphen, ""));
+    let part = digits.filter(|digits| matches!(digits.len(), 1..=13));
     let whole = Isbn::parse(text).ok().flatten().map(|isbn| isbn.0);
-    let mut found: Vec<String> = part.flatten().into_iter().chain(whole).collect();
+    let mut found: Vec<String> = part.into_iter().chain(whole).collect();
     found.dedup();
     found
 }
@@ -95,10 +98,14 @@ fn digit_value(c: char) -> Option<u8> {
     }
 }
 
-/// What separates groups of digits: folded text has spaces instead of hyphens and dashes. Japanese keyboards enter
-/// a hyphen as a long vowel mark.
+/// Folded text has spaces instead of hyphens and dashes. Japanese keyboards enter a long vowel mark.
+fn is_hyphen(c: char) -> bool {
+    matches!(c, ' ' | '\u{30FC}' | '\u{2500}')
+}
+
+/// What is ignored between digits and around them.
 fn is_separator(c: char) -> bool {
-    c == ' ' || is_punctuation(c) || matches!(c, '=' | '\u{30FC}' | '\u{2500}')
+    is_hyphen(c) || is_punctuation(c) || c == '='
 }
 
 fn validation_error(error: &IsbnError) -> ValidationError {
@@ -225,6 +232,10 @@ mod tests {
             ("9780135957059", vec!["9780135957059"]),
             ("0-13-595705-2", vec!["0135957052", "9780135957059"]),
             ("080442957X", vec!["9780804429573"]),
+            ("(978-0-441),", vec!["9780441"]),
+            ("９７８ー０", vec!["9780"]),
+            ("9/11", vec![]),
+            ("1.5", vec![]),
             ("Dune", vec![]),
             ("x", vec![]),
             ("%", vec![]),

@@ -49,7 +49,10 @@ const trimmed = (characters, text) =>
   text.replace(new RegExp(`^[${characters}]+|[${characters}]+$`, 'gu'), '');
 
 /** A text without white space and invisible characters at both ends. */
-export const trim = (text) => trimmed(`\\p{White_Space}${INVISIBLE}`, text);
+export function trim(text) {
+  const blank = new RegExp(`^[\\p{White_Space}${INVISIBLE}\\u034F\\u180B-\\u180F\\uFE00-\\uFE0F]*$`, 'u');
+  return blank.test(text) ? '' : trimmed(`\\p{White_Space}${INVISIBLE}`, text);
+}
 
 /** One line of 1 to `longest` characters; throws a [Fault]. */
 export function line(text, longest) {
@@ -87,22 +90,23 @@ export function parseUsername(text) {
   return name;
 }
 
-/** The digits of an ISBN or of a part of one, without its label; undefined if the text has anything else. */
-function isbnCode(text) {
-  const separators = /[ \p{P}=]/gu;
-  const [, before, after] = /^(.*?)isbn(.*)$/su.exec(fold(text)) ?? [];
-  const isLabel = before !== undefined && /^(|e|p|urn)$/.test(before.replace(separators, ''));
-  const rest = isLabel ? after.replace(/^[ \p{P}=]+/u, '') : fold(text);
+const SEPARATORS = /[ \p{P}=]/gu;
+
+/** A folded text without the label of an ISBN. */
+function withoutLabel(folded) {
+  const [, before, after] = /^(.*?)isbn(.*)$/su.exec(folded) ?? [];
+  if (before === undefined || !/^(|e|p|urn)$/.test(before.replace(SEPARATORS, ''))) return folded;
+  const rest = after.replace(/^[ \p{P}=]+/u, '');
   const [number, code] = [rest.slice(0, 2), rest.slice(2)];
-  const isNumbered = isLabel && ['10', '13'].includes(number)
-    && (/^[ \p{P}=]/u.test(code) || /^([0-9x]{10}|[0-9x]{13})$/.test(code.replace(separators, '')));
-  const digits = (isNumbered ? code : rest).replace(separators, '');
-  return /^[0-9x]*$/.test(digits) ? digits : undefined;
+  const isNumbered = ['10', '13'].includes(number)
+    && (/^[ \p{P}=]/u.test(code) || /^([0-9x]{10}|[0-9x]{13})$/.test(code.replace(SEPARATORS, '')));
+  return isNumbered ? code : rest;
 }
 
 /** What the ISBN of a book must contain to be found by this text. */
 export function isbnParts(text) {
-  const code = isbnCode(text) ?? '';
+  // Only hyphens between digits: `9/11` is no ISBN.
+  const code = withoutLabel(fold(text)).replace(/^[ \p{P}=]+|[ \p{P}=]+$/gu, '').replaceAll(' ', '');
   const parts = /^[0-9]{1,13}$/.test(code) ? [code] : [];
   try {
     return [...parts, ...[parseIsbn(text)].filter((isbn) => isbn !== null)];
@@ -114,8 +118,8 @@ export function isbnParts(text) {
 /** The ISBN-13 that a text spells, null for a blank one; throws a [Fault]. */
 export function parseIsbn(text) {
   if (trim(text) === '' || /^[= "]+$/.test(fold(text))) return null;
-  const code = isbnCode(text);
-  if (![10, 13].includes(code?.length)) throw new Fault('INVALID_FORMAT');
+  const code = withoutLabel(fold(text)).replace(SEPARATORS, '');
+  if (!/^[0-9x]*$/.test(code) || ![10, 13].includes(code.length)) throw new Fault('INVALID_FORMAT');
   const digits = [...code].map((c) => (c === 'x' ? 10 : Number(c)));
   if (digits.slice(0, -1).includes(10) || (code.length === 13 && digits[12] === 10)) {
     throw new Fault('INVALID_FORMAT');
