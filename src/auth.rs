@@ -102,8 +102,10 @@ impl Auth {
         let Some(authorization) = authorization else {
             return Ok(Identity::Anonymous);
         };
-        let Some(token) = access_token::bearer(authorization) else {
-            return Ok(Identity::Invalid(AuthFailure::TokenInvalid));
+        let token = match access_token::bearer(authorization) {
+            Ok(Some(token)) => token,
+            Ok(None) => return Ok(Identity::Anonymous),
+            Err(failure) => return Ok(Identity::Invalid(failure)),
         };
         let viewer = match self.access_tokens.verify(token, self.clock.now()) {
             Ok(viewer) => viewer,

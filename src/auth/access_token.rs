@@ -153,10 +153,21 @@ impl std::fmt::Debug for AccessTokens {
     }
 }
 
-/// The token in an `Authorization` header (RFC 6750, section 2.1). The scheme is case-insensitive.
-pub(super) fn bearer(authorization: &[u8]) -> Option<&str> {
-    let (scheme, token) = std::str::from_utf8(authorization).ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
+/// The token in an `Authorization` header (RFC 6750, section 2.1). The scheme is case-insensitive. `None` if
+/// the header is empty or has no token after the scheme: clients send this while nobody is signed in.
+///
+/// # Errors
+/// If the header has another scheme or none, or is not UTF-8.
+pub(super) fn bearer(authorization: &[u8]) -> Result<Option<&str>, AuthFailure> {
+    let header = std::str::from_utf8(authorization).map_err(|_| AuthFailure::NotBearer)?.trim();
+    let (scheme, token) = header.split_once(char::is_whitespace).unwrap_or((header, ""));
+    match token.trim_start() {
+        _ if header.is_empty() => Ok(None),
+        token if scheme.eq_ignore_ascii_case("bearer") => {
+            Ok(Some(token).filter(|it| !it.is_empty()))
+        }
+        _ => Err(AuthFailure::NotBearer),
+    }
 }
 
 /// Identifies a secret without revealing it: the first 8 bytes of its SHA-256, in hexadecimal.
@@ -225,10 +236,17 @@ mod tests {
 
     #[test]
     fn only_the_bearer_scheme_is_accepted() {
-        assert_eq!(bearer(b"Bearer abc"), Some("abc"));
-        assert_eq!(bearer(b"bearer  abc "), Some("abc"));
-        assert_eq!(bearer(b"Basic YTpi"), None);
-        assert_eq!(bearer(b"Bearer"), None);
-        assert_eq!(bearer(b"Bearer \xff"), None);
+        assert_eq!(bearer(b"Bearer abc"), Ok(Some("abc")));
+        assert_eq!(bearer(b"bearer  abc "), Ok(Some("abc")));
+        for other in [&b"Basic YTpi"[..], b"abc", b"Bearerabc", b"Bearer \xff"] {
+            assert_eq!(bearer(other), Err(AuthFailure::NotBearer));
+        }
+    }
+
+    #[test]
+    fn a_header_without_a_token_is_no_token() {
+        for empty in [&b""[..], b" ", b"Bearer", b"bearer ", b"Bearer   \t"] {
+            assert_eq!(bearer(empty), Ok(None));
+        }
     }
 }

@@ -22,6 +22,8 @@ pub(crate) enum AuthFailure {
     TokenMissing,
     TokenExpired,
     TokenInvalid,
+    /// The `Authorization` header does not have the form `Bearer <token>`.
+    NotBearer,
     SessionEnded,
 }
 

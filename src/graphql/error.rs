@@ -125,6 +125,9 @@ fn sentence(rejection: AuthFailure) -> &'static str {
         AuthFailure::TokenMissing => "Please sign in.",
         AuthFailure::TokenExpired => "The access token has expired; please refresh it.",
         AuthFailure::TokenInvalid => "The access token is not valid.",
+        AuthFailure::NotBearer => {
+            "Expected the access token after the word Bearer: \"Authorization: Bearer <accessToken>\"."
+        }
         AuthFailure::SessionEnded => "The session has ended; please sign in again.",
     }
 }
@@ -333,7 +336,7 @@ fn reason(rejection: AuthFailure) -> &'static str {
     match rejection {
         AuthFailure::TokenMissing => "TOKEN_MISSING",
         AuthFailure::TokenExpired => "TOKEN_EXPIRED",
-        AuthFailure::TokenInvalid => "TOKEN_INVALID",
+        AuthFailure::TokenInvalid | AuthFailure::NotBearer => "TOKEN_INVALID",
         AuthFailure::SessionEnded => "SESSION_ENDED",
     }
 }

@@ -328,9 +328,15 @@ impl Connection {
 fn authorization(payload: &Map<String, Value>) -> Option<Vec<u8>> {
     let headers = payload.get("headers").and_then(Value::as_object);
     let token = [Some(payload), headers].into_iter().flatten().find_map(|object| {
-        let member = |name: &&str| object.get(*name)?.as_str().filter(|text| !text.is_empty());
+        let member = |name: &&str| object.get(*name)?.as_str().filter(|text| has_token(text));
         ["Authorization", "authorization", "token"].iter().find_map(member)
     })?;
     let scheme = if token.contains(' ') { "" } else { "Bearer " };
     Some(format!("{scheme}{token}").into_bytes())
+}
+
+/// Whether the text is more than the name of the scheme.
+fn has_token(text: &str) -> bool {
+    let text = text.trim();
+    !text.is_empty() && !text.eq_ignore_ascii_case("bearer")
 }

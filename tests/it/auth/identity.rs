@@ -36,10 +36,37 @@ async fn fields_that_require_a_viewer_return_unauthenticated() {
 async fn viewer_is_null_without_a_token_and_an_error_with_an_invalid_one() {
     let app = TestApp::start().await;
     assert_eq!(app.anon().ask("{ viewer { id } }").await.data(), json!(null));
-    for bad in ["Bearer garbage", "Bearer a.b.c", "Bearer ", "Basic YWxpY2U6cGFzc3dvcmQ=", "Bearer"]
-    {
+    for bad in ["Bearer garbage", "Bearer a.b.c", "Basic YWxpY2U6cGFzc3dvcmQ="] {
         let response = app.anon().with_header("authorization", bad).ask("{ viewer { id } }").await;
         assert_unauthenticated(&response, "TOKEN_INVALID");
+    }
+}
+
+/// Apollo Client's documentation sends an empty header while nobody is signed in.
+#[tokio::test]
+async fn an_authorization_header_without_a_token_is_no_token() {
+    let app = TestApp::start().await;
+    for empty in ["", " ", "Bearer", "Bearer ", "bearer"] {
+        let anon = app.anon().with_header("authorization", empty);
+        let viewer = anon.ask("{ viewer { id } }").await;
+        assert_eq!(viewer.json(), json!({ "data": { "viewer": null } }), "{empty:?}");
+        let books = anon.ask("{ books { totalCount } }").await;
+        assert_unauthenticated(&books, "TOKEN_MISSING");
+    }
+}
+
+#[tokio::test]
+async fn a_token_without_the_bearer_scheme_has_an_error_that_names_the_scheme() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for header in [alice.access_token.clone(), format!("Token {}", alice.access_token)] {
+        let anon = app.anon().with_header("authorization", &header);
+        let response = anon.ask("{ viewer { id } }").await;
+        assert_unauthenticated(&response, "TOKEN_INVALID");
+        let error = response.error();
+        let message = error["message"].as_str().unwrap();
+        assert!(message.contains("Authorization: Bearer <accessToken>"), "{message}");
+        assert!(!response.text.contains(&alice.access_token), "{response:?}");
     }
 }
 

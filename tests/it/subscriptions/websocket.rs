@@ -142,6 +142,23 @@ async fn an_invalid_token_closes_with_4403_so_that_clients_refresh() {
 }
 
 #[tokio::test]
+async fn a_payload_without_a_token_connects_anonymously() {
+    let app = TestApp::start().await;
+    let server = app.listen();
+    for payload in [
+        json!({ "Authorization": "" }),
+        json!({ "Authorization": "Bearer " }),
+        json!({ "authorization": "Bearer" }),
+        json!({ "token": "Bearer" }),
+        json!({ "headers": { "Authorization": "bearer " } }),
+    ] {
+        let mut socket = Socket::open(server.address).await;
+        socket.send(json!({ "type": "connection_init", "payload": payload })).await;
+        assert_eq!(socket.receive().await, json!({ "type": "connection_ack" }), "{payload}");
+    }
+}
+
+#[tokio::test]
 async fn a_connection_closes_when_its_token_expires_or_its_session_ends() {
     let app = TestApp::start().await;
     let server = app.listen();
