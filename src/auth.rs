@@ -207,6 +207,15 @@ impl Auth {
         Ok(RefreshOutcome::Rotated(Box::new(issued)))
     }
 
+    /// The owner and the session of a refresh token, whether the token was used or not; `None` if it is
+    /// unknown or its session has ended.
+    pub(crate) async fn find_session(
+        &self,
+        token: &RefreshToken,
+    ) -> Result<Option<(UserId, SessionId)>, StoreError> {
+        self.store.sessions().find_by_token(token.hash()).await
+    }
+
     /// Ends a session of an account; false if the account has no such session.
     pub(crate) async fn end_session(
         &self,

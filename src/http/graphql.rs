@@ -117,10 +117,10 @@ async fn handle(
             respond(outcome, media_type, state.config.strict_status)
         }
     };
-    if let Some(change) = client.cookie_change()
-        && let Some(set) = cookie::set(&parts.headers, &change)
-    {
-        response.headers_mut().insert(header::SET_COOKIE, set);
+    if let Some(change) = client.cookie_change() {
+        for set in cookie::set(&parts.headers, &change) {
+            response.headers_mut().append(header::SET_COOKIE, set);
+        }
     }
     Ok((response, entry))
 }

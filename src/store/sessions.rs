@@ -177,6 +177,18 @@ impl Sessions<'_> {
         Ok(rotation)
     }
 
+    /// The owner and the session of a refresh token; `None` if there is no such token or session.
+    pub(crate) async fn find_by_token(
+        &self,
+        token: TokenHash,
+    ) -> Result<Option<(UserId, SessionId)>, StoreError> {
+        let reader = self.0.db.reader();
+        let token = refresh_token::Entity::find_by_id(token.to_vec()).one(&reader).await?;
+        let Some(token) = token else { return Ok(None) };
+        let session = session::Entity::find_by_id(token.session_id).one(&reader).await?;
+        Ok(session.map(|session| (session.user_id, session.id)))
+    }
+
     /// Ends a session of an account; false if the account has no such session.
     pub(crate) async fn end(&self, user: UserId, id: SessionId) -> Result<bool, StoreError> {
         let ended = session::Entity::delete_many()

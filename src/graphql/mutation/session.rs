@@ -11,7 +11,7 @@ use crate::graphql::audit_log::SecurityEvent;
 use crate::graphql::context::{ContextExt, CookieUpdate};
 use crate::graphql::error::Result;
 use crate::graphql::types::user_error::{UserError, UserErrorCode};
-use crate::id::SessionId;
+use crate::id::{SessionId, UserId};
 use crate::input::email::Email;
 use crate::store::users::User;
 
@@ -120,24 +120,33 @@ impl SessionMutation {
         Ok(AuthPayload::rejected_with(error))
     }
 
-    /// Ends this session, or all sessions of the account.
+    /// Ends this session, or all sessions of the account. With the header `Cookie-Mode: refresh`, it also
+    /// ends the session of the cookie and clears the cookie, even if the access token has expired.
     async fn logout(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Whether to end all sessions of the account.", default = false)]
         everywhere: bool,
     ) -> Result<LogoutPayload> {
-        let (viewer, auth) = (ctx.viewer()?, ctx.auth());
-        let (revoked, event, session) = if everywhere {
-            let ended = auth.end_all_sessions(viewer.user).await?;
-            (ended, SecurityEvent::AllSessionsEnded, None)
-        } else {
-            let ended = auth.end_session(viewer.user, viewer.session).await?;
-            (usize::from(ended), SecurityEvent::SessionEnded, Some(viewer.session))
+        let client = ctx.client();
+        let cookie = client.cookie.as_ref().filter(|_| client.cookie_mode);
+        let mut sessions: Vec<(UserId, SessionId)> = match ctx.viewer() {
+            Ok(viewer) => vec![(viewer.user, viewer.session)],
+            Err(_) if cookie.is_some() => Vec::new(),
+            Err(failure) => return Err(failure),
         };
-        event.log(ctx, Some(viewer.user), session);
-        if ctx.client().cookie.is_some() {
-            ctx.client().change_cookie(CookieUpdate::Clear);
+        if let Some(token) = cookie
+            && let Some(session) = ctx.auth().find_session(token).await?
+            && !sessions.contains(&session)
+        {
+            sessions.push(session);
+        }
+        let mut revoked = 0;
+        for (user, session) in sessions {
+            revoked += end_sessions(ctx, user, session, everywhere).await?;
+        }
+        if client.cookie.is_some() || client.cookie_mode {
+            client.change_cookie(CookieUpdate::Clear);
         }
         let revoked_sessions = i32::try_from(revoked).unwrap_or(i32::MAX);
         Ok(LogoutPayload { revoked_sessions, user_errors: Vec::new() })
@@ -162,6 +171,23 @@ impl SessionMutation {
         let user_errors = vec![UserError::not_found("session")];
         Ok(RevokeSessionPayload { revoked_session_id: None, user_errors })
     }
+}
+
+/// Ends a session, or all sessions of its account, and logs it. Returns the number of sessions.
+async fn end_sessions(
+    ctx: &Context<'_>,
+    user: UserId,
+    session: SessionId,
+    everywhere: bool,
+) -> Result<usize> {
+    if everywhere {
+        let ended = ctx.auth().end_all_sessions(user).await?;
+        SecurityEvent::AllSessionsEnded.log(ctx, Some(user), None);
+        return Ok(ended);
+    }
+    let ended = ctx.auth().end_session(user, session).await?;
+    SecurityEvent::SessionEnded.log(ctx, Some(user), Some(session));
+    Ok(usize::from(ended))
 }
 
 /// Whether this is the password of the account. Logs a security event if it is not.

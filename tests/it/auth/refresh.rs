@@ -157,6 +157,79 @@ async fn the_refresh_cookie_is_cleared_with_its_session() {
 }
 
 #[tokio::test]
+async fn pages_over_http_get_a_cookie_that_is_not_secure() {
+    let app = TestApp::start().await;
+    let registered = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    registered.assert_ok();
+    for (origin, proxy) in [
+        ("http://localhost:3000", ("x-forwarded-proto", "http")),
+        ("http://localhost:3000", ("x-forwarded-for", "127.0.0.1")),
+        ("http://192.168.1.20:8000", ("via", "1.1 proxy")),
+    ] {
+        let page = browser(&app).with_header("origin", origin).with_header(proxy.0, proxy.1);
+        let login = page.login("ada@example.org", PASSWORD).await;
+        let set = login.headers[SET_COOKIE].to_str().unwrap();
+        assert!(set.starts_with("refresh="), "{set}");
+        assert!(set.contains("HttpOnly; SameSite=Lax") && !set.contains("Secure"), "{set}");
+        let refreshed = page.with_header(COOKIE.as_str(), &cookie(&login)).ask(BY_COOKIE).await;
+        assert_eq!(refreshed.payload()["refreshToken"], json!(null));
+        assert!(cookie(&refreshed).starts_with("refresh="), "{refreshed:?}");
+    }
+}
+
+#[tokio::test]
+async fn a_page_server_can_forward_the_cookie_without_an_origin() {
+    let app = TestApp::start().await;
+    for (name, origin) in [("ada", "https://books.example.org"), ("bea", "http://localhost:3000")] {
+        let page = app.anon().with_header("cookie-mode", "refresh").with_header("origin", origin);
+        let registered = page.register(name, &format!("{name}@example.org"), PASSWORD).await;
+        let presented = cookie(&registered);
+        let server = app.anon().with_header("host", "127.0.0.1:8000");
+        let refreshed = server.with_header(COOKIE.as_str(), &presented).ask(BY_COOKIE).await;
+        refreshed.assert_ok();
+        let (before, after) = (presented.split('='), cookie(&refreshed));
+        assert_eq!(after.split('=').next(), before.clone().next(), "the browser replaces it");
+    }
+}
+
+#[tokio::test]
+async fn logout_in_cookie_mode_needs_no_valid_access_token() {
+    let app = TestApp::start().await;
+    let response = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    app.advance_secs(900);
+    let with_cookie = |actor: Actor| actor.with_header(COOKIE.as_str(), &cookie(&response));
+    let ada = with_cookie(browser(&app)).signed_in(&response);
+    // Without cookie mode, a page of another origin could have sent it.
+    let other_mode = with_cookie(app.anon()).signed_in(&response).logout().await;
+    other_mode.assert_error("UNAUTHENTICATED");
+    let logout = ada.logout().await;
+    assert_eq!(logout.payload()["revokedSessions"], 1);
+    assert_eq!(cookie(&logout), "__Host-refresh=");
+    assert_eq!(app.db_count("sessions").await, 0);
+    // The page was loaded again, so the access token is lost too.
+    let login = browser(&app).login("ada@example.org", PASSWORD).await;
+    let page = browser(&app).with_header(COOKIE.as_str(), &cookie(&login));
+    browser(&app).login("ada@example.org", PASSWORD).await.assert_ok();
+    let everywhere = page.ask("mutation { logout(everywhere: true) { revokedSessions } }").await;
+    assert_eq!(everywhere.data()["revokedSessions"], 2);
+    // A second time there is no session, but the cookie is cleared.
+    let again = page.logout().await;
+    assert_eq!(again.payload()["revokedSessions"], 0);
+    assert_eq!(cookie(&again), "__Host-refresh=");
+    browser(&app).logout().await.assert_error("UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn logout_in_cookie_mode_ends_the_session_of_the_cookie_too() {
+    let app = TestApp::start().await;
+    let first = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
+    let second = browser(&app).login("ada@example.org", PASSWORD).await;
+    let page = browser(&app).with_header(COOKIE.as_str(), &cookie(&first)).signed_in(&second);
+    assert_eq!(page.logout().await.payload()["revokedSessions"], 2);
+    assert_eq!(app.db_count("sessions").await, 0);
+}
+
+#[tokio::test]
 async fn changing_the_password_keeps_the_refresh_token_in_the_cookie() {
     let app = TestApp::start().await;
     let response = browser(&app).register("ada", "ada@example.org", PASSWORD).await;
