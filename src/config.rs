@@ -7,6 +7,7 @@
 mod limits;
 mod model;
 mod options;
+mod origin;
 mod postgres;
 mod settings;
 mod types;
@@ -15,8 +16,9 @@ mod value;
 pub use limits::Limits;
 pub use model::{Config, ConfigError};
 pub use options::{Options, read_dotenv};
+pub use origin::{Origin, ParseOriginError};
 pub use postgres::PostgresTarget;
 pub(crate) use postgres::{
     HostName, PostgresHost, RootCertificates, SslMode, TargetSession, TlsOptions,
 };
-pub use types::{Database, JwtSecrets, LogFormat, Origin, ParseOriginError};
+pub use types::{Database, JwtSecrets, LogFormat};

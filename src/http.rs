@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
 use axum::middleware::from_fn;
 use axum::routing::get;
@@ -105,13 +106,15 @@ fn unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<H
 /// Allows requests with credentials from the listed origins only. `None` if the list is empty, because
 /// a CORS layer would respond to every OPTIONS request itself.
 fn cors(origins: &[Origin]) -> Option<CorsLayer> {
-    let origins: Vec<HeaderValue> =
-        origins.iter().filter_map(|origin| HeaderValue::from_str(origin.as_str()).ok()).collect();
     if origins.is_empty() {
         return None;
     }
+    let origins = origins.to_vec();
+    let is_allowed = move |origin: &HeaderValue, _: &Parts| {
+        csrf::parse_origin(origin).is_some_and(|origin| origins.contains(&origin))
+    };
     let layer = CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
+        .allow_origin(AllowOrigin::predicate(is_allowed))
         .allow_credentials(true)
         .allow_methods([Method::GET, Method::POST])
         .allow_headers(AllowHeaders::mirror_request())

@@ -10,8 +10,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::limits::Limits;
+use super::origin::Origin;
 use super::settings::{Setting, SettingInfo, settings};
-use super::types::{Database, JwtSecrets, LogFormat, Origin};
+use super::types::{Database, JwtSecrets, LogFormat};
 use super::value::{SettingValue, bcrypt_cost, log_filter};
 
 settings! {

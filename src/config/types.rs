@@ -3,7 +3,6 @@
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
-use std::str::FromStr;
 
 use secrecy::SecretString;
 
@@ -56,35 +55,6 @@ impl JwtSecrets {
 impl Default for JwtSecrets {
     fn default() -> Self {
         Self::next_to(Path::new(DEFAULT_FILE))
-    }
-}
-
-/// An origin in lower case, such as `https://books.example.org` (RFC 6454).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Origin(String);
-
-/// A text is not an origin.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("expected origins such as https://books.example.org, separated by commas")]
-pub struct ParseOriginError;
-
-impl Origin {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for Origin {
-    type Err = ParseOriginError;
-
-    fn from_str(text: &str) -> Result<Self, ParseOriginError> {
-        let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
-        let is_host =
-            |host: &str| !host.is_empty() && !host.contains(['/', '*', ' ', '@', '?', '#']);
-        match host {
-            Some(host) if is_host(host) => Ok(Self(text.to_ascii_lowercase())),
-            _ => Err(ParseOriginError),
-        }
     }
 }
 

@@ -9,8 +9,9 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use super::origin::{Origin, ParseOriginError};
 use super::postgres::PostgresTarget;
-use super::types::{Database, JwtSecrets, LogFormat, Origin, ParseOriginError};
+use super::types::{Database, JwtSecrets, LogFormat};
 
 /// The type of a setting.
 pub(super) trait SettingValue: Sized {

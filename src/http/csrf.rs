@@ -1,7 +1,7 @@
 //! Rejects requests that a page of another origin could have sent without a CORS preflight. Browsers send
 //! no preflight for "simple" requests (Fetch, section 3.2.2). Apollo Server has the same rule.
 
-use axum::http::{HeaderMap, Method, header};
+use axum::http::{HeaderMap, HeaderValue, Method, header};
 
 use super::error_response::HttpError;
 use crate::config::Origin;
@@ -36,17 +36,18 @@ fn is_simple(headers: &HeaderMap) -> bool {
     !essence.contains('/') || SIMPLE_TYPES.iter().any(|simple| essence.eq_ignore_ascii_case(simple))
 }
 
+/// The value of an `Origin` header; `None` if it is not an origin, such as `null`.
+pub(super) fn parse_origin(header: &HeaderValue) -> Option<Origin> {
+    header.to_str().ok()?.parse().ok()
+}
+
 /// Checks whether a page of this origin may open a WebSocket. Browsers send no preflight for WebSockets,
 /// and let the page read all messages. Pages of this server and of the listed origins may connect. A
 /// client that is not a browser sends no `Origin` (RFC 6455, section 10.2).
 pub(super) fn check_origin(headers: &HeaderMap, allowed: &[Origin]) -> Result<(), HttpError> {
     let Some(origin) = headers.get(header::ORIGIN) else { return Ok(()) };
-    let origin = origin.to_str().unwrap_or_default().to_ascii_lowercase();
     let host = headers.get(header::HOST).and_then(|host| host.to_str().ok()).unwrap_or_default();
-    let authority = origin.split_once("://").map(|(_, authority)| authority);
-    if authority.is_some_and(|authority| authority.eq_ignore_ascii_case(host))
-        || allowed.iter().any(|allowed| allowed.as_str() == origin)
-    {
+    if parse_origin(origin).is_some_and(|it| it.has_host(host) || allowed.contains(&it)) {
         return Ok(());
     }
     let message = "Pages of this origin may not connect. CORS_ORIGINS lists the allowed origins.";

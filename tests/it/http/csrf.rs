@@ -62,6 +62,25 @@ async fn websockets_require_the_same_origin_or_a_listed_one() {
     for own in [origin, "http://localhost:8000", "https://LOCALHOST:8000"] {
         connect(own).await.assert_error("BAD_REQUEST");
     }
+    let connect_to = async |host: &str, origin: &str| {
+        let request = Request::get("/graphql")
+            .header("host", host)
+            .header("upgrade", "websocket")
+            .header("connection", "upgrade")
+            .header("origin", origin);
+        app.anon().send(request, Body::empty()).await
+    };
+    for (host, own) in [
+        ("books.example.org:443", "https://books.example.org"),
+        ("library.example.org:443", "https://library.example.org"),
+        ("library.example.org:80", "http://library.example.org"),
+        ("[::1]:80", "http://[::1]"),
+        ("xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+    ] {
+        connect_to(host, own).await.assert_error("BAD_REQUEST");
+    }
+    let other_port = connect_to("library.example.org:80", "https://library.example.org").await;
+    other_port.assert_error("CSRF_BLOCKED");
     assert_eq!(
         app.anon().ask("{ __typename }").await.json(),
         json!({ "data": { "__typename": "Query" } })

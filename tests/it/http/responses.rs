@@ -152,6 +152,21 @@ async fn cors_allows_only_listed_origins() {
     for other in ["https://evil.example.org", "http://books.example.org", "null"] {
         assert_eq!(preflight(other).await.header("access-control-allow-origin"), None);
     }
+    for (listed, origin) in [
+        ("capacitor://localhost", "capacitor://localhost"),
+        ("https://bücher.example", "https://xn--bcher-kva.example"),
+        ("https://xn--bcher-kva.example", "https://xn--bcher-kva.example"),
+        ("https://Books.example.org:443", "https://books.example.org"),
+        ("https://app.example/", "https://app.example"),
+        ("http://[::1]:80/", "http://[::1]"),
+    ] {
+        let app = TestApp::with_config(|config| {
+            config.cors_origins = vec![listed.parse().expect("an origin")];
+        });
+        let page = app.await.anon().with_header("origin", origin);
+        let response = page.ask("{ __typename }").await;
+        assert_eq!(response.header("access-control-allow-origin"), Some(origin), "{listed}");
+    }
     let none = TestApp::start().await;
     let response = none.anon().with_header("origin", origin).ask("{ __typename }").await;
     assert_eq!(response.header("access-control-allow-origin"), None);
