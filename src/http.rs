@@ -59,11 +59,10 @@ const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
 /// response, and turn a panic into a response. The CORS layer responds to preflight requests before any
 /// route does.
 pub(crate) fn router(state: AppState) -> Router {
+    let endpoint = get(graphql::serve).post(graphql::serve).fallback(graphql::method_not_allowed);
     let mut router = Router::new()
-        .route(
-            "/graphql",
-            get(graphql::serve).post(graphql::serve).fallback(graphql::method_not_allowed),
-        )
+        .route("/graphql", endpoint.clone())
+        .route("/graphql/", endpoint)
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if state.config.introspection {

@@ -13,13 +13,14 @@ settings! {
         header_bytes: usize = 128 << 10,
         /// Bytes of a JSON request body.
         body_bytes: usize = 1 << 20,
-        /// Bytes of a multipart request, including its files, which are kept in memory.
+        /// Bytes of a multipart request, including its files, which are kept in memory. Only for operations that
+        /// take a file.
         upload_bytes: usize = 20 << 20,
         /// Files of a multipart request.
         upload_files: usize = 5,
 
-        /// Bytes of the bodies of all requests that are being received or processed. Further ones are rejected
-        /// with `SERVICE_UNAVAILABLE`.
+        /// Bytes of the bodies of all requests that are being received or processed, and of the variables of
+        /// running subscriptions. Further ones are rejected with `SERVICE_UNAVAILABLE`.
         bodies_in_flight_bytes: usize = 256 << 20,
         /// The same, for one IPv4 address or IPv6 /64. Further ones are rejected with `RATE_LIMITED`.
         bodies_in_flight_bytes_per_client: usize = 64 << 20,

@@ -27,7 +27,7 @@ use cache::{DocumentCache, TrustedDocuments};
 use limits::AuthAttempts;
 use model::{Document, Operation, hash, parse_hash};
 use prepare::DocumentPreparer;
-use variables::{insert_uploads, normalize_integers};
+use variables::{UPLOAD_SCALAR, estimated_bytes, insert_uploads, normalize_integers};
 
 /// Finds, validates and caches documents.
 #[derive(Debug)]
@@ -76,8 +76,7 @@ impl Documents {
         request: GraphqlRequest,
         charge: impl FnOnce(usize) -> Result<(), ApiError>,
     ) -> Result<PreparedOperation, Vec<ServerError>> {
-        let document =
-            self.document(request.query.as_deref(), request.document_id.as_deref(), charge)?;
+        let document = self.document(&request, charge)?;
         self.prepare_operation(document, request).map_err(|error| vec![error])
     }
 
@@ -93,7 +92,11 @@ impl Documents {
             let message = "Mutations must be sent by POST.";
             return Err(server_error(ErrorCode::MethodNotAllowed, message));
         }
-        let mut values = normalize_integers(request.variables);
+        let declared = request.variables.values(|name| variables.declares(name));
+        let declared = declared.map_err(|_| {
+            server_error(ErrorCode::BadRequest, "variables must be an object or null.")
+        })?;
+        let mut values = normalize_integers(declared);
         let files = insert_uploads(&mut values, request.uploads)?;
         let variables = variables.coerce(&self.preparer.schema, values, &document.text)?;
         let cost = cost.evaluate(&variables);
@@ -106,6 +109,25 @@ impl Documents {
             return Err(server_error(ErrorCode::QueryTooComplex, message));
         }
         Ok(PreparedOperation { document, operation, variables, cost, files })
+    }
+
+    /// Whether an operation can take a file.
+    pub(super) fn has_uploads(&self) -> bool {
+        self.preparer.schema.types.contains_key(UPLOAD_SCALAR)
+    }
+
+    /// Whether the operation of a request takes a file. True if the operation is not found: then the request is
+    /// rejected later. `charge` is called as in [`Self::find`].
+    pub(super) fn takes_files(
+        &self,
+        request: &GraphqlRequest,
+        charge: impl FnOnce(usize) -> Result<(), ApiError>,
+    ) -> bool {
+        let Ok(document) = self.document(request, charge) else { return true };
+        match document.find_operation(request.operation_name.as_deref()) {
+            Ok(index) => document.operations[index].variables.take_files(&self.preparer.schema),
+            Err(_) => true,
+        }
     }
 
     /// The operation as a request for async-graphql. Called once the client is known and charged, since an
@@ -121,10 +143,10 @@ impl Documents {
 
     fn document(
         &self,
-        text: Option<&str>,
-        id: Option<&str>,
+        request: &GraphqlRequest,
         charge: impl FnOnce(usize) -> Result<(), ApiError>,
     ) -> Result<Arc<Document>, Vec<ServerError>> {
+        let (text, id) = (request.query.as_deref(), request.document_id.as_deref());
         let reject = |code, message: &str| Err(vec![server_error(code, message)]);
         let hash = text.map(hash);
         if let Some(trusted) = &self.trusted {
@@ -173,6 +195,11 @@ impl PreparedOperation {
 
     pub(super) fn cost(&self) -> u64 {
         self.cost
+    }
+
+    /// Estimated memory of the variables, in bytes. They are kept for as long as the operation runs.
+    pub(crate) fn retained_bytes(&self) -> usize {
+        estimated_bytes(&self.variables)
     }
 
     pub(super) fn attempts(&self) -> AuthAttempts {

@@ -82,6 +82,21 @@ impl GraphqlService {
         Arc::clone(&self.operation_permits).try_acquire_owned().ok()
     }
 
+    /// Whether an operation can take a file.
+    pub(crate) fn has_uploads(&self) -> bool {
+        self.documents.has_uploads()
+    }
+
+    /// Whether the operation of a request takes a file. True if the request will be rejected for another reason.
+    pub(crate) fn takes_files(&self, request: &GraphqlRequest, caller: &RequestMeta) -> bool {
+        let from = caller.client.address.network();
+        let charge =
+            |tokens| self.services.rates.charge_reading(from, tokens).map_err(ApiError::from);
+        let takes = || self.documents.takes_files(request, charge);
+        // `prepare` reports the panic.
+        catch_unwind(AssertUnwindSafe(takes)).unwrap_or(true)
+    }
+
     /// Finds the operation of a request. The error is a complete response.
     pub(crate) fn prepare(
         &self,

@@ -62,6 +62,31 @@ impl ClientLimiter {
 }
 
 impl ClientPermit {
+    /// Changes what is used to this amount. If a limit would be passed, nothing is changed.
+    pub(super) fn resize(&mut self, amount: usize) -> Result<(), LimitReached> {
+        match amount.checked_sub(self.used) {
+            Some(more) => self.add(more),
+            None => {
+                self.release(self.used - amount);
+                Ok(())
+            }
+        }
+    }
+
+    fn release(&mut self, amount: usize) {
+        let mut counts = self.limiter.counts();
+        counts.total -= amount;
+        self.used -= amount;
+        if let Some(client) = self.client
+            && let Some(used) = counts.per_client.get_mut(&client)
+        {
+            *used -= amount;
+            if *used == 0 {
+                counts.per_client.remove(&client);
+            }
+        }
+    }
+
     /// Adds to what is used. If a limit would be passed, nothing is added.
     pub(super) fn add(&mut self, amount: usize) -> Result<(), LimitReached> {
         let mut counts = self.limiter.counts();
@@ -83,16 +108,7 @@ impl ClientPermit {
 
 impl Drop for ClientPermit {
     fn drop(&mut self) {
-        let mut counts = self.limiter.counts();
-        counts.total -= self.used;
-        if let Some(client) = self.client
-            && let Some(used) = counts.per_client.get_mut(&client)
-        {
-            *used -= self.used;
-            if *used == 0 {
-                counts.per_client.remove(&client);
-            }
-        }
+        self.release(self.used);
     }
 }
 
@@ -141,8 +157,11 @@ mod tests {
         assert_eq!(other.add(9), Ok(()));
         assert_eq!(third.add(2), Err(LimitReached::Total));
         assert_eq!(third.add(1), Ok(()));
+        assert_eq!(second.resize(1), Ok(()));
+        assert_eq!(second.resize(7), Err(LimitReached::Total));
+        assert_eq!(first.add(5), Ok(()));
         drop(second);
-        assert_eq!(first.add(6), Ok(()));
+        assert_eq!(first.add(1), Ok(()));
         drop([first, other, third]);
         assert!(limiter.counts().per_client.is_empty());
         assert_eq!(limiter.counts().total, 0);

@@ -1,5 +1,6 @@
 //! Entry points for fuzzing. Any input from the network is parsed or rejected.
 
+use axum::body::Bytes;
 use axum::http::{HeaderMap, HeaderValue, header};
 
 use super::media_type::Accept;
@@ -9,7 +10,7 @@ use crate::graphql::request::GraphqlRequest;
 
 /// Parses a JSON request body.
 pub(crate) fn body(body: &[u8]) -> Option<GraphqlRequest> {
-    parameters(json_object(body).ok()?).ok()
+    parameters(json_object(&Bytes::copy_from_slice(body)).ok()?).ok()
 }
 
 /// Parses the value of an `Accept` header.

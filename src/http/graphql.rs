@@ -7,20 +7,21 @@ use async_graphql::parser::types::OperationType;
 use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::http::request::Parts;
-use axum::http::{HeaderValue, header};
-use axum::response::{IntoResponse, Response};
+use axum::http::{HeaderValue, Method, header};
+use axum::response::{IntoResponse, Redirect, Response};
 
 use super::error_response::HttpError;
-use super::media_type::{Accept, MediaType};
+use super::media_type::{Accept, MediaType, prefers_html};
 use super::operation_log::OperationLogEntry;
 use super::rate_limit_headers::set_rate_limit_headers;
-use super::request::read;
+use super::request::{read, too_many_bodies};
 use super::request_id::RequestId;
 use super::response::{respond, respond_as_sse};
 use super::state::AppState;
 use super::{client_info, cookie, csrf, subscription_stream, websocket};
 use crate::graphql::error::ErrorCode;
 use crate::graphql::execute::RequestMeta;
+use crate::graphql::request::GraphqlRequest;
 
 /// Runs an operation and logs one line about it, without variables, tokens or addresses.
 pub(super) async fn serve(
@@ -38,6 +39,9 @@ pub(super) async fn serve(
             response
         });
     }
+    if state.config.graphiql && opens_page(&parts) {
+        return see_graphiql(&parts);
+    }
     let accept = Accept::from_headers(&parts.headers);
     let (mut response, entry) = match handle(&state, &id, &parts, body, accept).await {
         Ok(handled) => handled,
@@ -50,6 +54,20 @@ pub(super) async fn serve(
     response.headers_mut().append(header::VARY, HeaderValue::from_static("Accept"));
     entry.log(&id, "http", Some(response.status().as_u16()), started);
     response
+}
+
+/// Whether a person has opened the address in a browser, without an operation.
+fn opens_page(parts: &Parts) -> bool {
+    let query = parts.uri.query().unwrap_or_default();
+    let mut names = form_urlencoded::parse(query.as_bytes()).map(|(name, _)| name);
+    let is_operation = names.any(|name| ["query", "documentId", "extensions"].contains(&&*name));
+    parts.method != Method::POST && !is_operation && prefers_html(&parts.headers)
+}
+
+/// Leads a browser to GraphiQL. The address is relative, because a proxy may serve it below another path.
+fn see_graphiql(parts: &Parts) -> Response {
+    let page = if parts.uri.path().ends_with('/') { "../" } else { "./" };
+    ([(header::VARY, HeaderValue::from_static("Accept"))], Redirect::to(page)).into_response()
 }
 
 pub(super) async fn method_not_allowed() -> Response {
@@ -70,12 +88,7 @@ async fn handle(
         return Err(not_acceptable());
     }
     csrf::check(&parts.method, &parts.headers)?;
-    let limits = &state.config.limits;
     let mut client = client_info::from_request(parts, &state.config);
-    // Held until the response is complete: uploads and variables stay in memory.
-    let mut permit = state.bodies.permit(Some(client.address.network()));
-    let (method, uri) = (&parts.method, &parts.uri);
-    let request = read(method, uri, &parts.headers, body, limits, &mut permit).await?;
     client.cookie_mode = parts.headers.get("cookie-mode").is_some_and(|mode| mode == "refresh");
     client.cookie = cookie::read(&parts.headers);
     let client = Arc::new(client);
@@ -87,11 +100,18 @@ async fn handle(
         client: Arc::clone(&client),
         request_id: Arc::clone(&id.0),
     };
+    // Held until the response is complete: uploads and variables stay in memory.
+    let mut permit = state.bodies.permit(Some(client.address.network()));
+    let takes_files = |request: &GraphqlRequest| state.api.takes_files(request, &meta);
+    let takes_files = state.api.has_uploads().then_some(takes_files);
+    let request = read(parts, body, &state.config.limits, &mut permit, takes_files).await?;
     let as_sse = accept.stream == Some(MediaType::EventStream);
     let outcome = match state.api.prepare(request, &meta) {
         Err(outcome) => *outcome,
         Ok(prepared) if prepared.operation().kind == OperationType::Subscription => {
             let media_type = accept.stream.ok_or_else(not_acceptable)?;
+            // The stream keeps the variables, not the body.
+            permit.resize(prepared.retained_bytes()).map_err(too_many_bodies)?;
             match state.api.subscribe(prepared, &meta).await {
                 Err(outcome) => *outcome,
                 Ok(subscription) => {
@@ -99,7 +119,7 @@ async fn handle(
                     let quotas = subscription.quotas.clone();
                     let id = Arc::clone(&id.0);
                     let mut response =
-                        subscription_stream::respond(state, subscription, media_type, id);
+                        subscription_stream::respond(state, subscription, media_type, id, permit);
                     set_rate_limit_headers(response.headers_mut(), &quotas);
                     return Ok((response, entry));
                 }

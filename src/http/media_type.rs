@@ -27,17 +27,27 @@ pub(super) struct Accept {
 
 impl Accept {
     pub(super) fn from_headers(headers: &HeaderMap) -> Self {
-        let ranges: Vec<MediaRange> = headers
-            .get_all(header::ACCEPT)
-            .iter()
-            .flat_map(|value| value.to_str().unwrap_or_default().split(','))
-            .filter_map(MediaRange::parse)
-            .collect();
+        let ranges = ranges(headers);
         Self {
             response: preferred(&ranges, MediaType::Json, MediaType::GraphqlResponse),
             stream: preferred(&ranges, MediaType::EventStream, MediaType::Multipart),
         }
     }
+}
+
+/// Whether a client prefers a page to JSON, as a browser does that opens an address.
+pub(super) fn prefers_html(headers: &HeaderMap) -> bool {
+    let ranges = ranges(headers);
+    let is_html =
+        |range: &&MediaRange| (range.main.as_str(), range.sub.as_str()) == ("text", "html");
+    let html = ranges.iter().filter(is_html).map(|range| range.quality).max().unwrap_or(0);
+    html > 0 && html >= MediaType::Json.quality(&ranges)
+}
+
+fn ranges(headers: &HeaderMap) -> Vec<MediaRange> {
+    let values = headers.get_all(header::ACCEPT).iter();
+    let elements = values.flat_map(|value| value.to_str().unwrap_or_default().split(','));
+    elements.filter_map(MediaRange::parse).collect()
 }
 
 /// The type with the higher q-value; `None` if the client accepts neither. On equal q-values the usual
@@ -208,6 +218,32 @@ mod tests {
             assert_eq!(accepted(parts).stream, Some(MediaType::Multipart), "{parts}");
         }
         assert_eq!(accepted("application/json").stream, None);
+    }
+
+    #[test]
+    fn browsers_prefer_html() {
+        let prefers = |accept: &'static str| {
+            let accept = HeaderValue::from_static(accept);
+            prefers_html(&HeaderMap::from_iter([(header::ACCEPT, accept)]))
+        };
+        for page in [
+            "text/html",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8",
+            "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8",
+            "*/*;q=0.1, TEXT/HTML;q=0.5",
+        ] {
+            assert!(prefers(page), "{page}");
+        }
+        for other in [
+            "",
+            "*/*",
+            "text/*",
+            "application/json",
+            "text/html;q=0.5, application/json",
+            "text/html;q=0",
+        ] {
+            assert!(!prefers(other), "{other}");
+        }
     }
 
     #[test]

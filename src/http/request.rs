@@ -3,15 +3,15 @@
 use std::time::Duration;
 
 use axum::body::{Body, Bytes, HttpBody};
-use axum::http::{HeaderMap, Method, Uri, header};
+use axum::http::request::Parts;
+use axum::http::{Method, header};
 use bytes::BytesMut;
 use http_body_util::{BodyExt, LengthLimitError, Limited};
-use serde_json::{Map, Value};
 use tokio::time::timeout;
 
 use super::client_limit::{ClientPermit, LimitReached};
 use super::error_response::{HttpError, bad_request};
-use super::json;
+use super::json::{self, Members};
 use super::media_type::is_utf8;
 use super::parameters::{json_object, parameters};
 use super::upload;
@@ -19,17 +19,19 @@ use crate::config::Limits;
 use crate::graphql::error::{ApiError, ErrorCode};
 use crate::graphql::request::GraphqlRequest;
 
-/// Reads the GraphQL request from the query string, a JSON body or a multipart body.
+/// Reads the GraphQL request from the query string, a JSON body or a multipart body. `takes_files` returns
+/// whether the operation of a request takes a file; it is called before the files are received. `None` if no
+/// operation takes one.
 pub(super) async fn read(
-    method: &Method,
-    uri: &Uri,
-    headers: &HeaderMap,
+    parts: &Parts,
     body: Body,
     limits: &Limits,
     permit: &mut ClientPermit,
+    takes_files: Option<impl FnMut(&GraphqlRequest) -> bool>,
 ) -> Result<GraphqlRequest, HttpError> {
-    if method != Method::POST {
-        let members = query_string(uri.query().unwrap_or_default())?;
+    let headers = &parts.headers;
+    if parts.method != Method::POST {
+        let members = query_string(parts.uri.query().unwrap_or_default())?;
         return Ok(GraphqlRequest { read_only: true, ..parameters(members)? });
     }
     if headers.get(header::CONTENT_ENCODING).is_some_and(|coding| coding != "identity") {
@@ -39,11 +41,16 @@ pub(super) async fn read(
     let content_type = headers.get(header::CONTENT_TYPE).and_then(|value| value.to_str().ok());
     let content_type = content_type.unwrap_or_default();
     match BodyFormat::from_content_type(content_type) {
-        Some(BodyFormat::Json) => parameters(json_object(
-            &read_body(body, limits.body_bytes, limits.body_timeout, permit).await?,
-        )?),
+        Some(BodyFormat::Json) => {
+            let body = collect(body, limits.body_bytes, permit, |_| Ok(()));
+            parameters(json_object(&in_time(body, limits.body_timeout).await?)?)
+        }
         Some(BodyFormat::Multipart) => {
-            let body = read_body(body, limits.upload_bytes, limits.body_timeout, permit).await?;
+            let takes_files = takes_files.ok_or_else(upload::no_files)?;
+            let mut check = upload::EarlyCheck::new(content_type, limits, takes_files);
+            let body = collect(body, limits.upload_bytes, permit, |bytes| check.received(bytes));
+            let body = in_time(body, limits.body_timeout).await?;
+            check.completed(&body)?;
             upload::read(content_type, body, limits).await
         }
         None => {
@@ -77,20 +84,18 @@ impl BodyFormat {
     }
 }
 
-async fn read_body(
-    body: Body,
-    max_bytes: usize,
+async fn in_time(
+    body: impl Future<Output = Result<Bytes, HttpError>>,
     time: Duration,
-    permit: &mut ClientPermit,
 ) -> Result<Bytes, HttpError> {
-    match timeout(time, collect(body, max_bytes, permit)).await {
+    match timeout(time, body).await {
         Ok(collected) => collected,
         Err(_) => Err(bad_request("The body did not arrive in time.")),
     }
 }
 
 /// The error of a body that does not fit beside the others in memory.
-fn too_many_bodies(reached: LimitReached) -> HttpError {
+pub(super) fn too_many_bodies(reached: LimitReached) -> HttpError {
     match reached {
         LimitReached::Total => {
             HttpError::new(ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string())
@@ -102,14 +107,21 @@ fn too_many_bodies(reached: LimitReached) -> HttpError {
     }
 }
 
-/// The bytes of a body, counted as they arrive: a client may announce more than it sends.
+/// For how many bytes there is room at once if a body has at least as many.
+const EXPECTED_BYTES: usize = 1 << 20;
+
+/// The bytes of a body, counted as they arrive: a client may announce more than it sends. `check` is called with
+/// the beginning of the body and may reject it.
 async fn collect(
     body: Body,
     max_bytes: usize,
     permit: &mut ClientPermit,
+    mut check: impl FnMut(&[u8]) -> Result<(), HttpError>,
 ) -> Result<Bytes, HttpError> {
     let mut body = Limited::new(body, max_bytes);
-    let mut bytes = BytesMut::new();
+    // Growing step by step would need more than twice the memory. Nothing is used before data arrives.
+    let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
+    let mut bytes = BytesMut::with_capacity(expected.min(EXPECTED_BYTES));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
             true => {
@@ -124,23 +136,31 @@ async fn collect(
             return Ok(data);
         }
         bytes.extend_from_slice(&data);
+        check(&bytes)?;
     }
     Ok(bytes.freeze())
 }
 
+/// White space of JSON (RFC 8259, section 2) and a byte order mark.
+const JSON_IGNORED: [char; 5] = [' ', '\t', '\n', '\r', '\u{feff}'];
+
 /// The parameters of a GET as JSON members. `variables` and `extensions` are parsed as JSON, the others
 /// are strings. An empty parameter counts as absent.
-fn query_string(query: &str) -> Result<Map<String, Value>, HttpError> {
-    let mut members = Map::new();
+fn query_string(query: &str) -> Result<Members, HttpError> {
+    let mut members = Members::default();
     for (name, value) in form_urlencoded::parse(query.as_bytes()) {
         let value = match &*name {
             _ if value.is_empty() => continue,
-            "query" | "operationName" | "documentId" => Value::String(value.into_owned()),
-            "variables" | "extensions" => json::parse(value.as_bytes())
-                .ok_or_else(|| bad_request("variables and extensions must be JSON objects."))?,
+            "query" | "operationName" | "documentId" => serde_json::Value::from(value).to_string(),
+            "variables" | "extensions" if json::is_valid(value.as_bytes()) => {
+                value.trim_start_matches(JSON_IGNORED).to_owned()
+            }
+            "variables" | "extensions" => {
+                return Err(bad_request("variables and extensions must be JSON objects."));
+            }
             _ => continue,
         };
-        if members.insert(name.into_owned(), value).is_some() {
+        if !members.insert(name.into_owned(), value.into()) {
             return Err(bad_request("Each parameter may be given only once."));
         }
     }

@@ -14,6 +14,7 @@ use futures_util::{FutureExt, StreamExt};
 use tokio::sync::mpsc;
 use tokio::time::timeout;
 
+use super::client_limit::ClientPermit;
 use super::media_type::MediaType;
 use super::state::AppState;
 use crate::graphql::error::ApiError;
@@ -90,12 +91,14 @@ fn part(json: &str) -> String {
     format!("\r\nContent-Type: application/json\r\n\r\n{json}\r\n--graphql")
 }
 
-/// Streams the responses of a subscription until it ends or its viewer is no longer authenticated.
+/// Streams the responses of a subscription until it ends or its viewer is no longer authenticated. `permit` counts
+/// the memory of its variables.
 pub(super) fn respond(
     state: &AppState,
     subscription: SubscriptionStream,
     media_type: MediaType,
     request_id: Arc<str>,
+    permit: ClientPermit,
 ) -> Response {
     let format = match media_type {
         MediaType::Multipart => StreamFormat::Multipart,
@@ -111,6 +114,7 @@ pub(super) fn respond(
         responses: subscription.responses,
         revoked,
         request_id,
+        _permit: permit,
     };
     let (frames, body) = mpsc::channel(1);
     state.shutdown.spawn(open.write_to(frames));
@@ -143,6 +147,7 @@ struct OpenStream {
     responses: BoxStream<'static, OperationOutcome>,
     revoked: BoxFuture<'static, ApiError>,
     request_id: Arc<str>,
+    _permit: ClientPermit,
 }
 
 impl OpenStream {

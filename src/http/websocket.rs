@@ -18,6 +18,7 @@ use serde_json::{Map, Value};
 use tokio::time::timeout;
 use tokio_stream::StreamMap;
 
+use super::client_limit::LimitReached;
 use super::error_response::HttpError;
 use super::operation_log::OperationLogEntry;
 use super::request_id::RequestId;
@@ -51,7 +52,7 @@ const BUFFER: usize = 4 << 10;
 
 #[cfg(any(test, fuzzing))]
 pub(super) fn fuzz(message: &[u8]) {
-    drop(ClientMessage::parse(message));
+    drop(ClientMessage::parse(&Bytes::copy_from_slice(message)));
 }
 
 /// Whether this is a WebSocket upgrade request (RFC 6455, section 4.2.1).
@@ -260,7 +261,15 @@ impl Connection {
             let error = ApiError::OperationLimit(max_operations);
             Err(Box::new(self.state.api.reject(error, &request_id.0)))
         };
-        let prepared = match prepared {
+        // Held until the operation ends.
+        let mut permit = self.state.bodies.permit(Some(self.client.address.network()));
+        let counted = prepared.and_then(|prepared| {
+            let reject =
+                |reached| Box::new(self.state.api.reject(too_many(reached), &request_id.0));
+            permit.resize(prepared.retained_bytes()).map_err(reject)?;
+            Ok(prepared)
+        });
+        let prepared = match counted {
             Ok(prepared) => prepared,
             Err(rejected) => {
                 OperationLogEntry::new(&rejected).log(&request_id, PROTOCOL, None, started);
@@ -294,8 +303,11 @@ impl Connection {
         };
         let complete = stream::once(std::future::ready(ResponseJson::from(message::complete(&id))));
         let operation_id = id.clone();
-        let messages =
-            outcomes.map(move |outcome| message::next(&operation_id, outcome)).chain(complete);
+        let messages = outcomes.map(move |outcome| {
+            let _held = &permit;
+            message::next(&operation_id, outcome)
+        });
+        let messages = messages.chain(complete);
         self.operations.insert(id, messages.boxed());
         Continue(())
     }
@@ -319,6 +331,14 @@ impl Connection {
             Ok(Ok(())) => Continue(()),
             Ok(Err(_)) | Err(_) => Break(None),
         }
+    }
+}
+
+/// The error of an operation whose variables do not fit beside other requests in memory.
+fn too_many(reached: LimitReached) -> ApiError {
+    match reached {
+        LimitReached::Total => ApiError::Overloaded,
+        LimitReached::PerClient => ApiError::RateLimited { retry_after: Duration::from_secs(1) },
     }
 }
 

@@ -297,10 +297,20 @@ impl Actor {
 
     /// Subscribes over plain HTTP.
     pub async fn subscribe(&self, accept: &str, query: &str) -> StreamReader {
+        self.subscribe_with(accept, query, json!({})).await
+    }
+
+    /// Subscribes over plain HTTP with variables.
+    pub async fn subscribe_with(
+        &self,
+        accept: &str,
+        query: &str,
+        variables: Value,
+    ) -> StreamReader {
         let request = Request::post("/graphql")
             .header("content-type", "application/json")
             .header("accept", accept);
-        let body = json!({ "query": query }).to_string().into();
+        let body = json!({ "query": query, "variables": variables }).to_string().into();
         StreamReader::new(self.call(request, body).await.expect("a response"))
     }
 

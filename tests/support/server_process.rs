@@ -114,6 +114,15 @@ impl ServerProcess {
         lines.filter(|line| line["target"] == target).collect()
     }
 
+    /// The memory of the process (`VmRSS`), in bytes.
+    pub fn resident_bytes(&self) -> usize {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id()));
+        let status = status.expect("the status of the process");
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+        let kilobytes = line.and_then(|line| line.trim().strip_suffix(" kB")).expect("VmRSS");
+        kilobytes.parse::<usize>().expect("a number") << 10
+    }
+
     /// The number of open sockets of the process.
     pub fn sockets(&self) -> usize {
         let files = std::fs::read_dir(format!("/proc/{}/fd", self.id())).expect("open files");

@@ -1,11 +1,13 @@
 //! The values of variables: uploaded files are inserted (GraphQL multipart request specification), and the values
 //! are coerced to the types that the operation declares (GraphQL specification, section 6.1.2).
 
+use std::collections::HashSet;
 use std::convert::Infallible;
 
 use apollo_compiler::ast::{self, VariableDefinition};
 use apollo_compiler::executable::{DirectiveList, Operation, SelectionSet};
 use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
 use async_graphql::{Name, ServerError, UploadValue, Variables};
@@ -22,8 +24,14 @@ use crate::graphql::request::Upload;
 /// would refer to a file that does not exist.
 const UPLOAD_TOKEN_PREFIX: &str = "#__graphql_file__:";
 
+/// The name of the scalar of files.
+pub(super) const UPLOAD_SCALAR: &str = "Upload";
+
 /// Estimated size in memory of the definition of a variable without its default, in bytes.
 const BYTES_PER_DEFINITION: usize = 400;
+
+/// Estimated size in memory of a coerced value without its text, in bytes.
+const BYTES_PER_VALUE: usize = 80;
 
 /// Estimated size in memory of a literal without its text, in bytes.
 const BYTES_PER_LITERAL: usize = 100;
@@ -45,17 +53,31 @@ impl VariableDefinitions {
         }))
     }
 
+    fn definitions(&self) -> impl Iterator<Item = &Node<VariableDefinition>> {
+        self.0.iter().flat_map(|operation| &operation.variables)
+    }
+
+    /// Whether the operation declares this variable.
+    pub(super) fn declares(&self, name: &str) -> bool {
+        self.definitions().any(|variable| variable.name == name)
+    }
+
+    /// Whether a variable can contain a file.
+    pub(super) fn take_files(&self, schema: &Valid<Schema>) -> bool {
+        let types = self.definitions().map(|variable| variable.ty.inner_named_type());
+        types.into_iter().any(|name| contains_file(schema, name, &mut HashSet::new()))
+    }
+
     /// Estimated size in memory, in bytes.
     pub(super) fn estimated_bytes(&self) -> usize {
-        let variables = self.0.iter().flat_map(|operation| &operation.variables);
-        let defaults = variables.map(|variable| {
+        let defaults = self.definitions().map(|variable| {
             BYTES_PER_DEFINITION + variable.default_value.as_deref().map_or(0, bytes_of_literal)
         });
         defaults.sum()
     }
 
     /// Coerces the values of a request. A variable without a value takes its default; without a default,
-    /// it is absent. Values of variables that are not declared are ignored.
+    /// it is absent. `values` has declared variables only.
     pub(super) fn coerce(
         &self,
         schema: &Valid<Schema>,
@@ -173,6 +195,37 @@ fn value_at<'a>(variables: &'a mut Map<String, Value>, path: &str) -> Option<&'a
         Value::Object(fields) => fields.get_mut(step),
         _ => None,
     })
+}
+
+/// Whether an input type is that of files or contains it, at any depth. `seen` has the input objects that were
+/// already searched.
+fn contains_file<'a>(schema: &'a Schema, name: &'a str, seen: &mut HashSet<&'a str>) -> bool {
+    match schema.types.get(name) {
+        Some(ExtendedType::Scalar(_)) => name == UPLOAD_SCALAR,
+        Some(ExtendedType::InputObject(object)) if seen.insert(name) => {
+            let mut types = object.fields.values().map(|field| field.ty.inner_named_type());
+            types.any(|name| contains_file(schema, name, seen))
+        }
+        _ => false,
+    }
+}
+
+/// Estimated size in memory of coerced values, in bytes.
+pub(super) fn estimated_bytes(variables: &Variables) -> usize {
+    variables.iter().map(|(name, value)| BYTES_PER_VALUE + name.len() + bytes_of_value(value)).sum()
+}
+
+fn bytes_of_value(value: &ConstValue) -> usize {
+    BYTES_PER_VALUE
+        + match value {
+            ConstValue::String(text) => text.len(),
+            ConstValue::Enum(name) => name.len(),
+            ConstValue::List(items) => items.iter().map(bytes_of_value).sum(),
+            ConstValue::Object(fields) => {
+                fields.iter().map(|(name, value)| name.len() + bytes_of_value(value)).sum()
+            }
+            _ => 0,
+        }
 }
 
 fn bytes_of_literal(literal: &ast::Value) -> usize {

@@ -2,48 +2,49 @@
 
 use std::borrow::Cow;
 
+use axum::body::Bytes;
 use axum::extract::ws::CloseFrame;
 use serde_json::{Map, Value, json};
 
 use crate::graphql::outcome::{OperationOutcome, ResponseJson};
 use crate::graphql::request::GraphqlRequest;
-use crate::http::json;
+use crate::http::json::{self, Json, Members, WrongType};
 use crate::http::parameters::parameters;
 
 /// A message from a client.
 pub(super) enum ClientMessage {
     Init(Map<String, Value>),
-    Ping(Option<Value>),
+    Ping(Option<Map<String, Value>>),
     Pong,
     Subscribe(String, Box<GraphqlRequest>),
     Complete(String),
 }
 
 impl ClientMessage {
-    pub(super) fn parse(text: &[u8]) -> Result<Self, CloseReason> {
-        let Some(Value::Object(mut message)) = json::parse(text) else {
+    pub(super) fn parse(text: &Bytes) -> Result<Self, CloseReason> {
+        let Some(Json::Object(message)) = json::parse(text) else {
             return Err(CloseReason::INVALID);
         };
-        let payload = message.remove("payload").filter(|payload| !payload.is_null());
-        let id = match message.remove("id") {
-            Some(Value::String(id)) if !id.is_empty() => Ok(id),
-            _ => Err(CloseReason::INVALID),
+        Self::from_members(message).map_err(|WrongType| CloseReason::INVALID)
+    }
+
+    fn from_members(mut message: Members) -> Result<Self, WrongType> {
+        let id = match message.take::<Value>("id") {
+            Ok(Some(Value::String(id))) if !id.is_empty() => Ok(id),
+            _ => Err(WrongType),
         };
-        let object = |payload| match payload {
-            None => Ok(Map::new()),
-            Some(Value::Object(members)) => Ok(members),
-            Some(_) => Err(CloseReason::INVALID),
-        };
-        match message.get("type").and_then(Value::as_str) {
-            Some("connection_init") => Ok(Self::Init(object(payload)?)),
-            Some("ping") => object(payload.clone()).map(|_| Self::Ping(payload)),
-            Some("pong") => object(payload).map(|_| Self::Pong),
-            Some("subscribe") => {
-                let request = parameters(object(payload)?).map_err(|_| CloseReason::INVALID)?;
+        let kind = message.take::<String>("type")?.unwrap_or_default();
+        match kind.as_str() {
+            "connection_init" => Ok(Self::Init(message.take("payload")?.unwrap_or_default())),
+            "ping" => Ok(Self::Ping(message.take("payload")?)),
+            "pong" => message.take_object("payload").map(|_| Self::Pong),
+            "subscribe" => {
+                let payload = message.take_object("payload")?;
+                let request = parameters(payload).map_err(|_| WrongType)?;
                 Ok(Self::Subscribe(id?, Box::new(request)))
             }
-            Some("complete") => Ok(Self::Complete(id?)),
-            _ => Err(CloseReason::INVALID),
+            "complete" => Ok(Self::Complete(id?)),
+            _ => Err(WrongType),
         }
     }
 }
@@ -52,7 +53,7 @@ pub(super) fn ack() -> String {
     json!({ "type": "connection_ack" }).to_string()
 }
 
-pub(super) fn pong(payload: Option<Value>) -> String {
+pub(super) fn pong(payload: Option<Map<String, Value>>) -> String {
     match payload {
         Some(payload) => json!({ "type": "pong", "payload": payload }).to_string(),
         None => json!({ "type": "pong" }).to_string(),

@@ -1,9 +1,12 @@
 //! Requests: media types, bodies, methods, parameters and limits.
 
+use std::convert::Infallible;
 use std::time::Duration;
 
 use axum::body::Body;
 use axum::http::Request;
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
@@ -165,15 +168,64 @@ async fn a_body_over_the_limit_is_rejected() {
     response.assert_error("PAYLOAD_TOO_LARGE");
 }
 
+/// A body whose rest never arrives.
+fn incomplete_body(beginning: &str) -> Body {
+    let beginning = stream::once(ready(Ok::<_, Infallible>(beginning.to_owned())));
+    Body::from_stream(beginning.chain(stream::pending()))
+}
+
 #[tokio::test]
 async fn a_body_that_never_arrives_times_out() {
     let app =
         TestApp::with_config(|config| config.limits.body_timeout = Duration::from_millis(10)).await;
-    let (_sender, receiver) = tokio::sync::mpsc::channel::<Result<Vec<u8>, std::io::Error>>(1);
-    let body = Body::from_stream(futures_util::stream::unfold(receiver, async |mut receiver| {
-        receiver.recv().await.map(|chunk| (chunk, receiver))
-    }));
+    let body = incomplete_body("{");
     app.anon().post("application/json", body).await.assert_error("BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn the_body_of_a_multipart_request_is_not_received_if_no_operation_takes_a_file() {
+    let app = TestApp::start().await;
+    let client = app.anon().with_header("apollo-require-preflight", "true");
+    let response = client.post("multipart/form-data; boundary=x", incomplete_body("--x\r\n")).await;
+    response.assert_error_with_status(415, "UNSUPPORTED_MEDIA_TYPE");
+    let message = response.error()["message"].as_str().unwrap().to_owned();
+    assert!(message.contains("application/json"), "{message}");
+}
+
+#[tokio::test]
+async fn a_byte_order_mark_and_a_final_slash_are_ignored() {
+    let app = TestApp::start().await;
+    for path in ["/graphql", "/graphql/"] {
+        let request = Request::post(path).header("content-type", "application/json");
+        let body = "\u{feff}{\"query\":\"{ __typename }\"}";
+        assert_eq!(app.anon().send(request, body.into()).await.data(), "Query", "{path}");
+        let get = app.anon().get(&format!("{path}?query={{__typename}}")).await;
+        assert_eq!(get.data(), "Query", "{path}");
+        let other = Request::delete(path);
+        app.anon().send(other, Body::empty()).await.assert_error("METHOD_NOT_ALLOWED");
+    }
+    let variables = query(&[
+        ("query", "query($a: ID!) { node(id: $a) { id } }"),
+        ("variables", "\u{feff}{\"a\":\"x\"}"),
+    ]);
+    app.anon().get(&variables).await.assert_error("UNAUTHENTICATED");
+}
+
+#[tokio::test]
+async fn a_browser_that_opens_the_endpoint_is_led_to_graphiql() {
+    let app = TestApp::start().await;
+    let accept = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+    let browser = app.anon().with_header("accept", accept);
+    for (path, location) in [("/graphql", "./"), ("/graphql/", "../"), ("/graphql?a=b", "./")] {
+        let response = browser.get(path).await;
+        assert_eq!((response.status.as_u16(), response.header("location")), (303, Some(location)));
+    }
+    assert_eq!(browser.get("/graphql?query={__typename}").await.data(), "Query");
+    assert_eq!(browser.ask("{ __typename }").await.data(), "Query");
+    app.anon().get("/graphql").await.assert_error("BAD_REQUEST");
+    let without = TestApp::with_config(|config| config.graphiql = false).await;
+    let response = without.anon().with_header("accept", accept).get("/graphql").await;
+    response.assert_error("BAD_REQUEST");
 }
 
 #[tokio::test]
@@ -284,7 +336,7 @@ async fn the_connection_stays_open_after_rejected_requests() {
         ("POST", "content-type: application/xml", &nested, 415),
         ("POST", "accept: text/html", "{}", 406),
         ("PUT", "content-type: application/json", &nested, 405),
-        ("GET", "accept: text/html", "", 406),
+        ("GET", "accept: image/png", "", 406),
     ];
     let mut socket = TcpStream::connect(server.address).await.expect("a connection");
     for (method, header, body, status) in rejected {

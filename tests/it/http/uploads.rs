@@ -1,8 +1,13 @@
 //! Uploads by the GraphQL multipart request specification. No field of the schema takes a file yet,
 //! so these tests define their own schema.
 
+use std::convert::Infallible;
+
 use async_graphql::{Context, EmptySubscription, Object, Upload};
+use axum::body::Body;
 use bookshelf::graphql::DynSchema;
+use futures_util::future::ready;
+use futures_util::{StreamExt, stream};
 use serde_json::{Value, json};
 
 use crate::support::{TestApp, TestResponse};
@@ -119,6 +124,30 @@ async fn invalid_multipart_requests_are_rejected() {
     send(&app, complete[..complete.len() - 20].to_owned()).await.assert_error("BAD_REQUEST");
     let client = app.anon().with_header("apollo-require-preflight", "true");
     client.post("multipart/form-data", complete).await.assert_error("BAD_REQUEST");
+}
+
+#[tokio::test]
+async fn files_are_not_received_for_an_operation_that_takes_none() {
+    let app = app().await;
+    let client = app.anon().with_header("apollo-require-preflight", "true");
+    let query = |text: &str| form(&[("operations", "", json!({ "query": text }).to_string())]);
+    let nothing = query("{ nothing }");
+    let nothing = nothing.strip_suffix("--x--\r\n").expect("the end").to_owned();
+    // The files of the second request never arrive.
+    let open = stream::once(ready(Ok::<_, Infallible>(nothing.clone() + "--x\r\n")));
+    let open = Body::from_stream(open.chain(stream::pending()));
+    let complete = form(&[
+        ("operations", "", json!({ "query": "{ nothing }" }).to_string()),
+        ("map", "", "{}".into()),
+        file("0", "a"),
+    ]);
+    for body in [Body::from(complete), open] {
+        let response = client.post("multipart/form-data; boundary=x", body).await;
+        response.assert_error_with_status(415, "UNSUPPORTED_MEDIA_TYPE");
+    }
+    let invalid =
+        form(&[("operations", "", json!({ "query": "{" }).to_string()), ("map", "", "{}".into())]);
+    send(&app, invalid).await.assert_error("GRAPHQL_PARSE_FAILED");
 }
 
 #[tokio::test]
