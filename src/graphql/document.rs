@@ -21,12 +21,14 @@ pub(super) mod limits;
 mod model;
 mod prepare;
 mod syntax;
+mod trusted_documents;
 mod variables;
 
-use cache::{DocumentCache, TrustedDocuments};
+use cache::DocumentCache;
 use limits::AuthAttempts;
 use model::{Document, Operation, hash, parse_hash};
 use prepare::DocumentPreparer;
+use trusted_documents::TrustedDocuments;
 use variables::{UPLOAD_SCALAR, estimated_bytes, insert_uploads, normalize_integers};
 
 /// Finds, validates and caches documents.
@@ -161,7 +163,10 @@ impl Documents {
                 Some(document) if hash.is_none_or(|hash| hash == document.hash) => Ok(document),
                 Some(_) => reject(ErrorCode::BadRequest, HASH_MISMATCH),
                 None => {
-                    let message = "This server executes only trusted documents.";
+                    let name = request.operation_name.as_deref();
+                    trusted_documents::log_untrusted(name, text, id, hash);
+                    let message = "This server executes only trusted documents, and this one is not in \
+                                   its list.";
                     reject(ErrorCode::DocumentNotTrusted, message)
                 }
             };

@@ -32,6 +32,8 @@ pub(super) fn parameters(mut members: Members) -> Result<GraphqlRequest, HttpErr
         Some(hash) => Some(hash),
         None => document_id,
     };
+    // graphql-ws requires the text of a document; clients send an empty one beside an id.
+    let query = query.filter(|text| !text.is_empty() || document_id.is_none());
     if query.is_none() && document_id.is_none() {
         return Err(bad_request("query must be a string."));
     }

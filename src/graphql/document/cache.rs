@@ -1,16 +1,10 @@
-//! Valid documents by the hash of their text: a cache, as large as the memory limit allows, or a list of trusted
-//! documents, which replaces the cache.
+//! A cache of valid documents by the hash of their text, as large as the memory limit allows.
 
-use std::collections::HashMap;
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use anyhow::Context;
-use async_graphql::ServerError;
 use hashlink::LruCache;
 
-use super::model::{Document, DocumentHash, strip_sha256_prefix};
-use super::prepare::DocumentPreparer;
+use super::model::{Document, DocumentHash};
 
 /// A cache of documents, which evicts the least recently used ones. A cache that weighs how often an entry is used
 /// evicts new entries first, and with them the persisted query that a client has just registered.
@@ -47,46 +41,6 @@ impl DocumentCache {
             let Some((_, evicted)) = entries.documents.remove_lru() else { break };
             entries.bytes -= evicted.bytes;
         }
-    }
-}
-
-/// A list of trusted documents, by their id in the list and by the hash of their text. If a list is configured, no
-/// other documents are executed.
-#[derive(Debug, Default)]
-pub(super) struct TrustedDocuments {
-    by_id: HashMap<String, Arc<Document>>,
-    by_hash: HashMap<DocumentHash, Arc<Document>>,
-}
-
-impl TrustedDocuments {
-    /// Reads a JSON object that maps ids to texts, as GraphQL Code Generator and Relay's compiler write it.
-    ///
-    /// # Errors
-    /// If the file cannot be read, has another format, or contains an invalid document.
-    pub(super) fn read(path: &Path, preparer: &DocumentPreparer) -> anyhow::Result<Self> {
-        let text = std::fs::read(path).context("cannot read the file")?;
-        let texts: HashMap<String, String> = serde_json::from_slice(&text)
-            .context("expected a JSON object that maps ids to documents")?;
-        let mut trusted = Self::default();
-        for (id, text) in texts {
-            let document = preparer.prepare(&text, |_| Ok(())).map_err(|errors| {
-                let errors: Vec<_> =
-                    errors.into_iter().map(|ServerError { message, .. }| message).collect();
-                anyhow::anyhow!("the document {id} is not valid: {}", errors.join(" "))
-            })?;
-            let document = Arc::new(document);
-            trusted.by_hash.insert(document.hash, Arc::clone(&document));
-            trusted.by_id.insert(strip_sha256_prefix(&id).to_owned(), document);
-        }
-        Ok(trusted)
-    }
-
-    pub(super) fn by_id(&self, id: &str) -> Option<Arc<Document>> {
-        self.by_id.get(strip_sha256_prefix(id)).cloned()
-    }
-
-    pub(super) fn by_hash(&self, hash: DocumentHash) -> Option<Arc<Document>> {
-        self.by_hash.get(&hash).cloned()
     }
 }
 

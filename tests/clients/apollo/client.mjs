@@ -20,12 +20,28 @@ const REFRESH = gql`
   }
 `;
 
-/** `session` holds the tokens of a sign-in and is updated on refresh. */
-export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
+/** Sends the ids of generated documents over WebSocket, instead of their text. */
+const sendIds = (socket) => ApolloLink.from([
+  new ApolloLink((operation, forward) => {
+    operation.extensions.documentId = operation.query.__meta__.hash;
+    return forward(operation);
+  }),
+  new GraphQLWsLink({
+    ...socket,
+    subscribe: ({ extensions: { documentId }, ...request }, sink) =>
+      socket.subscribe({ ...request, query: '', documentId }, sink), // graphql-ws requires `query`
+  }),
+]);
+
+/**
+ * `session` holds the tokens of a sign-in and is updated on refresh. `generated` is given if all documents come
+ * from the code generation with `persistedDocuments`: then they are sent by their ids.
+ */
+export function makeApolloClient({ url, session, sha256, fetch, generated, ...options }) {
   let refreshing;
   const refresh = () => (refreshing ??= client
     .mutate({
-      mutation: REFRESH,
+      mutation: generated?.refresh ?? REFRESH,
       variables: { refreshToken: session.refreshToken },
       fetchPolicy: 'no-cache',
       context: { anonymous: true },
@@ -75,13 +91,16 @@ export function makeApolloClient({ url, session, sha256, fetch, ...options }) {
   const http = ApolloLink.from([
     refreshAndRetry,
     authenticate,
-    new PersistedQueryLink({ sha256, useGETForHashedQueries: true }),
+    new PersistedQueryLink({
+      ...(generated ? { generateHash: (document) => document.__meta__.hash } : { sha256 }),
+      useGETForHashedQueries: true,
+    }),
     new HttpLink({ uri: url, fetch }),
   ]);
   const client = new ApolloClient({
     link: ApolloLink.split(
       ({ operationType }) => operationType === 'subscription',
-      options.subscriptions ?? new GraphQLWsLink(socket),
+      options.subscriptions ?? (generated ? sendIds(socket) : new GraphQLWsLink(socket)),
       http,
     ),
     cache: new InMemoryCache({

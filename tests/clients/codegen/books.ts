@@ -14,6 +14,32 @@ export const Books = graphql(`
   }
 `);
 
+export const Register = graphql(`
+  mutation Register($input: RegisterInput!) {
+    register(input: $input) {
+      accessToken
+      accessTokenExpiresAt
+      refreshToken
+      userErrors { code message field }
+    }
+  }
+`);
+
+export const Refresh = graphql(`
+  mutation Refresh($refreshToken: String!) {
+    refreshToken(input: { refreshToken: $refreshToken }) {
+      accessToken
+      accessTokenExpiresAt
+      refreshToken
+      userErrors { code message }
+    }
+  }
+`);
+
+export const BookChanged = graphql(`
+  subscription BookChanged { bookChanged { kind bookId book { ...BookFields } } }
+`);
+
 export const CreateBook = graphql(`
   mutation CreateBook($input: CreateBookInput!) {
     createBook(input: $input) {

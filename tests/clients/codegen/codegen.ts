@@ -1,4 +1,5 @@
 import type { CodegenConfig } from '@graphql-codegen/cli';
+import { addTypenameSelectionDocumentTransform } from '@graphql-codegen/client-preset';
 
 const config: CodegenConfig = {
   schema: '../../schema.graphql',
@@ -7,6 +8,8 @@ const config: CodegenConfig = {
     'codegen/gql/': {
       preset: 'client',
       presetConfig: { persistedDocuments: true },
+      // Apollo Client and urql add these fields to the documents that they send; their caches need them.
+      documentTransforms: [addTypenameSelectionDocumentTransform],
       config: { scalars: { DateTime: 'string' }, useTypeImports: true },
     },
   },

@@ -8,7 +8,7 @@ export function makeEnvironment({ url, session, fetch = globalThis.fetch, socket
   const authorization = () => `Bearer ${session.accessToken}`;
 
   const request = ({ id, text, name }, variables) => ({
-    ...(text ? { query: text } : { documentId: `sha256:${id}` }),
+    ...(text ? { query: text } : { query: '', documentId: `sha256:${id}` }), // graphql-ws requires `query`
     operationName: name,
     variables,
   });

@@ -1,4 +1,4 @@
-//! Documents: validation, persisted queries by hash, and trusted documents by id.
+//! Documents: validation, and persisted queries by hash.
 
 use axum::body::Body;
 use axum::http::Request;
@@ -7,15 +7,15 @@ use sha2::{Digest, Sha256};
 
 use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp, TestResponse};
 
-fn sha256(text: &str) -> String {
+pub(super) fn sha256(text: &str) -> String {
     Sha256::digest(text).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-async fn send(actor: &Actor, request: Value) -> TestResponse {
+pub(super) async fn send(actor: &Actor, request: Value) -> TestResponse {
     actor.post("application/json", request.to_string()).await
 }
 
-fn persisted(hash: &str) -> Value {
+pub(super) fn persisted(hash: &str) -> Value {
     json!({ "persistedQuery": { "version": 1, "sha256Hash": hash, "miss": true }, "clientLibrary": {} })
 }
 
@@ -233,47 +233,6 @@ async fn the_least_recently_used_documents_are_evicted_first() {
         anon.ask(&numbered(number)).await.assert_ok();
     }
     assert!(is_cached(&anon, "query New { __typename }").await);
-}
-
-#[tokio::test]
-async fn only_trusted_documents_are_executed() {
-    let folder = tempfile::tempdir().expect("a folder");
-    let list = folder.path().join("documents.json");
-    let (a, b) = ("query A { __typename }\n", "query B { viewer { id } }");
-    let by_id = json!({ format!("sha256:{}", sha256(a)): a, "e1bd7f3c": b });
-    std::fs::write(&list, by_id.to_string()).expect("a file");
-    let app = TestApp::with_config(|config| config.trusted_documents = Some(list)).await;
-    for request in [
-        json!({ "documentId": format!("sha256:{}", sha256(a)) }),
-        json!({ "documentId": sha256(a) }),
-        json!({ "extensions": persisted(&sha256(a)) }),
-        json!({ "extensions": persisted(&sha256(a)), "query": a }),
-        json!({ "query": a }),
-    ] {
-        assert_eq!(send(&app.anon(), request).await.data(), "Query");
-    }
-    for known in [
-        json!({ "documentId": "e1bd7f3c" }),
-        json!({ "extensions": persisted(&sha256(b)) }),
-        json!({ "extensions": persisted(&sha256(b)), "query": b }),
-    ] {
-        assert_eq!(send(&app.anon(), known).await.data(), json!(null));
-    }
-    let query = "{ __typename }";
-    for request in [
-        json!({ "query": query }),
-        json!({ "query": query, "extensions": persisted(&sha256(query)) }),
-        json!({ "documentId": "unknown" }),
-        json!({ "extensions": persisted(&sha256(query)) }),
-    ] {
-        let modern = app.anon().with_header("accept", GRAPHQL_RESPONSE);
-        let response = send(&modern, request).await;
-        response.assert_error_with_status(400, "DOCUMENT_NOT_TRUSTED");
-    }
-    let smuggled = json!({ "documentId": "e1bd7f3c", "query": query });
-    send(&app.anon(), smuggled).await.assert_error("BAD_REQUEST");
-    let by_get = app.anon().get("/graphql?documentId=e1bd7f3c").await;
-    assert_eq!(by_get.data(), json!(null));
 }
 
 #[tokio::test]

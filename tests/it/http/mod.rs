@@ -4,4 +4,5 @@ mod documents;
 mod execution;
 mod requests;
 mod responses;
+mod trusted_documents;
 mod uploads;
