@@ -2,13 +2,16 @@
 
 use std::borrow::Cow;
 
-use axum::http::{HeaderValue, header};
+use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
 use super::media_type::MediaType;
 use super::status::status;
 use crate::graphql::error::ErrorCode;
+
+/// How long to wait before a retry, in seconds: what another client or request uses may be released at any moment.
+const RETRY_AFTER_SECS: u16 = 1;
 
 /// Why a request was rejected.
 #[derive(Clone, Debug)]
@@ -34,8 +37,8 @@ impl HttpError {
     pub(super) fn raw_http1(&self) -> String {
         let (status, body) = (status(self.code), self.body());
         format!(
-            "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\nRetry-After: 1\r\n\
-             Cache-Control: private, no-store\r\nConnection: close\r\n\r\n{body}",
+            "HTTP/1.1 {status}\r\nContent-Type: {}\r\nContent-Length: {}\r\n\
+             Retry-After: {RETRY_AFTER_SECS}\r\nCache-Control: private, no-store\r\nConnection: close\r\n\r\n{body}",
             self.media_type.text(),
             body.len()
         )
@@ -43,6 +46,9 @@ impl HttpError {
 
     fn body(&self) -> String {
         let mut extensions = json!({ "code": self.code.as_str() });
+        if self.code == ErrorCode::RateLimited {
+            extensions["retryAfter"] = RETRY_AFTER_SECS.into();
+        }
         if let Some(id) = &self.request_id {
             extensions["requestId"] = id.as_str().into();
         }
@@ -60,7 +66,7 @@ impl IntoResponse for HttpError {
         let headers = [(header::CONTENT_TYPE, self.media_type.header())];
         let mut response = (status(self.code), headers, self.body()).into_response();
         if matches!(self.code, ErrorCode::RateLimited | ErrorCode::ServiceUnavailable) {
-            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("1"));
+            response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECS.into());
         }
         response
     }

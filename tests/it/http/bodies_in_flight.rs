@@ -62,6 +62,7 @@ async fn bodies_in_flight_are_limited_per_client_and_in_all() {
     let rejected = post(client(1), 2_001).await;
     rejected.assert_error_with_status(429, "RATE_LIMITED");
     assert_eq!(rejected.header("retry-after"), Some("1"));
+    assert_eq!(rejected.error()["extensions"]["retryAfter"], 1);
     post(client(1), 2_000).await.assert_ok();
     post(client(2), 6_000).await.assert_ok();
 
