@@ -75,8 +75,9 @@ settings! {
         body_timeout: Duration = Duration::from_secs(30),
         /// Time for one operation to run.
         operation_timeout: Duration = Duration::from_secs(10),
-        /// Time for a connection to be idle between two requests.
-        keep_alive_timeout: Duration = Duration::from_secs(60),
+        /// Time for a connection to be idle between two requests. Longer than the 60 s of common load balancers:
+        /// otherwise one could send a request on a connection that is being closed.
+        keep_alive_timeout: Duration = Duration::from_secs(75),
         /// Time for the client to receive each 64 KiB of a response.
         write_timeout: Duration = Duration::from_secs(30),
         /// Time for open requests to complete after SIGTERM or SIGINT.

@@ -122,3 +122,10 @@ async fn a_mutation_that_does_not_end_releases_its_permit_after_30_seconds() {
     tokio::time::resume();
     wait_until("the permit is released", async || app.anon().ask("{ well }").await.is_ok()).await;
 }
+
+/// Load balancers keep idle connections for 60 s, and must not outlive the server's.
+#[test]
+fn idle_connections_are_kept_longer_than_load_balancers_keep_them() {
+    let limits = bookshelf::config::Limits::default();
+    assert_eq!(limits.keep_alive_timeout, Duration::from_secs(75));
+}
