@@ -100,7 +100,7 @@ pub(crate) enum ApiError {
     #[error("The operation took too long.")]
     TimedOut,
     #[error(
-        "The client read events too slowly and missed some; please reload and subscribe again."
+        "Events were missed, because the client or the database was too slow; please reload and subscribe again."
     )]
     SubscriberTooSlow,
     /// The rate limit of a caller, the limit of failed logins or that of scans is exceeded.

@@ -31,10 +31,13 @@ impl From<Event> for Topic {
     }
 }
 
+/// What a subscriber receives: an event, or that it has missed some.
+type Delivery = Result<Event, Lagged>;
+
 /// The subscribers of this process, by topic.
 #[derive(Debug)]
 pub(super) struct Broker {
-    topics: Mutex<HashMap<Topic, broadcast::Sender<Event>>>,
+    topics: Mutex<HashMap<Topic, broadcast::Sender<Delivery>>>,
     /// The order of the last change that was delivered for each book. Drops the duplicates of a replay
     /// after an outage. Of two concurrent changes through two instances, drops the older one if it
     /// arrives last: a subscriber that received the newer one has read the book after both changes.
@@ -71,11 +74,22 @@ impl Broker {
         }
         if let Some(sender) = topics.get(&event.into()) {
             // An error means that there are no receivers.
-            let _ = sender.send(event);
+            let _ = sender.send(Ok(event));
         }
     }
 
-    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, broadcast::Sender<Event>>> {
+    /// Tells the subscribers to books that they have missed events. The end of a session cannot be missed:
+    /// it is checked with every event.
+    pub(super) fn fail_book_subscribers(&self) {
+        for (topic, sender) in &*self.topics() {
+            if let Topic::Books(_) = topic {
+                // An error means that there are no receivers.
+                let _ = sender.send(Err(Lagged));
+            }
+        }
+    }
+
+    fn topics(&self) -> MutexGuard<'_, HashMap<Topic, broadcast::Sender<Delivery>>> {
         self.topics.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -83,12 +97,12 @@ impl Broker {
 /// Receives every event of a topic that is delivered after it subscribed.
 #[derive(Debug)]
 pub(crate) struct Subscriber {
-    events: broadcast::Receiver<Event>,
+    events: broadcast::Receiver<Delivery>,
     topic: Topic,
     broker: Arc<Broker>,
 }
 
-/// The subscriber was too slow and has missed events.
+/// The subscriber was too slow, or this instance was disconnected, and events were missed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("events were missed")]
 pub(crate) struct Lagged;
@@ -97,7 +111,7 @@ impl Subscriber {
     /// Waits for the next event and returns it.
     pub(crate) async fn next(&mut self) -> Result<Event, Lagged> {
         match self.events.recv().await {
-            Ok(event) => Ok(event),
+            Ok(delivery) => delivery,
             Err(broadcast::error::RecvError::Lagged(_)) => Err(Lagged),
             // Does not happen: the sender exists for as long as its topic has subscribers.
             Err(broadcast::error::RecvError::Closed) => std::future::pending().await,
@@ -166,6 +180,23 @@ mod tests {
             broker.deliver(change(alice, ids.next(), ChangeKind::Created));
         }
         assert_eq!(subscriber.next().now_or_never(), Some(Err(Lagged)));
+    }
+
+    #[test]
+    fn subscribers_to_books_can_be_told_that_events_were_missed() {
+        let ids = IdGenerator::new(Clock::system());
+        let (alice, session) = (ids.next(), ids.next());
+        let broker = Arc::new(Broker::default());
+        let mut books = broker.subscribe(Topic::Books(alice));
+        let mut end = broker.subscribe(Topic::Session(session));
+        let event = change(alice, ids.next(), ChangeKind::Created);
+        broker.deliver(event);
+        broker.fail_book_subscribers();
+        assert_eq!(books.next().now_or_never(), Some(Ok(event)));
+        assert_eq!(books.next().now_or_never(), Some(Err(Lagged)));
+        assert_eq!(end.next().now_or_never(), None);
+        let mut later = broker.subscribe(Topic::Books(alice));
+        assert_eq!(later.next().now_or_never(), None);
     }
 
     #[test]

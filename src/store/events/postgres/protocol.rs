@@ -11,6 +11,9 @@ pub(super) const HEARTBEAT: &str = "beat";
 /// Requests every instance to replay its recent events, because one instance may have missed some.
 pub(super) const REPLAY: &str = "again";
 
+/// How long events are kept for a replay.
+pub(super) const REPLAY_WINDOW: Duration = Duration::from_secs(60);
+
 /// Delay before a failed connection or notification is retried.
 pub(super) const RETRY_DELAY: Duration = Duration::from_millis(200);
 

@@ -8,7 +8,7 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::connection::EventConnection;
-use super::protocol::{HEARTBEAT, HEARTBEAT_TIMEOUT, RETRY_DELAY};
+use super::protocol::{HEARTBEAT, HEARTBEAT_TIMEOUT, REPLAY_WINDOW, RETRY_DELAY};
 use crate::store::connector::Connector;
 use crate::store::events::broker::CHANNEL_CAPACITY;
 use crate::store::events::event::Event;
@@ -19,9 +19,6 @@ const BATCH_SIZE: usize = CHANNEL_CAPACITY / 2;
 
 /// Interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
-
-/// How long events are kept for a replay.
-const REPLAY_WINDOW: Duration = Duration::from_secs(60);
 
 /// Maximum number of events kept for a replay.
 const REPLAY_CAPACITY: usize = 10_000;

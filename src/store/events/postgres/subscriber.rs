@@ -1,12 +1,13 @@
 //! The connection on which events are received.
 
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::connection::EventConnection;
-use super::protocol::{HEARTBEAT_TIMEOUT, REPLAY, RETRY_DELAY};
+use super::protocol::{HEARTBEAT_TIMEOUT, REPLAY, REPLAY_WINDOW, RETRY_DELAY};
 use crate::store::connector::Connector;
 use crate::store::events::broker::Broker;
 use crate::store::last_outage::LastOutage;
@@ -35,14 +36,38 @@ async fn listen_and_request_replay(connector: &Connector) -> anyhow::Result<Even
     Ok(connection)
 }
 
+/// Whether events may be missing from a replay after this time without a message. An event may reach another
+/// instance's replay buffer somewhat before this instance would have received it.
+fn is_beyond_replay(silence: Duration) -> bool {
+    silence + REPLAY_MARGIN >= REPLAY_WINDOW
+}
+
+/// How much earlier than its receipt an event may be recorded for a replay.
+const REPLAY_MARGIN: Duration = Duration::from_secs(5);
+
 impl PgSubscriber {
     pub(super) async fn run(self, mut connection: EventConnection) {
+        let mut last_received = Instant::now();
         loop {
-            match timeout(HEARTBEAT_TIMEOUT, connection.notification()).await {
-                Ok(Some(payload)) => payload.lines().for_each(|line| self.handle_message(line)),
-                Ok(None) => connection = self.reconnect("the connection was lost").await,
-                Err(_) => connection = self.reconnect("no heartbeat received").await,
+            let why = match timeout(HEARTBEAT_TIMEOUT, connection.notification()).await {
+                Ok(Some(payload)) => {
+                    last_received = Instant::now();
+                    payload.lines().for_each(|line| self.handle_message(line));
+                    continue;
+                }
+                Ok(None) => "the connection was lost",
+                Err(_) => "no heartbeat received",
+            };
+            connection = self.reconnect(why).await;
+            let silence = last_received.elapsed();
+            if is_beyond_replay(silence) {
+                tracing::warn!(
+                    silence_secs = silence.as_secs(),
+                    "events may have been lost, closing the subscriptions"
+                );
+                self.broker.fail_book_subscribers();
             }
+            last_received = Instant::now();
         }
     }
 
