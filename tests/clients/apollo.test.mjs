@@ -8,21 +8,23 @@ import { ApolloClient, ApolloLink, HttpLink, InMemoryCache, gql } from '@apollo/
 import WebSocket from 'ws';
 
 import { startServer } from '../server.mjs';
-import { BOOKS, BOOK_CHANGED, CREATE_BOOK, DELETE_BOOK, addBook, removeBook } from './apollo/books.mjs';
+import {
+  BOOKS, BOOK_CHANGED, CREATE_BOOK, DELETE_BOOK, addBook, applyChange, removeBook,
+} from './apollo/books.mjs';
 import { makeApolloClient } from './apollo/client.mjs';
-import { roundTrip, recording, operationOf, queue, register } from './users.mjs';
+import { delaying, roundTrip, recording, operationOf, queue, register } from './users.mjs';
 
 globalThis.WebSocket ??= WebSocket; // Node.js has a global WebSocket since version 22
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
 
-async function setUp(t, { env, ...options } = {}) {
+async function setUp(t, { env, wrap = (send) => send, ...options } = {}) {
   let client;
   t.after(() => client.socket.dispose()); // before the server stops
   const origin = await startServer(t, env);
   const { session, ...user } = await register(origin);
   const requests = [];
   const url = `${origin}/graphql`;
-  client = makeApolloClient({ url, session, sha256, fetch: recording(requests), ...options });
+  client = makeApolloClient({ url, session, sha256, fetch: wrap(recording(requests)), ...options });
   return { url, session, requests, ...user, ...client };
 }
 
@@ -55,6 +57,37 @@ test('a list is paged, and books are added and removed in the cache', async (t) 
   assert.equal(await results.take(), 'edcba');
   const cached = client.readQuery({ query: BOOKS, variables: {} });
   assert.equal(cached.books.totalCount, 5);
+});
+
+test('a new book is in the list once, whether its event or the response of its mutation comes first', async (t) => {
+  for (const delayed of ['event', 'response']) {
+    const { client, socket, ask } = await setUp(t, { wrap: delaying(delayed) });
+    await client.query({ query: BOOKS, variables: { first: 4 } });
+    const cached = () => {
+      const { books } = client.readQuery({ query: BOOKS, variables: {} });
+      return `${books.edges.map(({ node }) => node.title).join('')} ${books.totalCount}`;
+    };
+    const order = [];
+    const changes = queue();
+    client.subscribe({ query: BOOK_CHANGED }).subscribe(async ({ data: { bookChanged } }) => {
+      if (delayed === 'event') await new Promise((elapsed) => { setTimeout(elapsed, 1_000); });
+      applyChange(client.cache, bookChanged);
+      order.push('event');
+      changes.put(bookChanged.kind);
+    });
+    await roundTrip(socket);
+    const variables = { input: { title: 'a', author: 'A' } };
+    const created = await client.mutate({ mutation: CREATE_BOOK, variables, update: addBook });
+    order.push('response');
+    assert.equal(await changes.take(), 'CREATED');
+    assert.deepEqual(order, delayed === 'event' ? ['response', 'event'] : ['event', 'response']);
+    assert.equal(cached(), 'a 1', `${delayed} delayed`);
+    // Another device deletes it.
+    const { id } = created.data.createBook.bookEdge.node;
+    await ask('mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }', { id });
+    assert.equal(await changes.take(), 'DELETED');
+    assert.equal(cached(), ' 0');
+  }
 });
 
 test('ten concurrently rejected operations share one refresh and are each retried once', async (t) => {
@@ -102,12 +135,12 @@ test('events arrive over WebSocket', async (t) => {
   const id = await add('Dune');
   const created = await changes.take();
   assert.equal(created.data.bookChanged.kind, 'CREATED');
-  assert.equal(created.data.bookChanged.book.title, 'Dune');
+  assert.equal(created.data.bookChanged.bookEdge.node.title, 'Dune');
   await ask('mutation($id: ID!) { updateBook(id: $id, input: { rating: 5 }) { book { id } } }', { id });
-  assert.equal((await changes.take()).data.bookChanged.book.rating, 5);
+  assert.equal((await changes.take()).data.bookChanged.bookEdge.node.rating, 5);
   await ask('mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }', { id });
-  const { kind, bookId, book } = (await changes.take()).data.bookChanged;
-  assert.deepEqual({ kind, bookId, book }, { kind: 'DELETED', bookId: id, book: null });
+  const { kind, bookId, bookEdge } = (await changes.take()).data.bookChanged;
+  assert.deepEqual({ kind, bookId, bookEdge }, { kind: 'DELETED', bookId: id, bookEdge: null });
 });
 
 test('a token that expires during a connection is refreshed and the subscription continues', async (t) => {
@@ -131,7 +164,7 @@ test('a token that expires during a connection is refreshed and the subscription
     mutation: CREATE_BOOK,
     variables: { input: { title: 'Emma', author: 'Jane Austen' } },
   });
-  assert.equal((await changes.take()).data.bookChanged.book.title, 'Emma');
+  assert.equal((await changes.take()).data.bookChanged.bookEdge.node.title, 'Emma');
 });
 
 test('events arrive in a multipart response', async (t) => {
@@ -150,6 +183,6 @@ test('events arrive in a multipart response', async (t) => {
   const subscription = client.subscribe({ query: BOOK_CHANGED }).subscribe(changes.put);
   assert.match(await started.take(), /^multipart\/mixed/);
   await add('Dune');
-  assert.equal((await changes.take()).data.bookChanged.book.title, 'Dune');
+  assert.equal((await changes.take()).data.bookChanged.bookEdge.node.title, 'Dune');
   subscription.unsubscribe();
 });

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 
 import { startServer } from '../server.mjs';
-import { recording, operationOf, queue, register } from './users.mjs';
+import { delaying, recording, operationOf, queue, register } from './users.mjs';
 import { makeUrqlClient } from './urql/client.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
@@ -29,7 +29,7 @@ const BOOKS = gql`
 const CREATE = gql`
   mutation CreateBook($input: CreateBookInput!, $idempotencyKey: String) {
     createBook(input: $input, idempotencyKey: $idempotencyKey) {
-      book { id title }
+      bookEdge { cursor node { id title } }
       userErrors { code message }
     }
   }
@@ -37,18 +37,20 @@ const CREATE = gql`
 const DELETE = gql`
   mutation DeleteBook($id: ID!) { deleteBook(id: $id) { deletedBookId userErrors { code } } }
 `;
-const CHANGES = gql`subscription { bookChanged { kind bookId book { id title } } }`;
+const CHANGES = gql`
+  subscription { bookChanged { kind bookId bookEdge { cursor node { id title } } } }
+`;
 
 const sorted = (schema) => printSchema(lexicographicSortSchema(schema));
 
-async function setUp(t) {
+async function setUp(t, wrap = (send) => send) {
   const origin = await startServer(t);
   const { session, ...user } = await register(origin);
   const introspection = await user.ask(getIntrospectionQuery());
   const schema = minifyIntrospectionQuery(getIntrospectedSchema(introspection));
   assert.equal(sorted(buildClientSchema(introspection)), sorted(buildSchema(sdl)), 'schema.graphql matches the introspection');
   const requests = [];
-  const client = makeUrqlClient({ url: `${origin}/graphql`, session, schema, fetch: recording(requests) });
+  const client = makeUrqlClient({ url: `${origin}/graphql`, session, schema, fetch: wrap(recording(requests)) });
   return { client, session, requests, ...user };
 }
 
@@ -73,12 +75,62 @@ test('a list is paged, and books are added and removed in the cache', async (t) 
   });
   assert.equal(titles(await results.take()), 'dcba');
   const created = await client.mutation(CREATE, { input: { title: 'e', author: 'A' } });
-  const { id } = created.data.createBook.book;
+  const { id } = created.data.createBook.bookEdge.node;
   assert.match(titles(await results.take()), /^ed/);
   assert.equal(client.readQuery(gql`query($id: ID!) { book(id: $id) { id title } }`, { id }).data.book.title, 'e');
   await client.mutation(DELETE, { id });
   assert.match(titles(await results.take()), /^dc/);
   unsubscribe();
+});
+
+/** The cached list, as titles and total: that of each loaded page. */
+function cachedList(client, variables) {
+  const { data } = client.readQuery(BOOKS, variables);
+  return `${data.books.edges.map(({ node }) => node.title).join('')} ${data.books.totalCount}`;
+}
+
+test('loaded pages stay complete when books are created and deleted', async (t) => {
+  const { client, requests, addBook } = await setUp(t);
+  const ids = {};
+  for (const title of ['a', 'b', 'c', 'd', 'e', 'f', 'g']) ids[title] = await addBook(title);
+  const pages = [{ first: 4 }];
+  const first = await client.query(BOOKS, pages[0]);
+  pages.push({ first: 4, after: first.data.books.pageInfo.endCursor });
+  assert.equal(titles(await client.query(BOOKS, pages[1])), 'gfedcba');
+  const results = queue();
+  const { unsubscribe } = client.query(BOOKS, pages[1]).subscribe(results.put);
+  assert.equal(titles(await results.take()), 'gfedcba');
+  const before = requests.length;
+
+  await client.mutation(CREATE, { input: { title: 'h', author: 'A' } });
+  for (const page of pages) assert.equal(cachedList(client, page), 'hgfedcba 8');
+  assert.equal(titles(await results.take()), 'hgfedcba');
+  // The last book of the first page, the first of the second page, and one within a page.
+  for (const [title, left] of [['d', 'hgfecba 7'], ['c', 'hgfeba 6'], ['f', 'hgeba 5']]) {
+    await client.mutation(DELETE, { id: ids[title] });
+    for (const page of pages) assert.equal(cachedList(client, page), left);
+  }
+  const sent = requests.slice(before).map(operationOf);
+  assert.ok(!sent.includes('Books'), `no list is fetched again: ${sent}`);
+  unsubscribe();
+});
+
+test('a new book is in the list once, whether its event or the response of its mutation comes first', async (t) => {
+  for (const delayed of ['events', 'response']) {
+    const { client, requests } = await setUp(t, delaying(delayed));
+    await client.query(BOOKS, { first: 4 });
+    const changes = queue();
+    const subscription = client.subscription(CHANGES, {}).subscribe(changes.put);
+    while (requests.at(-1).method !== 'POST') await new Promise(setImmediate); // the stream has started
+    const order = [];
+    const event = changes.take().then(() => order.push('event'));
+    const input = { title: 'a', author: 'A' };
+    const response = client.mutation(CREATE, { input }).then(() => order.push('response'));
+    await Promise.all([event, response]);
+    assert.deepEqual(order, delayed === 'events' ? ['response', 'event'] : ['event', 'response']);
+    assert.equal(cachedList(client, { first: 4 }), 'a 1', `${delayed} delayed`);
+    subscription.unsubscribe();
+  }
 });
 
 test('a token that is about to expire is refreshed before a request is sent', async (t) => {
@@ -132,7 +184,7 @@ test('events arrive as Server-Sent Events and update the cache', async (t) => {
   await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "Dune Messiah" }) { book { id } } }', { id });
   const { data, error } = await changes.take();
   assert.equal(error, undefined);
-  assert.equal(data.bookChanged.book.title, 'Dune Messiah');
+  assert.equal(data.bookChanged.bookEdge.node.title, 'Dune Messiah');
   assert.equal(titles(await results.take()), 'Dune Messiah');
   subscription.unsubscribe();
   list.unsubscribe();

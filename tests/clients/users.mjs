@@ -1,5 +1,7 @@
 // Registered users, their requests besides those of the tested client, and helpers of the tests.
 
+import { setTimeout } from 'node:timers/promises';
+
 let number = 0;
 
 /** Registers a user. Returns the tokens, and `ask` and `addBook` to send requests as this user. */
@@ -42,6 +44,16 @@ export function recording(requests) {
   };
 }
 
+/** Delays the events of subscriptions over HTTP, or the response of the mutation CreateBook, by a second. */
+export const delaying = (delayed) => (send) => async (url, options) => {
+  const response = await send(url, options);
+  const operation = operationOf({ url: new URL(url), body: options.body && JSON.parse(options.body) });
+  if (delayed === 'response' && operation === 'CreateBook') await setTimeout(1_000);
+  if (delayed !== 'events' || !response.headers.get('content-type').startsWith('text/event-stream')) return response;
+  const delay = async (chunk, stream) => { await setTimeout(1_000); stream.enqueue(chunk); };
+  return new Response(response.body.pipeThrough(new TransformStream({ transform: delay })), response);
+};
+
 /** The operation name of a recorded request. */
 export const operationOf = ({ url, body }) => body?.operationName ?? url.searchParams.get('operationName');
 
@@ -67,7 +79,7 @@ export function queue() {
     take() {
       if (items.length > 0) return Promise.resolve(items.shift());
       return new Promise((resolve, reject) => {
-        const timer = setTimeout(() => reject(new Error('no item within ten seconds')), 10_000);
+        const timer = globalThis.setTimeout(() => reject(new Error('no item within ten seconds')), 10_000);
         takers.push((item) => { clearTimeout(timer); resolve(item); });
       });
     },

@@ -3,8 +3,9 @@
 use async_graphql::{Context, Enum, ID, Object};
 
 use super::book::Book;
+use super::connection::BookEdge;
 use crate::graphql::context::ContextExt;
-use crate::graphql::error::Nullable;
+use crate::graphql::error::{Nullable, Result};
 use crate::store::events::{self, ChangeKind};
 
 /// The kind of a change to a book.
@@ -40,13 +41,23 @@ impl BookChange {
 
     /// The current state of the book; null if it was deleted.
     async fn book(&self, ctx: &Context<'_>) -> Nullable<Book> {
-        let viewer = match ctx.viewer() {
-            Ok(viewer) => viewer,
-            Err(failure) => return Some(Err(failure)),
-        };
+        self.find(ctx).await.transpose()
+    }
+
+    /// The current state of the book with its cursor in lists with the default order, for caches of
+    /// connections; null if the book was deleted.
+    async fn book_edge(&self, ctx: &Context<'_>) -> Nullable<BookEdge> {
+        let book = self.find(ctx).await.transpose()?;
+        Some(book.map(BookEdge::in_default_order))
+    }
+}
+
+impl BookChange {
+    async fn find(&self, ctx: &Context<'_>) -> Result<Option<Book>> {
+        let viewer = ctx.viewer()?;
         match self.0.kind {
-            ChangeKind::Deleted => None,
-            _ => Book::find(ctx, viewer, self.0.book).await.transpose(),
+            ChangeKind::Deleted => Ok(None),
+            _ => Book::find(ctx, viewer, self.0.book).await,
         }
     }
 }

@@ -171,6 +171,11 @@ impl BookEdge {
         Self { order, node: Book::new(book) }
     }
 
+    /// The edge of a book in lists with the default order.
+    pub(in crate::graphql) fn in_default_order(node: Book) -> Self {
+        Self { order: BookOrder::default().into(), node }
+    }
+
     fn encode_cursor(&self) -> Result<String> {
         Ok(cursor::encode(self.order, &self.order.position(&self.node.0)?))
     }

@@ -91,6 +91,28 @@ async fn the_owner_receives_every_change_in_order_and_once() {
 }
 
 #[tokio::test]
+async fn an_event_has_the_edge_of_the_book_in_the_default_order() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let query = "subscription { bookChanged { bookEdge { cursor node { id title } } } }";
+    let mut frames = alice.subscribe("text/event-stream", query).await;
+    assert_eq!(frames.frame().await.as_deref(), Some(":\n\n"));
+    let created = alice.create(json!({ "title": "Dune", "author": "Frank Herbert" })).await;
+    let created = created.payload();
+    let (id, cursor) = (&created["book"]["id"], &created["bookEdge"]["cursor"]);
+    app.take_statements();
+    let edge = |title| json!({ "cursor": cursor, "node": { "id": id, "title": title } });
+    let event = |edge: Value| json!({ "data": { "bookChanged": { "bookEdge": edge } } });
+    assert_eq!(frames.next().await, event(edge("Dune")));
+    alice.update(id.as_str().unwrap(), json!({ "title": "Emma" })).await.assert_ok();
+    assert_eq!(frames.next().await, event(edge("Emma")));
+    let list = alice.ask("{ books { edges { cursor } } }").await.data();
+    assert_eq!(&list["edges"][0]["cursor"], cursor);
+    alice.delete(id.as_str().unwrap()).await.assert_ok();
+    assert_eq!(frames.next().await, event(json!(null)));
+}
+
+#[tokio::test]
 async fn a_replayed_creation_publishes_no_second_event() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
