@@ -8,8 +8,15 @@ use std::{env, fs, io};
 
 /// The sources of the page. They are listed one by one, because `web/graphiql` may contain a developer's
 /// `node_modules`, which cargo would watch too.
-const SOURCES: [&str; 6] =
-    [".npmrc", "index.html", "main.jsx", "package-lock.json", "package.json", "tabs.js"];
+const SOURCES: [&str; 7] = [
+    ".npmrc",
+    "fetcher.js",
+    "index.html",
+    "main.jsx",
+    "package-lock.json",
+    "package.json",
+    "tabs.js",
+];
 const FALLBACK: &str = "fallback.html";
 
 fn main() -> io::Result<()> {

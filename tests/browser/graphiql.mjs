@@ -1,16 +1,19 @@
-// Manages a library through GraphiQL with the server binary and a real browser. BOOKSHELF_BIN and
-// CHROMIUM are the paths of the two; SCREENSHOT is the path of an optional screenshot.
+// Manages a library through GraphiQL with the server binary, a real browser and a real proxy. BOOKSHELF_BIN,
+// CHROMIUM and NGINX are their paths; SCREENSHOT is the path of an optional screenshot.
 
 import assert from 'node:assert/strict';
 import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { test } from 'node:test';
 
-import { chromium } from 'playwright-core';
-
 import { startServer } from '../server.mjs';
+import { startNginx } from './nginx.mjs';
+import {
+  editor, fillJson, fillOperation, openBrowser, openTab, post, response, run, subscribe,
+  waitForOperation,
+} from './page.mjs';
 
-const { CHROMIUM = '/usr/bin/chromium', SCREENSHOT } = process.env;
+const { SCREENSHOT } = process.env;
 
 const books = JSON.parse(await readFile(join(import.meta.dirname, 'books.json')));
 const newestFirst = books.map((book) => book.isbn).reverse();
@@ -123,7 +126,7 @@ test('a library can be managed through GraphiQL', { timeout: 180_000 }, async (t
   assert.deepEqual(nodes, remaining.with(0, { ...changed, rating: 1, version: 2 }));
   assert.equal(totalCount, remaining.length);
 
-  // Subscribe over WebSocket with the headers of the tab.
+  // Subscribe with the headers of the tab.
   await fillOperation(page, bookChanged);
   const changes = subscribe(page);
   let change;
@@ -142,109 +145,52 @@ test('a library can be managed through GraphiQL', { timeout: 180_000 }, async (t
   assert.deepEqual(problems, []);
 });
 
-/** Opens a page and collects unexpected requests and errors. */
-async function openBrowser(t, origin) {
-  const browser = await chromium.launch({
-    executablePath: CHROMIUM,
-    args: ['--disable-gpu', '--disable-quic'],
-  });
-  t.after(() => browser.close());
-  const context = await browser.newContext({
-    permissions: ['clipboard-read', 'clipboard-write'],
-    viewport: { width: 1440, height: 900 },
-  });
-  context.setDefaultTimeout(20_000);
-
-  const problems = [];
-  context.on('request', (request) => {
-    const { origin: target, protocol } = new URL(request.url());
-    if (target !== origin && target !== origin.replace('http', 'ws') && protocol !== 'data:') problems.push(`request to ${request.url()}`);
-  });
-  // Violations of the content security policy are also reported on the console.
-  context.on('console', (message) => {
-    if (message.type() === 'error') problems.push(message.text());
-  });
-  context.on('weberror', (error) => problems.push(`${error.error()}`));
-  return { page: await context.newPage(), problems };
-}
-
-async function openTab(page, name) {
-  await page.locator('.graphiql-tab-button', { hasText: name }).click();
+test('GraphiQL works below a path of nginx', { timeout: 120_000 }, async (t) => {
+  const proxy = await startNginx(t, await startServer(t));
+  const { page, problems } = await openBrowser(t, proxy);
+  // The address of the API leads to GraphiQL.
+  await page.goto(`${proxy}/books/graphql`);
+  assert.equal(page.url(), `${proxy}/books/`);
+  await editor(page, 'Headers').waitFor();
   await waitForOperation(page);
-}
+  const { register } = await run(page);
+  const headers = { Authorization: `Bearer ${register.accessToken}` };
 
-/** The visible editor with this name; those for variables and headers share one region. */
-function editor(page, name) {
-  return page.getByRole('region', { name }).locator('.graphiql-editor:not(.hidden)');
-}
+  await openTab(page, 'CreateBook');
+  await fillJson(page, 'Headers', headers);
+  await fillOperation(page, bookChanged);
+  const changes = subscribe(page);
+  const createBook = `mutation { createBook(input: { title: "Dune", author: "A" }) { book { id } } }`;
+  let change;
+  while (!change) {
+    await post(`${proxy}/books`, headers, { query: createBook });
+    change = await changes();
+  }
+  assert.equal(change.bookChanged.kind, 'CREATED');
+  await page.getByRole('button', { name: /^Stop query/ }).click();
+  assert.deepEqual(problems, []);
+});
 
-/** Replaces the content by pasting; the editor would close typed brackets itself. */
-async function fill(page, name, text) {
-  await page.evaluate((copied) => navigator.clipboard.writeText(copied), text);
-  await editor(page, name).locator('textarea.inputarea').focus();
-  await page.keyboard.press('ControlOrMeta+A');
-  await page.keyboard.press('ControlOrMeta+V');
-  await page.waitForFunction((pasted) => {
-    const focused = globalThis.__MONACO.editor.getEditors().find((editor) => editor.hasTextFocus());
-    return focused?.getValue() === pasted;
-  }, text);
-}
-
-async function fillOperation(page, text) {
-  await fill(page, 'Operation Editor', text);
+test('a subscription with an expired token shows the error at once', { timeout: 60_000 }, async (t) => {
+  const origin = await startServer(t, { ACCESS_TOKEN_TTL: '1s' });
+  const { page } = await openBrowser(t, origin);
+  await page.goto(origin);
+  await editor(page, 'Headers').waitFor();
   await waitForOperation(page);
-}
-
-/** Fills in variables or headers. */
-async function fillJson(page, name, value) {
-  await page.getByRole('button', { name }).click();
-  await fill(page, name, JSON.stringify(value, null, 2));
-}
-
-/** Waits until GraphiQL has stored the operation in its editor, which it does with a delay. */
-async function waitForOperation(page) {
-  await page.waitForFunction(() => {
-    const models = globalThis.__MONACO.editor.getModels();
-    const operation = models.find((model) => model.uri.path.endsWith('operation.graphql'));
-    return localStorage.getItem('graphiql:query') === operation.getValue();
-  });
-}
-
-/** Executes the operation and returns the data of the response. */
-async function run(page) {
+  const { register } = await run(page);
+  await openTab(page, 'ListBooks');
+  await fillJson(page, 'Headers', { Authorization: `Bearer ${register.accessToken}` });
+  await fillOperation(page, bookChanged);
+  await page.waitForTimeout(1_100);
+  let requests = 0;
+  page.on('request', (request) => { if (request.method() === 'POST') requests += 1; });
   await page.getByRole('button', { name: /^Execute query/ }).click();
-  return responseData(page);
-}
-
-/** Starts a subscription. Returns a function that reads the latest event, or nothing after 500 ms. */
-function subscribe(page) {
-  const pressed = page.getByRole('button', { name: /^Execute query/ }).click();
-  return async () => {
-    await pressed;
-    return responseData(page, { timeout: 500 }).catch((error) => {
-      if (error.name !== 'TimeoutError') throw error;
-    });
-  };
-}
-
-/** Waits for the response and returns its data. */
-async function responseData(page, options) {
-  // The page contains only the visible lines of the editor, so the text is read from its model.
-  const text = await page.waitForFunction(() => {
-    const models = globalThis.__MONACO.editor.getModels();
-    return models.find((model) => model.uri.path.endsWith('response.json')).getValue();
-  }, undefined, options);
-  const { data, errors } = JSON.parse(await text.jsonValue());
-  assert.equal(errors, undefined, JSON.stringify(errors));
-  return data;
-}
-
-/** Sends an operation without GraphiQL. */
-async function post(origin, headers, body) {
-  const response = await fetch(`${origin}/graphql`, {
-    method: 'POST',
-    headers: { ...headers, 'content-type': 'application/json' },
-    body: JSON.stringify(body),
-  });
-  assert.equal(response.status, 200);
-}
+  const shown = await response(page);
+  assert.deepEqual(shown.errors.map(({ extensions }) => extensions), [
+    { code: 'UNAUTHENTICATED', reason: 'TOKEN_EXPIRED' },
+  ]);
+  assert.ok(!JSON.stringify(shown).includes('stack'));
+  await page.getByRole('button', { name: /^Execute query/ }).waitFor(); // it has ended
+  await page.waitForTimeout(2_000);
+  assert.equal(requests, 1);
+});

@@ -1,23 +1,14 @@
 import 'graphiql/setup-workers/vite';
 import 'graphiql/style.css';
 
-import { createGraphiQLFetcher } from '@graphiql/toolkit';
 import { GraphiQL } from 'graphiql';
 import { createRoot } from 'react-dom/client';
 
+import { makeFetcher } from './fetcher.js';
 import { tabs } from './tabs.js';
 
-const endpoint = new URL('/graphql', location.href);
-
-const fetcher = createGraphiQLFetcher({
-  url: endpoint.href,
-  // Subscriptions use graphql-ws, which connects on the first subscription. The headers become the
-  // parameters of the connection.
-  subscriptionUrl: endpoint.href.replace(/^http/, 'ws'),
-  // The server supports neither @defer nor @stream. Without incremental delivery GraphiQL sends the
-  // standard Accept header.
-  enableIncrementalDelivery: false,
-});
+// Relative, because a proxy may serve this page below another path.
+const fetcher = makeFetcher(new URL('graphql', location.href).href);
 
 // GraphiQL shows the variables of the first tab only if they are in its local storage.
 if (!localStorage.getItem('graphiql:tabState')) {
