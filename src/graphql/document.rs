@@ -18,6 +18,7 @@ mod collect;
 mod convert;
 mod cost;
 pub(super) mod limits;
+mod messages;
 mod model;
 mod prepare;
 mod syntax;

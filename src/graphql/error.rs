@@ -289,7 +289,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
         )
         | None => {}
     }
-    if failure.is_none() {
+    if failure.is_none() && error.source::<ErrorCode>().is_none() {
         strip_echoed_value(&mut error.message);
     }
     if error.message.chars().count() > limits.error_message_chars {

@@ -40,7 +40,7 @@ pub(super) fn sentence(message: &str) -> String {
     let mut chars = message.chars();
     let first = chars.next().map(|first| first.to_uppercase().to_string());
     let text = format!("{}{}", first.unwrap_or_default(), chars.as_str());
-    if text.ends_with('.') { text } else { text + "." }
+    if text.ends_with(['.', '?']) { text } else { text + "." }
 }
 
 /// The position of the first text that the parser has ignored. apollo-parser 0.9.0-beta.2 parses

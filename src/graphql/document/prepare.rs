@@ -11,12 +11,13 @@ use apollo_compiler::executable::ExecutableDocument;
 use apollo_compiler::parser::{Parser, SourceSpan};
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Node, Schema};
-use async_graphql::ServerError;
+use async_graphql::{Pos, ServerError};
 
 use super::apollo_workarounds::{self, Violation, first_ignored_text, sentence};
 use super::convert::{self, Converter};
 use super::cost::Cost;
 use super::limits::{self, RootFields};
+use super::messages::{self, Messages};
 use super::model::{Document, Executable, Operation, hash};
 use super::syntax::{LineIndex, Visitor, tokens, walk};
 use super::variables::{DependsOnVariables, NoRequest, VariableDefinitions, is_upload_token};
@@ -70,7 +71,9 @@ impl DocumentPreparer {
         let parsed = parse(text).map_err(|error| vec![error])?;
         let root_fields =
             limits::check(text, &parsed, &self.limits).map_err(|error| vec![error])?;
-        let valid = validate(text, &parsed, &root_fields, &self.schema, self.limits.errors)?;
+        let messages = Messages { schema: &self.schema, introspection: self.introspection };
+        let max_errors = self.limits.errors;
+        let valid = validate(text, &parsed, &root_fields, &self.schema, messages, max_errors)?;
         if !self.introspection && root_fields.iter().any(RootFields::use_introspection) {
             let message = "Introspection is disabled.";
             return Err(vec![server_error(ErrorCode::GraphqlValidationFailed, message)]);
@@ -144,20 +147,36 @@ fn estimated_bytes(text: &str, tokens: usize, operations: &[Operation]) -> usize
 /// never repeat the document.
 fn parse(text: &str) -> Result<ast::Document, ServerError> {
     let document = Parser::new().parse_ast(text, "document").map_err(|failed| {
-        let first = failed.errors.iter().next().and_then(|first| first.error.location());
-        syntax_error(text, first.map_or(text.len(), |place| place.offset()))
+        let first = failed.errors.iter().next();
+        let location = first.as_ref().and_then(|first| first.error.location());
+        let message = first.as_ref().map(|first| first.error.to_string());
+        let offset = location.map_or(text.len(), |place| place.offset());
+        syntax_error(text, offset, message.as_deref())
     })?;
-    let ignored = first_ignored_text(text, &document);
-    match ignored.or_else(|| EmptySelectionSet::find(&document)) {
-        Some(offset) => Err(syntax_error(text, offset)),
+    if let Some(offset) = first_ignored_text(text, &document) {
+        return Err(syntax_error(text, offset, None));
+    }
+    match EmptySelectionSet::find(&document) {
+        Some(offset) => {
+            let pos = LineIndex::new(text).at(offset);
+            let message = format!(
+                "Syntax error in line {}, column {}: expected at least one field between {{ and }}.",
+                pos.line, pos.column
+            );
+            Err(located(server_error(ErrorCode::GraphqlParseFailed, message), pos))
+        }
         None => Ok(document),
     }
 }
 
-fn syntax_error(text: &str, offset: usize) -> ServerError {
-    let pos = LineIndex::new(text).at(offset);
-    let message = format!("Syntax error in line {}, column {}.", pos.line, pos.column);
-    let mut error = server_error(ErrorCode::GraphqlParseFailed, message);
+/// `parser` is the message of the parser, if the parser has found the error.
+fn syntax_error(text: &str, offset: usize, parser: Option<&str>) -> ServerError {
+    let message = messages::syntax(text, offset, parser);
+    let error = server_error(ErrorCode::GraphqlParseFailed, message);
+    located(error, LineIndex::new(text).at(offset))
+}
+
+fn located(mut error: ServerError, pos: Pos) -> ServerError {
     error.locations.push(pos);
     error
 }
@@ -198,6 +217,7 @@ fn validate(
     document: &ast::Document,
     root_fields: &[RootFields<'_>],
     schema: &Valid<Schema>,
+    messages: Messages<'_>,
     max_errors: usize,
 ) -> Result<Valid<ExecutableDocument>, Vec<ServerError>> {
     let without_null_defaults = apollo_workarounds::without_null_defaults(document);
@@ -213,7 +233,7 @@ fn validate(
             let violations = failed
                 .errors
                 .iter()
-                .map(|it| Violation::new(it.error.to_string(), it.error.location()));
+                .map(|it| Violation::new(messages.validation(it.error), it.error.location()));
             return Err(errors(text, violations.take(max_errors)));
         }
     };

@@ -1,6 +1,7 @@
 mod bodies_in_flight;
 mod csrf;
 mod documents;
+mod error_messages;
 mod execution;
 mod requests;
 mod responses;
