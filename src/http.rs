@@ -6,7 +6,7 @@ use std::time::Duration;
 use axum::Router;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::from_fn;
+use axum::middleware::{from_fn, from_fn_with_state};
 use axum::routing::get;
 use tower::util::{MapRequestLayer, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -27,6 +27,7 @@ mod health;
 mod json;
 mod media_type;
 mod operation_log;
+mod origin_warnings;
 mod panic;
 mod parameters;
 mod rate_limit_headers;
@@ -75,6 +76,8 @@ pub(crate) fn router(state: AppState) -> Router {
     }
     router
         .layer(option_layer(cors(&state.config.cors_origins)))
+        // Before the CORS layer, which responds to preflight requests.
+        .layer(from_fn_with_state(state.clone(), origin_warnings::warn))
         .layer((
             MapRequestLayer::new(remove_client_id),
             SetRequestIdLayer::new(X_REQUEST_ID, RequestIds(Arc::clone(&state.services))),

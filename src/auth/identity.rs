@@ -27,6 +27,18 @@ pub(crate) enum AuthFailure {
     SessionEnded,
 }
 
+impl AuthFailure {
+    /// The value of `extensions.reason` in errors.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::TokenMissing => "TOKEN_MISSING",
+            Self::TokenExpired => "TOKEN_EXPIRED",
+            Self::TokenInvalid | Self::NotBearer => "TOKEN_INVALID",
+            Self::SessionEnded => "SESSION_ENDED",
+        }
+    }
+}
+
 /// A signed-in user, with the session of the request.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Viewer {

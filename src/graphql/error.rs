@@ -263,7 +263,7 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
     }
     match &failure {
         Some(ApiError::Unauthenticated(rejection)) => {
-            extensions.set("reason", reason(*rejection));
+            extensions.set("reason", rejection.as_str());
         }
         Some(ApiError::Internal(cause)) => {
             extensions.set("requestId", request_id);
@@ -330,15 +330,6 @@ pub(super) fn propagation() -> ServerError {
 /// Whether an error only propagates null.
 pub(super) fn only_propagates(error: &ServerError) -> bool {
     error.source::<Propagation>().is_some()
-}
-
-fn reason(rejection: AuthFailure) -> &'static str {
-    match rejection {
-        AuthFailure::TokenMissing => "TOKEN_MISSING",
-        AuthFailure::TokenExpired => "TOKEN_EXPIRED",
-        AuthFailure::TokenInvalid | AuthFailure::NotBearer => "TOKEN_INVALID",
-        AuthFailure::SessionEnded => "SESSION_ENDED",
-    }
 }
 
 /// An error and its causes on one line, for the log.

@@ -28,6 +28,10 @@ impl HttpError {
         Self { code, message: message.into(), request_id: None, media_type: MediaType::Json }
     }
 
+    pub(super) fn message(&self) -> &str {
+        &self.message
+    }
+
     /// The same error, in the media type that the client prefers.
     pub(super) fn with_media_type(self, media_type: MediaType) -> Self {
         Self { media_type, ..self }

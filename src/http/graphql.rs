@@ -32,7 +32,7 @@ pub(super) async fn serve(
     let started = Instant::now();
     let (parts, body) = request.into_parts();
     if websocket::is_upgrade_request(&parts.headers) {
-        return websocket::upgrade(state, parts).await.unwrap_or_else(|error| {
+        return websocket::upgrade(state, &id, parts).await.unwrap_or_else(|error| {
             let entry = OperationLogEntry::rejected(error.code);
             let response = error.into_response();
             entry.log(&id, "http", Some(response.status().as_u16()), started);

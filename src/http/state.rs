@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::client_limit::ClientLimiter;
+use super::origin_warnings::OriginWarnings;
 use super::shutdown::Shutdown;
 use crate::config::Config;
 use crate::graphql::Services;
@@ -18,6 +19,7 @@ pub(crate) struct AppState {
     pub(super) bodies: Arc<ClientLimiter>,
     /// Limits the WebSocket connections of each client.
     pub(super) websockets: Arc<ClientLimiter>,
+    pub(super) origin_warnings: Arc<OriginWarnings>,
     /// Streams and WebSocket connections end when shutdown begins, and it waits for them.
     pub(super) shutdown: Shutdown,
 }
@@ -35,6 +37,7 @@ impl AppState {
             limits.bodies_in_flight_bytes_per_client,
         );
         let websockets = ClientLimiter::new(usize::MAX, limits.websockets_per_client);
-        Self { services, api, config, bodies, websockets, shutdown }
+        let origin_warnings = Arc::default();
+        Self { services, api, config, bodies, websockets, origin_warnings, shutdown }
     }
 }

@@ -23,8 +23,8 @@ use super::error_response::HttpError;
 use super::operation_log::OperationLogEntry;
 use super::request_id::RequestId;
 use super::state::AppState;
-use super::{client_info, csrf};
-use crate::auth::identity::{Identity, Viewer};
+use super::{client_info, csrf, origin_warnings};
+use crate::auth::identity::{AuthFailure, Identity, Viewer};
 use crate::clock::Timestamp;
 use crate::graphql::context::ClientInfo;
 use crate::graphql::error::{ApiError, ErrorCode};
@@ -64,7 +64,30 @@ pub(super) fn is_upgrade_request(headers: &HeaderMap) -> bool {
 
 /// Upgrades a request to a WebSocket. Fails if its origin is not allowed, its handshake is invalid, or
 /// the client has too many WebSockets.
-pub(super) async fn upgrade(state: AppState, mut parts: Parts) -> Result<Response, HttpError> {
+pub(super) async fn upgrade(
+    state: AppState,
+    id: &RequestId,
+    parts: Parts,
+) -> Result<Response, HttpError> {
+    let origin = parts.headers.get(header::ORIGIN).map(origin_warnings::shown);
+    let upgraded = accept(state, id, origin.clone(), parts).await;
+    upgraded.inspect_err(|error| {
+        tracing::warn!(
+            request_id = %id.0,
+            code = error.code.as_str(),
+            reason = error.message(),
+            origin,
+            "rejected a WebSocket"
+        );
+    })
+}
+
+async fn accept(
+    state: AppState,
+    id: &RequestId,
+    origin: Option<String>,
+    mut parts: Parts,
+) -> Result<Response, HttpError> {
     csrf::check_origin(&parts.headers, &state.config.cors_origins)?;
     let Ok(upgrade) = WebSocketUpgrade::from_request_parts(&mut parts, &()).await else {
         let message = "This is not a valid WebSocket version 13 handshake.";
@@ -86,10 +109,13 @@ pub(super) async fn upgrade(state: AppState, mut parts: Parts) -> Result<Respons
         // Read somewhat larger messages too, in order to reject them with close code 1009.
         .max_message_size(4 * limit)
         .max_frame_size(4 * limit);
+    let id = id.clone();
     Ok(upgrade.on_upgrade(move |socket| {
         let connection = Connection::new(state.clone(), socket, client, authorization);
         state.shutdown.track(async move {
-            connection.serve().await;
+            if let Some(close) = connection.serve().await {
+                close.log(&id, origin.as_deref());
+            }
             drop(permit);
         })
     }))
@@ -111,7 +137,7 @@ struct Connection {
     /// The messages of each running operation, by operation id.
     operations: StreamMap<String, BoxStream<'static, ResponseJson>>,
     /// Completes when the viewer is no longer authenticated.
-    revoked: BoxFuture<'static, ApiError>,
+    revoked: BoxFuture<'static, AuthFailure>,
 }
 
 /// Whether the connection continues. If not, the reason to close it with, or `None` if the client cannot
@@ -141,7 +167,9 @@ impl Connection {
         }
     }
 
-    async fn serve(mut self) {
+    /// Serves the connection until it is closed. Returns why the server has closed it, or `None` if the client or
+    /// the network has.
+    async fn serve(mut self) -> Option<CloseReason> {
         let close = if self.socket.protocol().is_some() {
             loop {
                 if let Break(close) = self.poll_once().await {
@@ -153,12 +181,13 @@ impl Connection {
         };
         // Cancel the running operations: their responses cannot be sent any more.
         self.operations.clear();
-        if let Some(close) = close
+        if let Some(close) = &close
             && self.write(Message::Close(Some(close.frame()))).await.is_continue()
         {
             let closed = async { while let Some(Ok(_)) = self.socket.recv().await {} };
             let _ = timeout(CLOSE_TIMEOUT, closed).await;
         }
+        close
     }
 
     /// Waits for the next event and handles it.
@@ -169,7 +198,7 @@ impl Connection {
         tokio::select! {
             biased;
             () = self.state.shutdown.begun() => Break(Some(CloseReason::GOING_AWAY)),
-            _ = &mut self.revoked => Break(Some(CloseReason::FORBIDDEN)),
+            failure = &mut self.revoked => Break(Some(CloseReason::forbidden(failure))),
             message = self.socket.recv() => match message {
                 Some(Ok(message)) => self.receive(message).await,
                 Some(Err(_)) | None => Break(None),
@@ -228,16 +257,16 @@ impl Connection {
         match self.state.services.auth.identify(self.authorization.as_deref()).await {
             Ok(Identity::Anonymous) => {}
             Ok(Identity::User(viewer)) => self.revoked = self.wait_until_revoked(viewer),
-            Ok(Identity::Invalid(_)) => return Break(Some(CloseReason::FORBIDDEN)),
+            Ok(Identity::Invalid(failure)) => return Break(Some(CloseReason::forbidden(failure))),
             Err(_) => return Break(Some(CloseReason::TRY_AGAIN_LATER)),
         }
         self.acknowledged = true;
         self.send_text(message::ack()).await
     }
 
-    fn wait_until_revoked(&self, viewer: Viewer) -> BoxFuture<'static, ApiError> {
-        let api = Arc::clone(&self.state.api);
-        async move { api.wait_until_revoked(Some(viewer)).await }.boxed()
+    fn wait_until_revoked(&self, viewer: Viewer) -> BoxFuture<'static, AuthFailure> {
+        let services = Arc::clone(&self.state.services);
+        async move { services.auth.wait_until_revoked(viewer).await }.boxed()
     }
 
     async fn subscribe(&mut self, id: String, request: GraphqlRequest) -> Step {

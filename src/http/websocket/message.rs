@@ -6,10 +6,12 @@ use axum::body::Bytes;
 use axum::extract::ws::CloseFrame;
 use serde_json::{Map, Value, json};
 
+use crate::auth::identity::AuthFailure;
 use crate::graphql::outcome::{OperationOutcome, ResponseJson};
 use crate::graphql::request::GraphqlRequest;
 use crate::http::json::{self, Json, Members, WrongType};
 use crate::http::parameters::parameters;
+use crate::http::request_id::RequestId;
 
 /// A message from a client.
 pub(super) enum ClientMessage {
@@ -80,6 +82,8 @@ pub(super) fn complete(id: &str) -> String {
 pub(super) struct CloseReason {
     code: u16,
     reason: Cow<'static, str>,
+    /// Why a token was rejected, for the log.
+    failure: Option<AuthFailure>,
 }
 
 impl CloseReason {
@@ -90,24 +94,39 @@ impl CloseReason {
     pub(super) const TRY_AGAIN_LATER: Self = Self::new(1013, "Try again later");
     pub(super) const INVALID: Self = Self::new(4400, "Invalid message received");
     pub(super) const UNAUTHORIZED: Self = Self::new(4401, "Unauthorized");
-    /// The token is invalid or no longer valid. Clients reconnect with another one.
-    pub(super) const FORBIDDEN: Self = Self::new(4403, "Forbidden");
     pub(super) const SUBPROTOCOL: Self = Self::new(4406, "Subprotocol not acceptable");
     pub(super) const NOT_INITIALISED: Self = Self::new(4408, "Connection initialisation timeout");
     pub(super) const INITIALISED_TWICE: Self = Self::new(4429, "Too many initialisation requests");
 
     const fn new(code: u16, reason: &'static str) -> Self {
-        Self { code, reason: Cow::Borrowed(reason) }
+        Self { code, reason: Cow::Borrowed(reason), failure: None }
+    }
+
+    /// The token is invalid or no longer valid. Clients reconnect with another one.
+    pub(super) fn forbidden(failure: AuthFailure) -> Self {
+        Self { failure: Some(failure), ..Self::new(4403, "Forbidden") }
+    }
+
+    /// Logs that the server has closed a connection, unless it is shutting down.
+    pub(super) fn log(&self, id: &RequestId, origin: Option<&str>) {
+        if *self == Self::GOING_AWAY {
+            return;
+        }
+        let reason = match self.failure {
+            Some(failure) => failure.as_str(),
+            None => &*self.reason,
+        };
+        tracing::info!(request_id = %id.0, code = self.code, reason, origin, "closed a WebSocket");
     }
 
     pub(super) fn duplicate(id: &str) -> Self {
         let mut reason = format!("Subscriber for {id} already exists");
         reason.truncate(reason.floor_char_boundary(REASON_BYTES));
-        Self { code: 4409, reason: reason.into() }
+        Self { code: 4409, reason: reason.into(), failure: None }
     }
 
-    pub(super) fn frame(self) -> CloseFrame {
-        CloseFrame { code: self.code, reason: self.reason.into_owned().into() }
+    pub(super) fn frame(&self) -> CloseFrame {
+        CloseFrame { code: self.code, reason: (*self.reason).into() }
     }
 }
 

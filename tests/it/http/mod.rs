@@ -7,3 +7,4 @@ mod requests;
 mod responses;
 mod trusted_documents;
 mod uploads;
+mod warnings;
