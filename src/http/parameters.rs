@@ -35,7 +35,8 @@ pub(super) fn parameters(mut members: Members) -> Result<GraphqlRequest, HttpErr
     // graphql-ws requires the text of a document; clients send an empty one beside an id.
     let query = query.filter(|text| !text.is_empty() || document_id.is_none());
     if query.is_none() && document_id.is_none() {
-        return Err(bad_request("query must be a string."));
+        let message = "Send the text of a document as query, a string, or its id as documentId.";
+        return Err(bad_request(message));
     }
     let variables = variables.map(VariablesJson::new).unwrap_or_default();
     Ok(GraphqlRequest { query, document_id, operation_name, variables, ..Default::default() })
