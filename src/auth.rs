@@ -8,11 +8,12 @@ use crate::config::Config;
 use crate::id::{IdGenerator, SessionId, UserId};
 use crate::input::email::Email;
 use crate::input::username::Username;
-use crate::store::sessions::{NewSession, NewToken, Rotation};
+use crate::store::sessions::{NewSession, NewToken, Rotation, TokenLifetimes};
 use crate::store::users::{NameConflicts, PasswordHash, SaveUserOutcome, User};
 use crate::store::{Store, StoreError};
 
 pub(crate) mod access_token;
+mod guess_limits;
 pub(crate) mod identity;
 pub(crate) mod passwords;
 pub(crate) mod refresh_token;
@@ -21,6 +22,7 @@ mod session_cache;
 pub(crate) mod verify_password;
 
 use access_token::AccessTokens;
+use guess_limits::GuessLimits;
 use identity::{AuthFailure, Identity, Viewer};
 use passwords::HashingPool;
 use refresh_token::RefreshToken;
@@ -44,13 +46,15 @@ pub(crate) struct IssuedTokens {
     pub(crate) refresh_token_expires_at: Timestamp,
     pub(crate) user: User,
     pub(crate) session: SessionId,
+    /// The sessions that ended because the account had too many.
+    pub(crate) ended_sessions: Vec<SessionId>,
 }
 
 /// The result of presenting a refresh token.
 #[derive(Clone, Debug)]
 pub(crate) enum RefreshOutcome {
     Rotated(Box<IssuedTokens>),
-    /// The token was used before, and longer ago than [`REFRESH_GRACE`]: its session has ended.
+    /// The token counts as stolen ([`Rotation::Reused`]): its session has ended.
     Reused {
         user: UserId,
         session: SessionId,
@@ -67,9 +71,9 @@ pub(crate) struct Auth {
     ids: Arc<IdGenerator>,
     access_tokens: AccessTokens,
     live_sessions: SessionCache,
-    refresh_token_ttl: Duration,
-    /// How many wrong passwords an account may have in a burst; unlimited if `None`.
-    failed_logins: Option<u32>,
+    lifetimes: TokenLifetimes,
+    /// How many wrong passwords an account may have; unlimited if `None`.
+    guess_limits: Option<GuessLimits>,
     pub(crate) passwords: HashingPool,
 }
 
@@ -87,8 +91,15 @@ impl Auth {
             ids,
             access_tokens: AccessTokens::new(&secrets, config.access_token_ttl)?,
             live_sessions: SessionCache::default(),
-            refresh_token_ttl: config.refresh_token_ttl,
-            failed_logins: config.rate_limits.then_some(config.limits.failed_login_burst),
+            lifetimes: TokenLifetimes {
+                refresh_token: config.refresh_token_ttl,
+                session: config.session_ttl,
+                grace: REFRESH_GRACE,
+            },
+            guess_limits: config.rate_limits.then_some(GuessLimits {
+                burst: config.limits.failed_login_burst,
+                per_hour: config.limits.failed_logins_per_hour,
+            }),
             passwords: HashingPool::new(config.bcrypt_cost, config.limits.password_queue)?,
         })
     }
@@ -179,17 +190,22 @@ impl Auth {
         user_agent: Option<&str>,
     ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);
-        let opened = self.store.sessions().open(user.id, &user.password_hash, &new).await?;
-        Ok(opened.then(|| self.issue_first_tokens(user, &new, token)))
+        let ended = self.store.sessions().open(user.id, &user.password_hash, &new).await?;
+        self.live_sessions.end(ended.as_deref().unwrap_or_default());
+        Ok(ended.map(|ended_sessions| IssuedTokens {
+            ended_sessions,
+            ..self.issue_first_tokens(user, &new, token)
+        }))
     }
 
     /// Exchanges a refresh token for a new one and a new access token.
     pub(crate) async fn refresh(&self, old: &RefreshToken) -> Result<RefreshOutcome, StoreError> {
         let now = self.clock.now();
-        let (token, new) = self.new_refresh_token(now);
-        let rotation = self.store.sessions().rotate(old.hash(), new, REFRESH_GRACE, now).await;
-        let (session, user) = match rotation {
-            Ok(Rotation::Rotated { session, user }) => (session, user),
+        let token = RefreshToken::generate(&mut rand::rng());
+        let sessions = self.store.sessions();
+        let rotation = sessions.rotate(old.hash(), token.hash(), self.lifetimes, now).await;
+        let (session, user, expires_at) = match rotation {
+            Ok(Rotation::Rotated { session, user, expires_at }) => (session, user, expires_at),
             Ok(Rotation::Reused { session, user }) => {
                 self.live_sessions.end(&[session]);
                 return Ok(RefreshOutcome::Reused { user, session });
@@ -203,7 +219,7 @@ impl Auth {
         let Some(user) = self.store.users().find(user).await? else {
             return Ok(RefreshOutcome::Invalid);
         };
-        let issued = self.issue_tokens(user, session, token, new.expires_at, now);
+        let issued = self.issue_tokens(user, session, token, expires_at, now);
         Ok(RefreshOutcome::Rotated(Box::new(issued)))
     }
 
@@ -260,15 +276,11 @@ impl Auth {
 
     fn new_session(&self, user_agent: Option<&str>) -> (RefreshToken, NewSession) {
         let now = self.clock.now();
-        let (refresh_token, token) = self.new_refresh_token(now);
+        let refresh_token = RefreshToken::generate(&mut rand::rng());
+        let lifetime = self.lifetimes.refresh_token.min(self.lifetimes.session);
+        let token = NewToken { hash: refresh_token.hash(), expires_at: now + lifetime };
         let user_agent = user_agent.map(|name| name.chars().take(USER_AGENT_CHARS).collect());
         (refresh_token, NewSession { id: self.ids.next(), user_agent, token, created_at: now })
-    }
-
-    fn new_refresh_token(&self, now: Timestamp) -> (RefreshToken, NewToken) {
-        let token = RefreshToken::generate(&mut rand::rng());
-        let new = NewToken { hash: token.hash(), expires_at: now + self.refresh_token_ttl };
-        (token, new)
     }
 
     fn issue_first_tokens(
@@ -290,7 +302,7 @@ impl Auth {
     ) -> IssuedTokens {
         let token_id: uuid::Uuid = self.ids.next();
         let (access_token, access_token_expires_at) =
-            self.access_tokens.issue(user.id, session, token_id, now);
+            self.access_tokens.issue(user.id, session, token_id, now, refresh_token_expires_at);
         IssuedTokens {
             access_token,
             access_token_expires_at,
@@ -298,6 +310,7 @@ impl Auth {
             refresh_token_expires_at,
             user,
             session,
+            ended_sessions: Vec::new(),
         }
     }
 }

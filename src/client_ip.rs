@@ -12,6 +12,12 @@ pub(crate) struct ClientIp(IpAddr);
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(crate) struct ClientPrefix(IpAddr);
 
+impl fmt::Display for ClientPrefix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
 impl ClientIp {
     pub(crate) fn network(self) -> ClientPrefix {
         ClientPrefix(match self.0 {

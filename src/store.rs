@@ -20,6 +20,7 @@ pub(crate) mod failed_logins;
 mod last_outage;
 pub(crate) mod library_size;
 pub(crate) mod page;
+mod refresh_tokens;
 pub(crate) mod scans;
 pub(crate) mod sessions;
 mod tunnel;

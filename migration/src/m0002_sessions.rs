@@ -30,8 +30,10 @@ impl MigrationTrait for Migration {
             .table("refresh_tokens")
             .col(ColumnDef::new("token_hash").binary_len(32).not_null().primary_key())
             .col(ColumnDef::new("session_id").uuid().not_null())
+            .col(ColumnDef::new("given_for").binary_len(32))
             .col(ColumnDef::new("created_at").big_integer().not_null())
             .col(ColumnDef::new("used_at").big_integer())
+            .col(ColumnDef::new("revoked_at").big_integer())
             .col(ColumnDef::new("expires_at").big_integer().not_null())
             .foreign_key(
                 ForeignKey::create()
@@ -46,7 +48,7 @@ impl MigrationTrait for Migration {
         for (name, table, columns) in [
             ("sessions_user_newest", "sessions", vec!["user_id", "created_at", "id"]),
             ("sessions_expiry", "sessions", vec!["expires_at"]),
-            ("refresh_tokens_session", "refresh_tokens", vec!["session_id"]),
+            ("refresh_tokens_session", "refresh_tokens", vec!["session_id", "given_for"]),
         ] {
             let mut index = Index::create().name(name).table(table).take();
             for column in columns {

@@ -1,4 +1,4 @@
-//! How many wrong passwords an account has had recently.
+//! How many wrong passwords were given recently, per account and network.
 
 use sea_orm_migration::prelude::*;
 
@@ -10,7 +10,7 @@ impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let failed_logins = Table::create()
             .table("failed_logins")
-            .col(ColumnDef::new("account_hash").binary_len(32).not_null().primary_key())
+            .col(ColumnDef::new("bucket_hash").binary_len(32).not_null().primary_key())
             .col(ColumnDef::new("resets_at").big_integer().not_null())
             .take();
         manager.create_table(failed_logins).await?;

@@ -83,16 +83,18 @@ impl AccessTokens {
         })
     }
 
-    /// A new token for this session, and its expiry time.
+    /// A new token for this session, and its expiry time, which is not after `latest`.
     pub(crate) fn issue(
         &self,
         user: UserId,
         session: SessionId,
         id: Uuid,
         now: Timestamp,
+        latest: Timestamp,
     ) -> (String, Timestamp) {
         let issued_at = now.as_secs();
         let expires_at = Timestamp::from_secs(issued_at) + self.ttl;
+        let expires_at = expires_at.min(Timestamp::from_secs(latest.as_secs()));
         let claims = Claims {
             iss: ISSUER.to_owned(),
             aud: AUDIENCE.to_owned(),
@@ -195,7 +197,8 @@ mod tests {
     }
 
     fn issue(tokens: &AccessTokens, viewer: Viewer) -> (String, Timestamp) {
-        tokens.issue(viewer.user, viewer.session, Uuid::nil(), NOW)
+        let latest = NOW + Duration::from_secs(86_400);
+        tokens.issue(viewer.user, viewer.session, Uuid::nil(), NOW, latest)
     }
 
     #[test]

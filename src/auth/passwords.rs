@@ -252,6 +252,7 @@ mod tests {
         User {
             id: ids.next(),
             username: "ada".into(),
+            username_folded: "ada".into(),
             email: "ada@example.org".into(),
             email_folded: "ada@example.org".into(),
             password_hash,

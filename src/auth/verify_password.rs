@@ -1,4 +1,4 @@
-//! Verification of passwords. Limits the number of guesses for each account, across all instances.
+//! Verification of passwords. Limits the number of guesses for each account and network, across all instances.
 
 use std::time::Duration;
 
@@ -6,7 +6,7 @@ use super::Auth;
 use super::passwords::HashError;
 use crate::client_ip::ClientPrefix;
 use crate::store::StoreError;
-use crate::store::failed_logins::AccountHash;
+use crate::store::failed_logins::Purpose;
 use crate::store::users::User;
 
 /// A password was not verified.
@@ -26,22 +26,24 @@ impl Auth {
     /// account, the check takes the same time and the same limits apply.
     pub(crate) async fn verify_password(
         &self,
+        purpose: Purpose,
         client: ClientPrefix,
         email_folded: &str,
         user: Option<&User>,
         password: &str,
     ) -> Result<bool, VerifyError> {
         let hashing = self.passwords.for_client(client);
-        let Some(burst) = self.failed_logins else {
+        let Some(limits) = self.guess_limits else {
             return Ok(hashing.verify(user, password).await?);
         };
-        let (failed, account) = (self.store.failed_logins(), AccountHash::new(email_folded));
-        if let Err(retry_after) = failed.try_acquire(account, burst, self.clock.now()).await? {
+        let failed = self.store.failed_logins();
+        let buckets = limits.buckets(purpose, email_folded, client);
+        if let Err(retry_after) = failed.try_acquire(&buckets, self.clock.now()).await? {
             return Err(VerifyError::Throttled { retry_after });
         }
         let verified = hashing.verify(user, password).await;
         if !matches!(verified, Ok(false)) {
-            failed.refund(account).await?;
+            failed.refund(&buckets).await?;
         }
         Ok(verified?)
     }

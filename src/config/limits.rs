@@ -110,13 +110,18 @@ settings! {
         /// Concurrent WebSocket connections of one IPv4 address or IPv6 /64.
         websockets_per_client: usize = 50,
 
-        /// Calls of `login` and `refreshToken` from one address per minute. All may come at once.
+        /// Calls of `login` from one address per minute. All may come at once.
         sign_ins_per_minute: u32 = 20,
-        /// Calls of `register` from one address per minute.
+        /// Calls of `refreshToken` with an invalid token from one address per minute.
+        failed_refreshes_per_minute: u32 = 20,
+        /// Calls of `register`, and of `updateProfile` with another name or address, from one address per minute.
         registrations_per_minute: u32 = 10,
-        /// Wrong passwords for one account, counted over all instances. After that, one attempt per minute is
-        /// allowed.
+        /// Wrong passwords for one account from one address, counted over all instances. After that, one attempt
+        /// per minute is allowed. Those of signed-in users count apart.
         failed_login_burst: u32 = 10,
+        /// Wrong passwords for one account from all addresses per hour, counted over all instances. All may come at
+        /// once. Those of signed-in users count apart.
+        failed_logins_per_hour: u32 = 100,
         /// Cost of all operations per minute, of a viewer or, for anonymous clients, of an address. An address
         /// is also charged for the tokens of each document that is not cached yet.
         cost_per_minute: u32 = 100_000,

@@ -44,6 +44,10 @@ settings! {
         refresh_token_ttl: Duration = Duration::from_secs(30 * 86_400),
             SettingInfo::new("REFRESH_TOKEN_TTL", "DURATION");
 
+        /// Lifetime of a session, from its sign-in; refresh tokens expire with it: 30d, 90d ….
+        session_ttl: Duration = Duration::from_secs(90 * 86_400),
+            SettingInfo::new("SESSION_TTL", "DURATION");
+
         /// bcrypt cost, from 10 to 16; each increment doubles the time.
         bcrypt_cost: u32 = 12, SettingInfo::new("BCRYPT_COST", "NUMBER"), parse bcrypt_cost;
 

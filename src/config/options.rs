@@ -67,17 +67,20 @@ impl Options {
                 }),
             }
         }
-        if is_valid(errors, "ACCESS_TOKEN_TTL")
-            && is_valid(errors, "REFRESH_TOKEN_TTL")
-            && config.refresh_token_ttl < config.access_token_ttl
+        for (variable, ttl) in
+            [("REFRESH_TOKEN_TTL", config.refresh_token_ttl), ("SESSION_TTL", config.session_ttl)]
         {
-            let is_ttl = |setting: &Setting| setting.info.variable == "REFRESH_TOKEN_TTL";
-            let given = self.0.iter().find(|(setting, _)| is_ttl(setting));
-            errors.push(ConfigError {
-                variable: "REFRESH_TOKEN_TTL".into(),
-                value: given.map(|(_, text)| text.expose_secret().to_owned()),
-                expected: "expected at least ACCESS_TOKEN_TTL".to_owned(),
-            });
+            if is_valid(errors, "ACCESS_TOKEN_TTL")
+                && is_valid(errors, variable)
+                && ttl < config.access_token_ttl
+            {
+                let given = self.0.iter().find(|(setting, _)| setting.info.variable == variable);
+                errors.push(ConfigError {
+                    variable: variable.into(),
+                    value: given.map(|(_, text)| text.expose_secret().to_owned()),
+                    expected: "expected at least ACCESS_TOKEN_TTL".to_owned(),
+                });
+            }
         }
     }
 }
@@ -223,5 +226,7 @@ mod tests {
             .expect_err("shorter");
         assert_eq!(errors.len(), 1);
         assert!(resolved(&["--access-token-ttl", "1h", "--refresh-token-ttl", "1h"]).is_ok());
+        let errors = resolved(&["--session-ttl", "14m"]).expect_err("shorter");
+        assert_eq!(errors, ["invalid SESSION_TTL=14m: expected at least ACCESS_TOKEN_TTL"]);
     }
 }

@@ -1,4 +1,5 @@
-//! Recent wrong passwords: one row per email address that was tried, whether it has an account or not.
+//! Recent wrong passwords. One row per bucket: an email address that was tried, whether it has an account or not, from
+//! one network or from all, at the sign-in or by a signed-in user.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,10 +8,10 @@ use crate::clock::Timestamp;
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "failed_logins")]
 pub struct Model {
-    /// SHA-256 of the folded email address.
+    /// SHA-256 of the purpose, the network and the folded email address.
     #[sea_orm(primary_key, auto_increment = false)]
-    pub(crate) account_hash: Vec<u8>,
-    /// When all of them have expired, if no more follow: each adds one minute.
+    pub(crate) bucket_hash: Vec<u8>,
+    /// When all of them have expired, if no more follow: each adds the interval of the bucket.
     pub(crate) resets_at: Timestamp,
 }
 

@@ -12,9 +12,13 @@ pub struct Model {
     #[sea_orm(primary_key, auto_increment = false)]
     pub(crate) token_hash: Vec<u8>,
     pub(crate) session_id: SessionId,
+    /// The token that was presented for this one; null for the first token of a session.
+    pub(crate) given_for: Option<Vec<u8>>,
     pub(crate) created_at: Timestamp,
     /// Time of its first use; null while it is unused.
     pub(crate) used_at: Option<Timestamp>,
+    /// When another token was given instead, since the response with this one seemed to be lost; else null.
+    pub(crate) revoked_at: Option<Timestamp>,
     pub(crate) expires_at: Timestamp,
 }
 

@@ -16,7 +16,7 @@ pub struct Model {
     pub(crate) created_at: Timestamp,
     /// Time of the sign-in or of the latest refresh.
     pub(crate) last_used_at: Timestamp,
-    /// When its newest refresh token expires.
+    /// When its newest refresh token expires: at the latest when the session ends.
     pub(crate) expires_at: Timestamp,
 }
 

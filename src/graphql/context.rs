@@ -117,6 +117,10 @@ pub(super) trait ContextExt<'a> {
     fn request_id(&self) -> &'a str;
     /// Waits until the rate limit allows another response of this operation, and charges for it.
     async fn charge_event(&self);
+    /// Charges for a refresh token that was not valid. An error if the rate limit is exceeded.
+    fn charge_failed_refresh(&self) -> Result<()>;
+    /// Charges for a look whether a name or an address is taken. An error if the rate limit is exceeded.
+    fn charge_name_check(&self) -> Result<()>;
     /// Charges for a scan of a list: one unit per 1,000 books of the library, at least one. To be called before
     /// the scan. An error if the rate limit is exceeded.
     async fn charge_scan(&self, list: &BookList) -> Result<()>;
@@ -177,6 +181,16 @@ impl<'a> ContextExt<'a> for Context<'a> {
         while let Err(exceeded) = services.rates.charge_more(*cost, payer) {
             services.clock.sleep(exceeded.retry_after).await;
         }
+    }
+
+    fn charge_failed_refresh(&self) -> Result<()> {
+        let RequestContext { services, client, .. } = request(self);
+        Ok(services.rates.charge_failed_refresh(client.address.network())?)
+    }
+
+    fn charge_name_check(&self) -> Result<()> {
+        let RequestContext { services, client, .. } = request(self);
+        Ok(services.rates.charge_name_check(client.address.network())?)
     }
 
     async fn charge_scan(&self, list: &BookList) -> Result<()> {

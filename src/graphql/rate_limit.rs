@@ -33,6 +33,7 @@ pub(crate) struct RateLimits(Option<Limiters>);
 struct Limiters {
     cost: Limiter<RateLimitKey>,
     sign_ins: Limiter<ClientPrefix>,
+    failed_refreshes: Limiter<ClientPrefix>,
     registrations: Limiter<ClientPrefix>,
 }
 
@@ -93,6 +94,10 @@ impl RateLimits {
         Self(Some(Limiters {
             cost: Limiter::new(policy("cost", limits.cost_per_minute)),
             sign_ins: Limiter::new(policy("sign-in", limits.sign_ins_per_minute)),
+            failed_refreshes: Limiter::new(policy(
+                "failed-refresh",
+                limits.failed_refreshes_per_minute,
+            )),
             registrations: Limiter::new(policy("register", limits.registrations_per_minute)),
         }))
     }
@@ -121,6 +126,19 @@ impl RateLimits {
         }
         quotas.push(limiters.cost.charge(payer, cost)?);
         Ok(quotas)
+    }
+
+    /// Charges for a refresh token that was not valid. Valid ones are never rejected, whatever others at the same
+    /// address have tried: they are too long to be guessed.
+    pub(super) fn charge_failed_refresh(&self, from: ClientPrefix) -> Result<(), Exceeded> {
+        let Some(limiters) = &self.0 else { return Ok(()) };
+        limiters.failed_refreshes.charge(from, 1).map(drop)
+    }
+
+    /// Charges for a look whether a name or an address is taken, as for a registration.
+    pub(super) fn charge_name_check(&self, from: ClientPrefix) -> Result<(), Exceeded> {
+        let Some(limiters) = &self.0 else { return Ok(()) };
+        limiters.registrations.charge(from, 1).map(drop)
     }
 
     /// Whether the limits are in force.

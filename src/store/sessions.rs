@@ -2,29 +2,25 @@
 
 use std::time::Duration;
 
+use sea_orm::sea_query::LockType;
 use sea_orm::{
     ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
     QuerySelect, QueryTrait,
 };
 
 use super::error::StoreError;
+use super::refresh_tokens::{self, Presented};
 use super::{PURGE_BATCH_SIZE, Store};
 use crate::clock::Timestamp;
 use crate::entity::user::PasswordHash;
-use crate::entity::{refresh_token, session, user};
+use crate::entity::{session, user};
 use crate::id::{SessionId, UserId};
 
+pub(crate) use super::refresh_tokens::{NewToken, TokenHash};
 pub(crate) use crate::entity::session::Model as Session;
 
-/// SHA-256 of a refresh token.
-pub(crate) type TokenHash = [u8; 32];
-
-/// A refresh token to insert.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct NewToken {
-    pub(crate) hash: TokenHash,
-    pub(crate) expires_at: Timestamp,
-}
+/// Maximum number of sessions of an account. One more ends the one that was used least recently.
+pub(crate) const MAX_SESSIONS: u64 = 100;
 
 /// A session to insert, with its first refresh token.
 #[derive(Clone, Debug)]
@@ -35,12 +31,22 @@ pub(crate) struct NewSession {
     pub(crate) created_at: Timestamp,
 }
 
+/// How long tokens and sessions live.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct TokenLifetimes {
+    pub(crate) refresh_token: Duration,
+    /// From the sign-in.
+    pub(crate) session: Duration,
+    /// How long after its first use a refresh token is still valid: two browser tabs may use it at once.
+    pub(crate) grace: Duration,
+}
+
 /// The result of presenting a refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rotation {
-    /// The session has a new token.
-    Rotated { session: SessionId, user: UserId },
-    /// The token was used before, and longer ago than the grace period for a second tab. It counts as
+    /// The session has a new token, which expires at this time.
+    Rotated { session: SessionId, user: UserId, expires_at: Timestamp },
+    /// The token was used before, and so was one that was given for it; or it was revoked. It counts as
     /// stolen, and the session has ended.
     Reused { session: SessionId, user: UserId },
     /// The token is unknown or has expired, or its session has ended.
@@ -58,29 +64,34 @@ impl Store {
 }
 
 impl Sessions<'_> {
-    /// Opens a session for a user whose password was just verified. Returns false, and writes nothing, if
-    /// the password has changed since, or the account has been deleted. So a change of password ends the
-    /// existing sessions and also prevents those that are about to open with the old password.
+    /// Opens a session for a user whose password was just verified, and ends those beyond [`MAX_SESSIONS`],
+    /// which it returns. Returns `None`, and writes nothing, if the password has changed since, or the account
+    /// has been deleted. So a change of password ends the existing sessions and also prevents those that are
+    /// about to open with the old password.
     pub(crate) async fn open(
         &self,
         user: UserId,
         password_hash: &PasswordHash,
         new: &NewSession,
-    ) -> Result<bool, StoreError> {
+    ) -> Result<Option<Vec<SessionId>>, StoreError> {
         let transaction = self.0.db.begin().await?;
+        // One sign-in of an account at a time, so that they count each other's sessions.
         let unchanged = user::Entity::find_by_id(user)
             .select_only()
             .column(user::Column::Id)
             .filter(user::Column::PasswordHash.eq(password_hash.clone()))
-            .lock_shared()
+            .lock(LockType::NoKeyUpdate)
             .into_tuple::<UserId>()
             .one(&*transaction)
             .await?;
-        if unchanged.is_some() {
-            insert(&*transaction, user, new).await?;
-            transaction.commit().await?;
+        if unchanged.is_none() {
+            return Ok(None);
         }
-        Ok(unchanged.is_some())
+        let ended = end_oldest(&*transaction, user, MAX_SESSIONS - 1, new.created_at).await?;
+        insert(&*transaction, user, new).await?;
+        transaction.commit().await?;
+        self.0.publish_sessions_ended(&ended).await;
+        Ok(Some(ended))
     }
 
     /// The owner of the session; `None` if it has ended.
@@ -126,49 +137,56 @@ impl Sessions<'_> {
         Ok(sessions.all(&self.0.db.reader()).await?)
     }
 
-    /// Exchanges a refresh token for a new one. A token is for single use. A second use within `grace` of
-    /// the first one is accepted, because it may come from another tab. A later use ends the session
-    /// (RFC 9700, section 4.14.2).
+    /// Exchanges a refresh token for a new one. A token is for single use, with two exceptions: a second tab may
+    /// use it within the grace period, and a client whose response was lost may use it until a token that was
+    /// given for it is used; those are revoked then. Any other use ends the session (RFC 9700, section 4.14.2).
     pub(crate) async fn rotate(
         &self,
         presented: TokenHash,
-        new: NewToken,
-        grace: Duration,
+        new: TokenHash,
+        lifetimes: TokenLifetimes,
         now: Timestamp,
     ) -> Result<Rotation, StoreError> {
-        use refresh_token::Column;
-
         let transaction = self.0.db.begin().await?;
         let Some(session) = lock_session(&*transaction, presented).await? else {
             return Ok(Rotation::Unknown);
         };
-        let first_use =
-            refresh_token::ActiveModel { used_at: Set(Some(now)), ..Default::default() };
-        refresh_token::Entity::update_many()
-            .set(first_use)
-            .filter(Column::TokenHash.eq(presented.to_vec()))
-            .filter(Column::UsedAt.is_null())
-            .exec(&*transaction)
-            .await?;
-        let token =
-            refresh_token::Entity::find_by_id(presented.to_vec()).one(&*transaction).await?;
+        let token = refresh_tokens::find(&*transaction, presented).await?;
         let Some(token) = token else { return Ok(Rotation::Unknown) };
-        let (session, user) = (session.id, session.user_id);
-        let rotation = if token.used_at.is_some_and(|used_at| now >= used_at + grace) {
-            session::Entity::delete_by_id(session).exec(&*transaction).await?;
-            Rotation::Reused { session, user }
-        } else if token.expires_at > now {
-            give_token(&*transaction, session, new, now).await?;
-            let used = session::ActiveModel {
-                last_used_at: Set(now),
-                expires_at: Set(new.expires_at),
-                ..Default::default()
-            };
-            let same_id = session::Column::Id.eq(session);
-            session::Entity::update_many().set(used).filter(same_id).exec(&*transaction).await?;
-            Rotation::Rotated { session, user }
-        } else {
-            return Ok(Rotation::Unknown);
+        let replaced =
+            token.used_at.is_some() && refresh_tokens::is_replaced(&*transaction, &token).await?;
+        let ends_at = session.created_at + lifetimes.session;
+        let (id, user) = (session.id, session.user_id);
+        let rotation = match Presented::new(&token, replaced, lifetimes.grace, now) {
+            Presented::Stolen => {
+                session::Entity::delete_by_id(id).exec(&*transaction).await?;
+                Rotation::Reused { session: id, user }
+            }
+            Presented::Expired => return Ok(Rotation::Unknown),
+            _ if ends_at <= now => return Ok(Rotation::Unknown),
+            presented => {
+                match presented {
+                    Presented::ResponseLost => {
+                        refresh_tokens::revoke_replacements(&*transaction, &token, now).await?
+                    }
+                    _ => refresh_tokens::record_first_use(&*transaction, &token, now).await?,
+                }
+                let expires_at = ends_at.min(now + lifetimes.refresh_token);
+                let new = NewToken { hash: new, expires_at };
+                refresh_tokens::give(&*transaction, id, new, Some(token.token_hash), now).await?;
+                let used = session::ActiveModel {
+                    last_used_at: Set(now),
+                    expires_at: Set(expires_at),
+                    ..Default::default()
+                };
+                let same_id = session::Column::Id.eq(id);
+                session::Entity::update_many()
+                    .set(used)
+                    .filter(same_id)
+                    .exec(&*transaction)
+                    .await?;
+                Rotation::Rotated { session: id, user, expires_at }
+            }
         };
         transaction.commit().await?;
         if let Rotation::Reused { session, .. } = rotation {
@@ -245,7 +263,36 @@ pub(super) async fn insert<C: ConnectionTrait>(
         expires_at: Set(new.token.expires_at),
     };
     session::Entity::insert(row).exec_without_returning(connection).await?;
-    give_token(connection, new.id, new.token, new.created_at).await
+    refresh_tokens::give(connection, new.id, new.token, None, new.created_at).await
+}
+
+/// Ends the sessions of an account except the live ones that were used most recently, and returns the ended
+/// ones. The caller owns the transaction.
+async fn end_oldest<C: ConnectionTrait>(
+    connection: &C,
+    user: UserId,
+    kept: u64,
+    now: Timestamp,
+) -> Result<Vec<SessionId>, StoreError> {
+    use session::Column::{ExpiresAt, Id, LastUsedAt, UserId as User};
+
+    let recent: Vec<SessionId> = session::Entity::find()
+        .select_only()
+        .column(Id)
+        .filter(User.eq(user))
+        .filter(ExpiresAt.gt(now))
+        .order_by_desc(LastUsedAt)
+        .order_by_desc(Id)
+        .limit(kept)
+        .into_tuple()
+        .all(connection)
+        .await?;
+    if u64::try_from(recent.len()).is_ok_and(|recent| recent < kept) {
+        return Ok(Vec::new());
+    }
+    let oldest = session::Entity::delete_many().filter(User.eq(user)).filter(Id.is_not_in(recent));
+    let ended = oldest.exec_with_returning(connection).await?;
+    Ok(ended.into_iter().map(|session| session.id).collect())
 }
 
 /// Locks and returns the session of a token, before its tokens are changed. Ending a session locks it
@@ -254,8 +301,7 @@ async fn lock_session<C: ConnectionTrait>(
     connection: &C,
     token: TokenHash,
 ) -> Result<Option<Session>, StoreError> {
-    let Some(token) = refresh_token::Entity::find_by_id(token.to_vec()).one(connection).await?
-    else {
+    let Some(token) = refresh_tokens::find(connection, token).await? else {
         return Ok(None);
     };
     let session = session::Entity::find_by_id(token.session_id).lock_exclusive();
@@ -272,21 +318,4 @@ pub(super) async fn end_all<C: ConnectionTrait>(
         .exec_with_returning(connection)
         .await?;
     Ok(ended.into_iter().map(|session| session.id).collect())
-}
-
-async fn give_token<C: ConnectionTrait>(
-    connection: &C,
-    session: SessionId,
-    token: NewToken,
-    now: Timestamp,
-) -> Result<(), StoreError> {
-    let row = refresh_token::ActiveModel {
-        token_hash: Set(token.hash.to_vec()),
-        session_id: Set(session),
-        created_at: Set(now),
-        used_at: Set(None),
-        expires_at: Set(token.expires_at),
-    };
-    refresh_token::Entity::insert(row).exec_without_returning(connection).await?;
-    Ok(())
 }

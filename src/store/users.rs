@@ -22,6 +22,7 @@ row! {
     pub(crate) struct User from user {
         id: UserId = Id,
         username: String = Username,
+        username_folded: String = UsernameFolded,
         email: String = Email,
         email_folded: String = EmailFolded,
         password_hash: PasswordHash = PasswordHash,

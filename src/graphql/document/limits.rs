@@ -31,7 +31,7 @@ pub(super) struct RootFields<'a> {
 /// Number of root fields of an operation that are rate-limited by client address.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AuthAttempts {
-    /// `login` and `refreshToken`.
+    /// `login`. For `refreshToken`, only failed calls count, after they have run.
     pub(crate) sign_ins: u32,
     pub(crate) registrations: u32,
 }
@@ -122,10 +122,7 @@ impl RootFields<'_> {
             return AuthAttempts::default();
         }
         let count = |names| u32::try_from(self.count(names)).unwrap_or(u32::MAX);
-        AuthAttempts {
-            sign_ins: count(&["login", "refreshToken"]),
-            registrations: count(&["register"]),
-        }
+        AuthAttempts { sign_ins: count(&["login"]), registrations: count(&["register"]) }
     }
 
     /// The number of fields with one of these names.

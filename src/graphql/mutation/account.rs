@@ -12,6 +12,7 @@ use crate::graphql::types::user_error::{InputErrors, UserError, UserErrorCode};
 use crate::input::email::Email;
 use crate::input::username::Username;
 use crate::store::StoreError;
+use crate::store::failed_logins::Purpose;
 use crate::store::users::{self, NameConflicts, SaveUserOutcome};
 
 #[derive(Debug, Default)]
@@ -40,25 +41,45 @@ struct UpdateProfileInput {
     /// The email address, at most 120 characters; unique regardless of case, and of whether its domain
     /// is in Unicode or in Punycode.
     email: Option<String>,
-    /// The current password; required to change the email address.
+    /// The current password; required to change the email address, and to be told that a username is taken.
     current_password: Option<SecretString>,
 }
 
 impl UpdateProfileInput {
     /// Parses the names to change. Records errors of the names and of the password in `form`.
+    ///
+    /// Another name counts as a registration, whether or not the caller proves the password: the response may tell
+    /// whether it belongs to another account.
     async fn parse(
         self,
         ctx: &Context<'_>,
         form: &mut InputErrors,
         user: &users::User,
-    ) -> Result<(Option<Username>, Option<Email>)> {
-        let username = self.username.and_then(|it| form.check("username", Username::parse(&it)));
-        let email = self.email.and_then(|it| form.check("email", Email::parse(&it)));
-        if email.as_ref().is_some_and(|email| email.as_str() != user.email) {
-            check_password(ctx, form, user, "currentPassword", self.current_password).await?;
+    ) -> Result<ParsedProfile> {
+        let username =
+            self.username.and_then(|name| form.check("username", Username::parse(&name)));
+        let email = self.email.and_then(|address| form.check("email", Email::parse(&address)));
+        let has_new_username = username.as_ref().is_some_and(|it| it.key() != user.username_folded);
+        if has_new_username || email.as_ref().is_some_and(|it| it.key() != user.email_folded) {
+            ctx.charge_name_check()?;
         }
-        Ok((username, email))
+        let changes_email = email.as_ref().is_some_and(|email| email.as_str() != user.email);
+        let mut proved = false;
+        if changes_email || self.current_password.is_some() {
+            proved =
+                check_password(ctx, form, user, "currentPassword", self.current_password).await?;
+        }
+        Ok(ParsedProfile { username, email, proved })
     }
+}
+
+/// The names to change; `None` for those that are kept or not valid.
+#[derive(Debug)]
+struct ParsedProfile {
+    username: Option<Username>,
+    email: Option<Email>,
+    /// Whether the caller has proved the password.
+    proved: bool,
 }
 
 /// The result of `updateProfile`.
@@ -138,7 +159,8 @@ impl AccountMutation {
         }
     }
 
-    /// Changes the username or the email address. A new email address requires the password.
+    /// Changes the username or the email address. A new email address requires the password. Other names than the
+    /// account's own count as registrations.
     async fn update_profile(
         &self,
         ctx: &Context<'_>,
@@ -146,14 +168,16 @@ impl AccountMutation {
     ) -> Result<UpdateProfilePayload> {
         let user = current_user(ctx).await?;
         let mut form = InputErrors::default();
-        let (username, email) = input.parse(ctx, &mut form, &user).await?;
-        let (store, names) = (ctx.store().users(), (username.as_ref(), email.as_ref()));
+        let parsed = input.parse(ctx, &mut form, &user).await?;
+        let (store, names) =
+            (ctx.store().users(), (parsed.username.as_ref(), parsed.email.as_ref()));
         let renamed = if form.is_empty() {
             store.rename(&user, names.0, names.1).await?
+        } else if parsed.proved {
+            let taken = store.taken(names.0, names.1, Some(user.id)).await?;
+            Some(SaveUserOutcome::NameConflicts(taken))
         } else {
-            Some(SaveUserOutcome::NameConflicts(
-                store.taken(names.0, names.1, Some(user.id)).await?,
-            ))
+            Some(SaveUserOutcome::NameConflicts(NameConflicts::default()))
         };
         match renamed {
             None => Err(StoreError::UserDeleted.into()),
@@ -166,7 +190,12 @@ impl AccountMutation {
                 Ok(payload)
             }
             Some(SaveUserOutcome::NameConflicts(taken)) => {
-                add_conflicts(&mut form, taken);
+                if parsed.proved {
+                    add_conflicts(&mut form, taken);
+                } else if form.is_empty() {
+                    // A free username needs no password. That this one is taken is told only with it.
+                    require_password(&mut form, "currentPassword");
+                }
                 Ok(UpdateProfilePayload { user: None, user_errors: form.into_errors() })
             }
         }
@@ -236,24 +265,31 @@ async fn current_user(ctx: &Context<'_>) -> Result<users::User> {
 
 const WRONG_PASSWORD: &str = "The password is wrong.";
 
-/// Records an error in the form if this is not the user's password.
+fn require_password(form: &mut InputErrors, field: &str) {
+    form.add(field, UserErrorCode::Required, "Please enter your password.");
+}
+
+/// Whether this is the user's password. Records an error in the form if it is not.
 async fn check_password(
     ctx: &Context<'_>,
     form: &mut InputErrors,
     user: &users::User,
     field: &str,
     password: Option<SecretString>,
-) -> Result<()> {
+) -> Result<bool> {
     let Some(password) = password else {
-        form.add(field, UserErrorCode::Required, "Please enter your password.");
-        return Ok(());
+        require_password(form, field);
+        return Ok(false);
     };
     let (caller, password) = (ctx.client().address.network(), password.expose_secret());
-    if !ctx.auth().verify_password(caller, &user.email_folded, Some(user), password).await? {
+    let key = &user.email_folded;
+    let auth = ctx.auth();
+    if !auth.verify_password(Purpose::Proof, caller, key, Some(user), password).await? {
         SecurityEvent::PasswordRejected.log(ctx, Some(user.id), None);
         form.add(field, UserErrorCode::InvalidCredentials, WRONG_PASSWORD);
+        return Ok(false);
     }
-    Ok(())
+    Ok(true)
 }
 
 fn add_conflicts(form: &mut InputErrors, taken: NameConflicts) {

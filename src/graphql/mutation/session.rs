@@ -13,6 +13,7 @@ use crate::graphql::error::Result;
 use crate::graphql::types::user_error::{UserError, UserErrorCode};
 use crate::id::{SessionId, UserId};
 use crate::input::email::Email;
+use crate::store::failed_logins::Purpose;
 use crate::store::users::User;
 
 #[derive(Debug, Default)]
@@ -77,6 +78,9 @@ impl SessionMutation {
             if let Some(signed_in) = ctx.auth().open_session(user, user_agent).await? {
                 let (user, session) = (signed_in.user.id, signed_in.session);
                 SecurityEvent::SignedIn.log(ctx, Some(user), Some(session));
+                for ended in &signed_in.ended_sessions {
+                    SecurityEvent::SessionEnded.log(ctx, Some(user), Some(*ended));
+                }
                 return Ok(AuthPayload::from_tokens(ctx, signed_in, ctx.client().cookie_mode).await);
             }
         }
@@ -112,6 +116,7 @@ impl SessionMutation {
                 RefreshOutcome::Invalid => {}
             }
         }
+        ctx.charge_failed_refresh()?;
         if client.cookie.is_some() && in_cookie {
             client.change_cookie(CookieUpdate::Clear);
         }
@@ -200,7 +205,10 @@ async fn verify_credentials(
     let (caller, id) = (ctx.client().address.network(), user.map(|user| user.id));
     let password = password.expose_secret();
     let right = match email {
-        Some(email) => ctx.auth().verify_password(caller, &email.key(), user, password).await,
+        Some(email) => {
+            let (auth, key) = (ctx.auth(), email.key());
+            auth.verify_password(Purpose::SignIn, caller, &key, user, password).await
+        }
         // No account has this address. A dummy hash is verified, so the time is the same.
         None => ctx.passwords().verify(None, password).await.map_err(VerifyError::from),
     };

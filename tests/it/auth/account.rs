@@ -41,7 +41,6 @@ async fn names_and_emails_of_other_users_are_rejected() {
     invalid.assert_user_errors(&[
         ("TOO_SHORT", "input.username"),
         ("REQUIRED", "input.currentPassword"),
-        ("EMAIL_TAKEN", "input.email"),
     ]);
     assert_eq!(
         alice.update_profile(json!({ "username": "ALICE" })).await.payload()["user"]["username"],
@@ -49,6 +48,66 @@ async fn names_and_emails_of_other_users_are_rejected() {
     );
     let nothing = alice.update_profile(json!({ "username": null })).await;
     assert_eq!(nothing.payload()["user"]["username"], "ALICE");
+}
+
+#[tokio::test]
+async fn taken_names_are_told_only_with_the_password() {
+    let app = TestApp::start().await;
+    let (alice, _bob) = (app.alice().await, app.bob().await);
+    let required: &[_] = &[("REQUIRED", "input.currentPassword")];
+    let wrong: &[_] = &[("INVALID_CREDENTIALS", "input.currentPassword")];
+    for names in [
+        json!({ "email": "bob@example.org" }),
+        json!({ "username": "bob" }),
+        json!({ "username": "free-name", "email": "bob@example.org" }),
+        json!({ "username": "BOB", "email": "free@example.org" }),
+        json!({ "username": "bob", "email": "bob@example.org" }),
+    ] {
+        alice.update_profile(names.clone()).await.assert_user_errors(required);
+        let mut guessed = names.clone();
+        guessed["currentPassword"] = json!("not the password");
+        alice.update_profile(guessed).await.assert_user_errors(wrong);
+        let mut proved = names;
+        proved["currentPassword"] = json!(PASSWORD);
+        let told = alice.update_profile(proved).await;
+        assert!(told.text.contains("_TAKEN"), "{told:?}");
+    }
+    // Neither the same address as another account's nor a free one can be distinguished without it.
+    let free = alice.update_profile(json!({ "email": "free@example.org" })).await;
+    free.assert_user_errors(required);
+    alice.update_profile(json!({ "username": "free-name" })).await.assert_ok();
+}
+
+#[tokio::test]
+async fn looking_for_taken_names_counts_as_registering() {
+    let app = TestApp::with_config(|config| config.rate_limits = true).await;
+    let (alice, _bob) = (app.alice().await, app.bob().await);
+    let here = alice.clone().with_ip("192.0.2.1");
+    let mut codes = Vec::new();
+    for _ in 0..60 {
+        let response = here.update_profile(json!({ "email": "bob@example.org" })).await;
+        match response.error_code() {
+            Some(code) => codes.push(code),
+            None => response.assert_user_errors(&[("REQUIRED", "input.currentPassword")]),
+        }
+    }
+    assert_eq!(codes, vec!["RATE_LIMITED"; 50]);
+    app.anon()
+        .with_ip("192.0.2.1")
+        .register("eve", "eve@example.org", PASSWORD)
+        .await
+        .assert_error("RATE_LIMITED");
+    for names in [
+        json!({ "username": "bob" }),
+        json!({ "username": "free-name" }),
+        json!({ "email": "bob@example.org", "currentPassword": PASSWORD }),
+    ] {
+        here.update_profile(names).await.assert_error("RATE_LIMITED");
+    }
+    // The account's own names are no look at others.
+    here.update_profile(json!({ "username": "ALICE", "email": "alice@example.org" }))
+        .await
+        .assert_ok();
 }
 
 #[tokio::test]

@@ -3,5 +3,6 @@ mod identity;
 mod login;
 mod refresh;
 mod register;
+mod reuse;
 mod sessions;
 mod spelling;

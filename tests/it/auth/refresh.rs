@@ -53,6 +53,7 @@ async fn refresh_token_reuse_after_ten_seconds_ends_the_session() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
     let thief = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
+    let thief = thief.clone().signed_in(&thief.refresh(&thief.refresh_token).await);
     app.advance_secs(10);
     alice.refresh(&alice.refresh_token).await.assert_user_errors(INVALID);
     assert_eq!(

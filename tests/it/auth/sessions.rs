@@ -85,3 +85,42 @@ async fn logout_ends_this_session_or_all() {
     }
     assert_eq!(sessions(&bob).await.len(), 1);
 }
+
+#[tokio::test]
+async fn an_account_has_at_most_a_hundred_sessions() {
+    let app = TestApp::start().await;
+    let (first, bob) = (app.alice().await, app.bob().await);
+    app.advance_secs(1);
+    let second = first.sign_in_again("alice").await;
+    for _ in 2..100 {
+        app.advance_secs(1);
+        first.sign_in_again("alice").await;
+    }
+    let first = first.clone().signed_in(&first.refresh(&first.refresh_token).await);
+    assert_eq!(sessions(&first).await.len(), 100);
+
+    app.advance_secs(1);
+    let last = first.sign_in_again("alice").await;
+    assert_eq!(sessions(&last).await.len(), 100);
+    first.ask("{ viewer { id } }").await.assert_ok();
+    let ended = second.ask("{ viewer { id } }").await.error();
+    assert_eq!(ended["extensions"]["reason"], "SESSION_ENDED", "the one used least recently");
+    assert_eq!(sessions(&bob).await.len(), 1);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_sign_ins_do_not_exceed_the_number_of_sessions() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    for _ in 1..98 {
+        alice.sign_in_again("alice").await;
+    }
+    let sign_ins = (0..6).map(|_| {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.sign_in_again("alice").await })
+    });
+    for sign_in in sign_ins.collect::<Vec<_>>() {
+        sign_in.await.expect("tokens");
+    }
+    assert_eq!(app.db_count("sessions").await, 100);
+}

@@ -3,7 +3,9 @@
 use serde_json::json;
 use tokio_tungstenite::tungstenite::Error;
 
-use crate::support::{Actor, GRAPHQL_RESPONSE, Socket, TestApp, TestResponse, wait_until};
+use crate::support::{
+    Actor, GRAPHQL_RESPONSE, PASSWORD, Socket, TestApp, TestResponse, wait_until,
+};
 
 async fn limited() -> TestApp {
     TestApp::with_config(|config| config.rate_limits = true).await
@@ -27,11 +29,11 @@ fn retry_after(response: &TestResponse) -> u64 {
 async fn sign_ins_are_limited_to_20_per_minute_and_address() {
     let app = limited().await;
     let (here, there) = (app.anon().with_ip("192.0.2.1"), app.anon().with_ip("192.0.2.2"));
-    let token = app.alice().await.refresh_token;
+    app.alice().await;
     for number in 0..19 {
         guess(&here, number).await.assert_user_errors(&[("INVALID_CREDENTIALS", "")]);
     }
-    let last = here.refresh(&token).await;
+    let last = here.login("alice@example.org", PASSWORD).await;
     last.assert_ok();
     assert_eq!(
         last.header("ratelimit-policy"),
@@ -47,9 +49,33 @@ async fn sign_ins_are_limited_to_20_per_minute_and_address() {
     assert_eq!(retry_after(&guess(&here, 21).await), 1);
     app.advance_secs(1);
     guess(&here, 22).await.assert_user_errors(&[("INVALID_CREDENTIALS", "")]);
-    assert_eq!(retry_after(&here.refresh(&token).await), 3);
+    assert_eq!(retry_after(&guess(&here, 23).await), 3);
     // Other operations are not limited.
     assert_eq!(here.ask("{ __typename }").await.data(), "Query");
+}
+
+#[tokio::test]
+async fn only_failed_refreshes_count_against_the_limit_of_an_address() {
+    let app = limited().await;
+    let mut alice = app.alice().await;
+    for number in 0..20 {
+        guess(&app.anon(), number).await.assert_user_errors(&[("INVALID_CREDENTIALS", "")]);
+    }
+    retry_after(&guess(&app.anon(), 20).await);
+    // Sign-ins and refreshes count apart.
+    for _ in 0..20 {
+        let failed = app.anon().refresh("garbage").await;
+        failed.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
+    }
+    assert_eq!(retry_after(&app.anon().refresh("garbage").await), 3);
+    // The owner of a valid token is never rejected for what others at the same address do.
+    for _ in 0..30 {
+        alice = alice.clone().signed_in(&alice.refresh(&alice.refresh_token).await);
+    }
+    app.advance_secs(3);
+    let failed = app.anon().refresh("garbage").await;
+    failed.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
+    retry_after(&app.anon().refresh("garbage").await);
 }
 
 #[tokio::test]
