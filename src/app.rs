@@ -8,7 +8,7 @@ use std::time::Duration;
 use anyhow::Context;
 use axum::Router;
 use tokio::net::TcpListener;
-use tokio::time::{MissedTickBehavior, interval};
+use tokio::time::sleep;
 
 use crate::auth::Auth;
 use crate::clock::Clock;
@@ -21,8 +21,13 @@ use crate::http::{self, AppState, HttpServer, Shutdown};
 use crate::id::IdGenerator;
 use crate::store::{StatementObserver, Store};
 
+mod listener;
+
 /// How often expired rows, such as sessions and tokens, are removed.
 const PURGE_INTERVAL: Duration = Duration::from_secs(3_600);
+
+/// Delay before a failed purge is repeated for the first time. It doubles each time, up to [`PURGE_INTERVAL`].
+const PURGE_RETRY_DELAY: Duration = Duration::from_secs(60);
 
 /// A server that is ready to serve: its tables are up to date and its port is bound.
 pub struct App {
@@ -51,9 +56,7 @@ impl App {
     /// If any of these steps fails.
     pub async fn build(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let Overrides { clock, observer, schema } = overrides;
-        let store = Store::connect(&config, observer)
-            .await
-            .with_context(|| format!("cannot open the database {}", config.database))?;
+        let store = Store::open(&config, observer).await?;
         store.migrate().await.context("cannot migrate the database")?;
 
         let config = Arc::new(config);
@@ -63,9 +66,7 @@ impl App {
         let services = Arc::new(Services { store, auth, clock, ids, rates });
         let api = Arc::new(graphql_service(schema, &services, &config)?);
 
-        let listener = TcpListener::bind(config.listen)
-            .await
-            .with_context(|| format!("cannot listen on {}", config.listen))?;
+        let listener = listener::bind(&config.listen).await?;
         let shutdown = Shutdown::default();
         let state =
             AppState::new(Arc::clone(&services), api, Arc::clone(&config), shutdown.clone());
@@ -86,21 +87,27 @@ impl App {
         self.listener.local_addr()
     }
 
-    /// Serves until `stop` completes, then waits for open requests, up to the shutdown timeout, and closes the
-    /// database.
+    /// Serves until `stop` completes, and then for the lame duck period, in which readiness fails. Then waits for open
+    /// requests, up to the shutdown timeout, and closes the database.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
         let purge = tokio::spawn(purge(Arc::clone(&self.services)));
+        let lame_duck = async {
+            stop.await;
+            tracing::info!("stopping");
+            self.shutdown.announce();
+            sleep(self.config.limits.lame_duck).await;
+        };
         tokio::select! {
             () = self.http_server.serve(self.listener) => {}
-            () = stop => {}
+            () = lame_duck => {}
         }
-        tracing::info!("stopping");
         self.shutdown.begin();
         if !self.shutdown.wait(self.config.limits.shutdown_timeout).await {
             tracing::warn!("some requests did not complete within the shutdown timeout");
         }
         purge.abort();
         self.services.store.close().await;
+        self.config.database.remove_temporary_files();
         tracing::info!("stopped");
     }
 }
@@ -119,12 +126,18 @@ fn graphql_service(
 
 /// Removes expired rows, now and at every `PURGE_INTERVAL`.
 async fn purge(services: Arc<Services>) {
-    let mut ticks = interval(PURGE_INTERVAL);
-    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut retry_delay = PURGE_RETRY_DELAY;
     loop {
-        ticks.tick().await;
-        if let Err(error) = services.store.purge(services.clock.now()).await {
-            tracing::warn!(%error, "purging expired rows failed, will retry");
+        match services.store.purge(services.clock.now()).await {
+            Ok(()) => {
+                retry_delay = PURGE_RETRY_DELAY;
+                sleep(PURGE_INTERVAL).await;
+            }
+            Err(error) => {
+                services.store.report_failure(&error, "purging expired rows failed, will retry");
+                sleep(retry_delay).await;
+                retry_delay = PURGE_INTERVAL.min(retry_delay * 2);
+            }
         }
     }
 }

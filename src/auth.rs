@@ -72,6 +72,8 @@ pub(crate) struct Auth {
     access_tokens: AccessTokens,
     live_sessions: SessionCache,
     lifetimes: TokenLifetimes,
+    /// Whether anybody can register.
+    pub(crate) registration: bool,
     /// How many wrong passwords an account may have; unlimited if `None`.
     guess_limits: Option<GuessLimits>,
     pub(crate) passwords: HashingPool,
@@ -96,6 +98,7 @@ impl Auth {
                 session: config.session_ttl,
                 grace: REFRESH_GRACE,
             },
+            registration: config.registration,
             guess_limits: config.rate_limits.then_some(GuessLimits {
                 burst: config.limits.failed_login_burst,
                 per_hour: config.limits.failed_logins_per_hour,
@@ -261,7 +264,7 @@ impl Auth {
         user_agent: Option<&str>,
     ) -> Result<Option<IssuedTokens>, StoreError> {
         let (token, new) = self.new_session(user_agent);
-        let ended = self.store.users().change_password(&user, password_hash, &new).await?;
+        let ended = self.store.users().change_password(&user, password_hash, Some(&new)).await?;
         self.live_sessions.end(ended.as_deref().unwrap_or_default());
         Ok(ended.map(|_| self.issue_first_tokens(user, &new, token)))
     }

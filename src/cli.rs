@@ -7,9 +7,19 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, Overrides};
-use crate::config::{Config, Options, read_dotenv};
+use crate::config::{Config, Options, read_dotenv, unknown_environment_variables};
 use crate::store::Store;
+use crate::store::error::error_chain;
 use crate::{graphql, telemetry};
+
+mod migrate;
+mod output;
+mod password;
+mod user;
+
+use migrate::Migrate;
+use output::{OutputClosed, print, report};
+use user::UserCommand;
 
 /// A GraphQL server for personal book libraries.
 ///
@@ -25,7 +35,7 @@ struct Cli {
     options: Options,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
+#[derive(Clone, Debug, Subcommand)]
 enum Command {
     /// Apply pending migrations, then serve until SIGTERM or SIGINT
     Serve,
@@ -36,63 +46,64 @@ enum Command {
     },
     /// Correct the stored sizes of all libraries, after books were changed by other programs
     Recount,
+    /// Create, list, change or delete accounts
+    User {
+        #[command(subcommand)]
+        command: UserCommand,
+    },
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, without its secrets
     Config,
 }
 
-#[derive(Clone, Copy, Debug, Subcommand)]
-enum Migrate {
-    /// Apply all pending migrations
-    Up,
-    /// Revert the latest migrations, and delete the data in the tables that they created
-    Down {
-        /// Number of migrations to revert
-        #[arg(default_value_t = 1)]
-        steps: u32,
-    },
-    /// List all migrations and whether they are applied
-    Status,
-}
-
 /// Parses the command line and runs the command. The exit code is 0 on success, 1 if the command failed,
 /// and 2 if the command line or the configuration is invalid.
 pub fn main() -> ExitCode {
-    if let Err(error) = read_dotenv() {
-        eprintln!("bookshelf: {error}");
-        return ExitCode::from(2);
-    }
+    let mut warnings = match read_dotenv() {
+        Ok(warnings) => warnings,
+        Err(error) => {
+            report(&error);
+            return ExitCode::from(2);
+        }
+    };
     let cli = Cli::parse();
     if let Some(Command::Schema) = cli.command {
-        print!("{}", graphql::sdl());
-        return ExitCode::SUCCESS;
+        return exit_code(print(graphql::sdl().as_ref()));
     }
     let config = match cli.options.resolve() {
         Ok(config) => config,
         Err(errors) => {
-            for error in errors {
-                eprintln!("bookshelf: {error}");
-            }
+            errors.iter().for_each(|error| report(&error.to_string()));
             return ExitCode::from(2);
         }
     };
-    let done = match cli.command {
-        None | Some(Command::Serve) => run(serve(config)),
-        Some(Command::Migrate { direction }) => run(migrate(config, direction)),
-        Some(Command::Recount) => run(recount(config)),
-        Some(Command::Config) => {
-            print!("{config}");
-            Ok(())
-        }
-        Some(Command::Schema) => Ok(()),
+    warnings.extend(unknown_environment_variables());
+    let command = cli.command.unwrap_or(Command::Serve);
+    if !matches!(command, Command::Serve) {
+        warnings.drain(..).for_each(|warning| report(&format!("warning: {warning}")));
+    }
+    let database = config.database.clone();
+    let done = match command {
+        Command::Serve => run(serve(config, warnings)),
+        Command::Migrate { direction } => run(migrate::run(config, direction)),
+        Command::Recount => run(recount(config)),
+        Command::User { command } => run(user::run(config, command)),
+        Command::Config => print(&config.to_string()),
+        Command::Schema => Ok(()),
     };
+    database.remove_temporary_files();
+    exit_code(done)
+}
+
+/// Reports the failure of a command, if any.
+fn exit_code(done: anyhow::Result<()>) -> ExitCode {
     match done {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("bookshelf: {error:#}");
+        Err(error) if !error.is::<OutputClosed>() => {
+            report(&error_chain(error.as_ref()));
             ExitCode::FAILURE
         }
+        _ => ExitCode::SUCCESS,
     }
 }
 
@@ -104,8 +115,11 @@ fn run(work: impl Future<Output = anyhow::Result<()>>) -> anyhow::Result<()> {
     done
 }
 
-async fn serve(config: Config) -> anyhow::Result<()> {
+async fn serve(config: Config, warnings: Vec<String>) -> anyhow::Result<()> {
     telemetry::init(&config)?;
+    for warning in warnings {
+        tracing::warn!("{warning}");
+    }
     // Each connection is an open file, and on many systems the default limit is about a thousand.
     if let Err(error) = rlimit::increase_nofile_limit(u64::MAX) {
         tracing::warn!(%error, "could not raise the open file limit");
@@ -129,27 +143,8 @@ async fn serve(config: Config) -> anyhow::Result<()> {
 }
 
 async fn recount(config: Config) -> anyhow::Result<()> {
-    let store = Store::connect(&config, None)
-        .await
-        .with_context(|| format!("cannot open the database {}", config.database))?;
+    let store = Store::open(&config, None).await?;
     let corrected = store.recount().await;
     store.close().await;
-    println!("corrected the sizes of {} libraries", corrected?);
-    Ok(())
-}
-
-async fn migrate(config: Config, direction: Migrate) -> anyhow::Result<()> {
-    let store = Store::connect(&config, None)
-        .await
-        .with_context(|| format!("cannot open the database {}", config.database))?;
-    match direction {
-        Migrate::Up => store.migrate().await?,
-        Migrate::Down { steps } => store.migrate_down(steps).await?,
-        Migrate::Status => {}
-    }
-    for (name, applied) in store.migration_status().await? {
-        println!("{} {name}", if applied { "applied" } else { "pending" });
-    }
-    store.close().await;
-    Ok(())
+    print(&format!("corrected the sizes of {} libraries\n", corrected?))
 }

@@ -4,21 +4,31 @@
 //! A setting is declared once, in `model.rs` or `limits.rs`. Its option, its variable, its parsing and the
 //! output of `bookshelf config` follow from the declaration.
 
+mod dotenv;
+mod error;
+mod jwt_secrets;
 mod limits;
+mod listen_address;
 mod model;
 mod options;
 mod origin;
 mod postgres;
 mod settings;
+mod spelling;
+mod sqlite_url;
 mod types;
 mod value;
 
+pub use dotenv::read_dotenv;
+pub use error::ConfigError;
 pub use limits::Limits;
-pub use model::{Config, ConfigError};
-pub use options::{Options, read_dotenv};
+pub use listen_address::{ListenAddress, ParseListenAddressError};
+pub use model::Config;
+pub use options::Options;
 pub use origin::{Origin, ParseOriginError};
 pub use postgres::PostgresTarget;
 pub(crate) use postgres::{
     HostName, PostgresHost, RootCertificates, SslMode, TargetSession, TlsOptions,
 };
+pub use spelling::unknown_environment_variables;
 pub use types::{Database, JwtSecrets, LogFormat};

@@ -17,6 +17,7 @@ mod client_info;
 mod client_limit;
 mod cookie;
 mod csrf;
+mod database_check;
 mod error_response;
 mod forwarded;
 #[cfg(any(test, fuzzing))]

@@ -3,7 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use migration::{Migrator, MigratorTrait};
+use anyhow::anyhow;
+use migration::{Migrator, MigratorTrait, SchemaManager};
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
 use tokio::time::timeout;
 
@@ -23,6 +24,7 @@ pub(crate) mod page;
 mod refresh_tokens;
 pub(crate) mod scans;
 pub(crate) mod sessions;
+mod startup;
 mod tunnel;
 pub(crate) mod users;
 
@@ -30,6 +32,7 @@ use db::Db;
 pub use db::StatementObserver;
 use db::write_lock::WriteGuard;
 pub(crate) use error::StoreError;
+use error::error_chain;
 use events::{Event, EventBus};
 use last_outage::LastOutage;
 use library_size::Quota;
@@ -44,31 +47,60 @@ const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 /// The advisory lock that serialises migrations of instances with the same PostgreSQL ("shelf" in ASCII).
 const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
 
+/// The sizes of the tables that matter to their users.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct RowCounts {
+    pub(crate) accounts: i64,
+    pub(crate) books: i64,
+}
+
 /// The database and its events.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
     db: Db,
+    outage: Arc<LastOutage>,
     events: EventBus,
     scans: Scans,
     quota: Quota,
 }
 
 impl Store {
-    /// Connects to the database. Creates the SQLite file and its folder if they do not exist.
-    pub(crate) async fn connect(
+    /// Connects to the database. Creates the SQLite file and its folder if they do not exist. The error says in plain
+    /// words why the database cannot be used, and what to do.
+    pub(crate) async fn open(
         config: &Config,
         observer: Option<StatementObserver>,
     ) -> anyhow::Result<Self> {
+        let database = &config.database;
+        let store = Self::connect(config, observer).await;
+        let store = store.map_err(|error| {
+            anyhow!("cannot open the database {database}: {}", error_chain(error.as_ref()))
+        })?;
+        startup::check_version(&store.db).await?;
+        Ok(store)
+    }
+
+    async fn connect(config: &Config, observer: Option<StatementObserver>) -> anyhow::Result<Self> {
         let outage = Arc::new(LastOutage::default());
         let Config { database, database_pool_size, .. } = config;
         let db = Db::connect(database, *database_pool_size, observer, Arc::clone(&outage)).await?;
-        let events = EventBus::connect(db.connector(), outage).await?;
+        let events = EventBus::connect(db.connector(), Arc::clone(&outage)).await?;
         let scans = Scans::new(db.scan_connections(), config.limits.scans_per_account);
         let quota = Quota {
             books: config.limits.account_books,
             kibibytes: config.limits.account_bytes / 1024,
         };
-        Ok(Self { db, events, scans, quota })
+        Ok(Self { db, outage, events, scans, quota })
+    }
+
+    /// Logs that statements failed. On PostgreSQL, an outage is logged once.
+    pub(crate) fn report_failure(&self, error: &StoreError, message: &str) {
+        match error {
+            StoreError::Unavailable(cause) if self.db.backend() == DbBackend::Postgres => {
+                self.outage.log_lost(&error_chain(&**cause));
+            }
+            error => tracing::warn!(cause = %error_chain(error), "{message}"),
+        }
     }
 
     /// The limits of scans.
@@ -122,6 +154,20 @@ impl Store {
             Migrator::get_migration_with_status_read_only(self.db.reader().unbounded()).await?;
         let applied = |m: &migration::Migration| m.status() == migration::MigrationStatus::Applied;
         Ok(migrations.iter().map(|m| (m.name().to_owned(), applied(m))).collect())
+    }
+
+    /// How many accounts and books the database has; 0 if it does not have their tables.
+    pub(crate) async fn row_counts(&self) -> Result<RowCounts, StoreError> {
+        let count = async |table: &'static str| {
+            let connection = self.db.reader();
+            if !SchemaManager::new(connection.unbounded()).has_table(table).await? {
+                return Ok::<i64, StoreError>(0);
+            }
+            let mut sql = self.db.sql();
+            sql.push("SELECT count(*) FROM ").push(table);
+            Ok(self.db.read_one(sql).await?.unwrap_or_default())
+        };
+        Ok(RowCounts { accounts: count("users").await?, books: count("books").await? })
     }
 
     /// Runs `SELECT 1` to check that the database responds.

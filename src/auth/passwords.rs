@@ -53,7 +53,7 @@ pub(crate) struct PasswordHasher<'a> {
 }
 
 impl HashingPool {
-    pub(super) fn new(cost: u32, queue_capacity: usize) -> std::io::Result<Self> {
+    pub(crate) fn new(cost: u32, queue_capacity: usize) -> std::io::Result<Self> {
         let queue = Arc::new(FairQueue::<Job>::new(queue_capacity));
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         for number in 0..cores {

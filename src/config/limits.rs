@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use super::settings::{Setting, SettingInfo, settings};
-use super::value::SettingValue;
+use super::value::{SettingValue, duration_or_zero};
 
 settings! {
     /// The limits of one request, one client and the process.
@@ -80,7 +80,10 @@ settings! {
         keep_alive_timeout: Duration = Duration::from_secs(75),
         /// Time for the client to receive each 64 KiB of a response.
         write_timeout: Duration = Duration::from_secs(30),
-        /// Time for open requests to complete after SIGTERM or SIGINT.
+        /// Time after SIGTERM or SIGINT in which readiness is 503 and requests are still served, for load balancers
+        /// to notice; may be zero.
+        lame_duck: Duration = Duration::ZERO => parse duration_or_zero,
+        /// Time for open requests to complete after that.
         shutdown_timeout: Duration = Duration::from_secs(20),
 
         /// Concurrent connections. Further connections get a response with status 503 and are closed.

@@ -1,8 +1,6 @@
-//! The configuration, and the error of a value that is not valid.
+//! The configuration.
 
-use std::borrow::Cow;
 use std::fmt;
-use std::net::SocketAddr;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -10,6 +8,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use super::limits::Limits;
+use super::listen_address::ListenAddress;
 use super::origin::Origin;
 use super::settings::{Setting, SettingInfo, settings};
 use super::types::{Database, JwtSecrets, LogFormat};
@@ -18,11 +17,12 @@ use super::value::{SettingValue, bcrypt_cost, log_filter};
 settings! {
     /// The effective configuration. `Options::resolve` creates it and checks every value.
     pub struct Config {
-        /// Address and port to accept connections on.
-        listen: SocketAddr = SocketAddr::from(([127, 0, 0, 1], 8000)),
+        /// Host name or address, and port, to accept connections on.
+        listen: ListenAddress = ListenAddress::from(([127, 0, 0, 1], 8000)),
             SettingInfo::new("LISTEN", "ADDRESS:PORT");
 
-        /// Database that stores the data: `sqlite://FILE` or `postgres://USER:PASSWORD@HOST/NAME`.
+        /// Database that stores the data: `sqlite://FILE`, `sqlite::memory:` for a trial, or
+        /// `postgres://USER:PASSWORD@HOST/NAME`.
         database: Database = Database::default(), SettingInfo::new("DATABASE_URL", "URL").secret();
 
         /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
@@ -61,6 +61,9 @@ settings! {
 
         /// Whether the limits per minute apply to clients: on or off.
         rate_limits: bool = true, SettingInfo::new("RATE_LIMITS", "SWITCH");
+
+        /// Whether anybody can register: on or off; if off, `bookshelf user add` makes accounts.
+        registration: bool = true, SettingInfo::new("REGISTRATION", "SWITCH");
 
         /// Whether / serves GraphiQL: on or off.
         graphiql: bool = true, SettingInfo::new("GRAPHIQL", "SWITCH");
@@ -102,23 +105,3 @@ impl fmt::Display for Config {
         Ok(())
     }
 }
-
-/// An invalid value: the name of the variable, its value, and which values are expected.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ConfigError {
-    pub(super) variable: Cow<'static, str>,
-    /// `None` if the value is a secret.
-    pub(super) value: Option<String>,
-    pub(super) expected: String,
-}
-
-impl fmt::Display for ConfigError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.value {
-            Some(value) => write!(f, "invalid {}={value}: {}", self.variable, self.expected),
-            None => write!(f, "invalid {}: {}", self.variable, self.expected),
-        }
-    }
-}
-
-impl std::error::Error for ConfigError {}

@@ -4,28 +4,19 @@ use clap::builder::{OsStr, Str};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use secrecy::{ExposeSecret, SecretString};
 
-use super::model::{Config, ConfigError};
+use super::error::{ConfigError, Problem};
+use super::jwt_secrets::HOW_TO_MAKE_ONE;
+use super::model::Config;
 use super::settings::Setting;
 use super::types::{Database, JwtSecrets};
-use super::value::JWT_SECRET_BYTES;
-
-/// Reads `.env` in the working directory into the environment. Variables that are already set are kept.
-///
-/// # Errors
-/// If the file cannot be read or parsed. A missing file is not an error.
-pub fn read_dotenv() -> Result<(), String> {
-    match dotenvy::from_path(".env") {
-        Err(error) if !error.not_found() => Err(format!(".env: {error}")),
-        _ => Ok(()),
-    }
-}
 
 /// The text of each setting that has one, before it is checked.
 #[derive(Clone, Debug, Default)]
 pub struct Options(Vec<(Setting, SecretString)>);
 
 impl Options {
-    /// Parses and checks every value. A setting without a text has its default.
+    /// Parses and checks every value. A setting without a text has its default. White space around a text, such as
+    /// the line break at the end of a file, is ignored.
     ///
     /// # Errors
     /// All invalid values, not only the first.
@@ -33,12 +24,12 @@ impl Options {
         let mut config = Config::default();
         let mut errors = Vec::new();
         for (setting, text) in &self.0 {
-            let text = text.expose_secret();
+            let text = text.expose_secret().trim();
             if let Some(Err(expected)) = config.set(&setting.info.variable, text) {
+                let value = (!setting.info.secret).then(|| text.to_owned());
                 errors.push(ConfigError {
                     variable: setting.info.variable.clone(),
-                    value: (!setting.info.secret).then(|| text.to_owned()),
-                    expected,
+                    problem: Problem::Invalid { value, expected },
                 });
             }
         }
@@ -59,11 +50,12 @@ impl Options {
             && matches!(config.jwt_secrets, JwtSecrets::GeneratedFile(_))
         {
             match &config.database {
-                Database::Sqlite(path) => config.jwt_secrets = JwtSecrets::next_to(path),
+                Database::Sqlite(path) | Database::Temporary { path, .. } => {
+                    config.jwt_secrets = JwtSecrets::next_to(path);
+                }
                 Database::Postgres(_) => errors.push(ConfigError {
                     variable: "JWT_SECRETS".into(),
-                    value: None,
-                    expected: format!("PostgreSQL requires at least {JWT_SECRET_BYTES} bytes"),
+                    problem: Problem::Missing { advice: HOW_TO_MAKE_ONE },
                 }),
             }
         }
@@ -75,10 +67,11 @@ impl Options {
                 && ttl < config.access_token_ttl
             {
                 let given = self.0.iter().find(|(setting, _)| setting.info.variable == variable);
+                let value = given.map(|(_, text)| text.expose_secret().trim().to_owned());
+                let expected = "expected at least ACCESS_TOKEN_TTL".to_owned();
                 errors.push(ConfigError {
                     variable: variable.into(),
-                    value: given.map(|(_, text)| text.expose_secret().to_owned()),
-                    expected: "expected at least ACCESS_TOKEN_TTL".to_owned(),
+                    problem: Problem::Invalid { value, expected },
                 });
             }
         }
@@ -165,7 +158,7 @@ mod tests {
     fn postgres_requires_a_configured_secret() {
         let errors =
             resolved(&["--database-url", "postgres://localhost/books"]).expect_err("no secret");
-        assert_eq!(errors, ["invalid JWT_SECRETS: PostgreSQL requires at least 32 bytes"]);
+        assert_eq!(errors, ["JWT_SECRETS is missing; make one with: openssl rand -hex 32"]);
     }
 
     #[test]
@@ -209,6 +202,26 @@ mod tests {
             assert!(errors.contains(named), "{named} in {errors}");
         }
         assert!(!errors.contains("hunter2") && !errors.contains("short-secret"), "{errors}");
+    }
+
+    #[test]
+    fn white_space_around_values_is_ignored() {
+        let config = resolved(&[
+            "--database-url",
+            "sqlite://data/books.db\n",
+            "--listen",
+            " localhost:8000\r\n",
+            "--bcrypt-cost",
+            "11\n",
+            "--access-token-ttl",
+            "20m ",
+        ])
+        .expect("a configuration");
+        assert!(
+            matches!(config.database, Database::Sqlite(path) if path == Path::new("data/books.db"))
+        );
+        assert_eq!(config.listen.to_string(), "localhost:8000");
+        assert_eq!((config.bcrypt_cost, config.access_token_ttl.as_secs()), (11, 1_200));
     }
 
     #[test]

@@ -8,18 +8,24 @@ use super::value::SettingValue;
 /// that implements [`SettingValue`], a default, and a [`SettingInfo`]. After `parse`, a function may replace
 /// the parser of the type. A `group` is a field with another struct of settings.
 ///
-/// With `as`, a function makes the [`SettingInfo`] of each field from its name.
+/// With `as`, a function makes the [`SettingInfo`] of each field from its name, and `=> parse` replaces the parser.
 macro_rules! settings {
     (
         $(#[$meta:meta])*
         pub struct $struct:ident as $info:path {
-            $($(#[doc = $doc:literal])+ $name:ident: $type:ty = $default:expr,)+
+            $(
+                $(#[doc = $doc:literal])+
+                $name:ident: $type:ty = $default:expr $(=> parse $parse:path)?,
+            )+
         }
     ) => {
         settings! {
             $(#[$meta])*
             pub struct $struct {
-                $($(#[doc = $doc])+ $name: $type = $default, $info(stringify!($name));)+
+                $(
+                    $(#[doc = $doc])+
+                    $name: $type = $default, $info(stringify!($name)) $(, parse $parse)?;
+                )+
             }
         }
     };

@@ -3,10 +3,13 @@
 use std::fmt;
 use std::io::IsTerminal;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use secrecy::SecretString;
+use tempfile::TempDir;
 
 use super::postgres::PostgresTarget;
+use super::sqlite_url;
 
 /// The file of the default database, relative to the working directory.
 const DEFAULT_FILE: &str = "data/bookshelf.db";
@@ -16,8 +19,36 @@ const DEFAULT_FILE: &str = "data/bookshelf.db";
 pub enum Database {
     /// One file, created if it does not exist.
     Sqlite(PathBuf),
+    /// A file in a temporary folder, for a trial. The folder is removed with the last clone of this value, and by
+    /// [`Database::remove_temporary_files`].
+    Temporary {
+        /// The file.
+        path: PathBuf,
+        /// Its folder.
+        folder: Arc<TempDir>,
+    },
     /// A database of one or several PostgreSQL servers.
     Postgres(Box<PostgresTarget>),
+}
+
+impl Database {
+    /// A new database in a temporary folder. The error describes why there is none.
+    pub(super) fn temporary() -> Result<Self, String> {
+        let folder = tempfile::Builder::new().prefix("bookshelf-").tempdir();
+        let folder =
+            folder.map_err(|error| format!("cannot create a temporary folder: {error}"))?;
+        let path = folder.path().join("bookshelf.db");
+        Ok(Self::Temporary { path, folder: Arc::new(folder) })
+    }
+
+    /// Removes the files of a database for a trial. To be called when the database is closed, since a task that was
+    /// not dropped may still hold a clone.
+    pub(crate) fn remove_temporary_files(&self) {
+        if let Self::Temporary { folder, .. } = self {
+            // An error means that it was removed already.
+            let _ = std::fs::remove_dir_all(folder.path());
+        }
+    }
 }
 
 impl Default for Database {
@@ -30,7 +61,8 @@ impl Default for Database {
 impl fmt::Display for Database {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sqlite(path) => write!(f, "sqlite://{}", path.display()),
+            Self::Sqlite(path) => f.write_str(&sqlite_url::format(path)),
+            Self::Temporary { .. } => f.write_str(sqlite_url::MEMORY),
             Self::Postgres(target) => target.fmt(f),
         }
     }
@@ -86,6 +118,17 @@ impl fmt::Display for LogFormat {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_folder_of_a_trial_is_removed() {
+        let database = Database::temporary().expect("a database");
+        assert_eq!(database.to_string(), "sqlite::memory:");
+        let Database::Temporary { path, .. } = &database else { panic!("{database:?}") };
+        let folder = path.parent().expect("a folder").to_owned();
+        assert!(folder.is_dir());
+        drop(database);
+        assert!(!folder.exists());
+    }
 
     #[test]
     fn passwords_are_not_displayed() {

@@ -1,6 +1,6 @@
 //! How the value of each type of setting is parsed and displayed.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::path::PathBuf;
@@ -9,8 +9,11 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use super::jwt_secrets;
+use super::listen_address::{ListenAddress, ParseListenAddressError};
 use super::origin::{Origin, ParseOriginError};
 use super::postgres::PostgresTarget;
+use super::sqlite_url::{self, SqliteUrl};
 use super::types::{Database, JwtSecrets, LogFormat};
 
 /// The type of a setting.
@@ -27,10 +30,9 @@ pub(super) trait SettingValue: Sized {
     }
 }
 
-impl SettingValue for SocketAddr {
+impl SettingValue for ListenAddress {
     fn parse(text: &str) -> Result<Self, String> {
-        text.parse()
-            .map_err(|_| "expected an address and a port, such as 127.0.0.1:8000".to_owned())
+        text.parse().map_err(|error: ParseListenAddressError| error.to_string())
     }
 
     fn to_text(&self) -> String {
@@ -44,13 +46,11 @@ impl SettingValue for Database {
             return PostgresTarget::from_url(url).map(Box::new).map(Self::Postgres);
         }
         match url.strip_prefix("sqlite:") {
-            Some(path) if path.contains(":memory:") || path.contains('?') => {
-                Err("expected a file without parameters, such as sqlite://data/bookshelf.db".into())
-            }
-            Some(path) if !path.trim_start_matches('/').is_empty() => {
-                Ok(Self::Sqlite(PathBuf::from(path.strip_prefix("//").unwrap_or(path))))
-            }
-            _ => Err("expected sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
+            Some(url) => match sqlite_url::parse(url)? {
+                SqliteUrl::File(path) => Ok(Self::Sqlite(path)),
+                SqliteUrl::Memory => Self::temporary(),
+            },
+            None => Err("expected sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
         }
     }
 
@@ -74,9 +74,6 @@ impl SettingValue for Option<NonZeroU32> {
     }
 }
 
-/// The minimum length of a secret for HS256, in bytes (RFC 7518, section 3.2).
-pub(super) const JWT_SECRET_BYTES: usize = 32;
-
 /// Secrets, separated by commas; an empty text is the default.
 impl SettingValue for JwtSecrets {
     fn parse(text: &str) -> Result<Self, String> {
@@ -84,11 +81,7 @@ impl SettingValue for JwtSecrets {
             return Ok(Self::default());
         }
         let secrets: Vec<&str> = text.split(',').map(str::trim).collect();
-        if secrets.iter().any(|secret| secret.len() < JWT_SECRET_BYTES) {
-            return Err(format!(
-                "expected secrets of at least {JWT_SECRET_BYTES} bytes each, separated by commas"
-            ));
-        }
+        secrets.iter().try_for_each(|secret| jwt_secrets::check(secret))?;
         Ok(Self::Configured(secrets.into_iter().map(SecretString::from).collect()))
     }
 
@@ -128,6 +121,9 @@ impl SettingValue for Duration {
     /// The duration in its largest whole unit.
     fn to_text(&self) -> String {
         let seconds = self.as_secs();
+        if seconds == 0 {
+            return "0s".to_owned();
+        }
         let units = [(86_400, 'd'), (3_600, 'h'), (60, 'm')];
         let (size, unit) =
             units.into_iter().find(|(size, _)| seconds.is_multiple_of(*size)).unwrap_or((1, 's'));
@@ -238,6 +234,11 @@ impl SettingValue for LogFormat {
     fn to_text(&self) -> String {
         self.to_string()
     }
+}
+
+/// Parses a duration that may be zero.
+pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
+    if text == "0s" { Ok(Duration::ZERO) } else { Duration::parse(text) }
 }
 
 /// Parses the cost of bcrypt.

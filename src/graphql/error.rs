@@ -12,6 +12,7 @@ use crate::auth::verify_password::VerifyError;
 use crate::byte_counter::LimitExceeded;
 use crate::config::Limits;
 use crate::store::StoreError;
+use crate::store::error::error_chain;
 use crate::store::library_size::ExceededQuota;
 
 /// The result of a resolver of a non-null field.
@@ -45,6 +46,7 @@ pub(crate) enum ErrorCode {
     BatchNotAllowed,
     ResponseTooLarge,
     QuotaExceeded,
+    Forbidden,
     RateLimited,
     SubscriberTooSlow,
     Timeout,
@@ -75,6 +77,7 @@ impl ErrorCode {
             Self::BatchNotAllowed => "BATCH_NOT_ALLOWED",
             Self::ResponseTooLarge => "RESPONSE_TOO_LARGE",
             Self::QuotaExceeded => "QUOTA_EXCEEDED",
+            Self::Forbidden => "FORBIDDEN",
             Self::RateLimited => "RATE_LIMITED",
             Self::SubscriberTooSlow => "SUBSCRIBER_TOO_SLOW",
             Self::Timeout => "TIMEOUT",
@@ -92,7 +95,7 @@ pub(crate) enum ApiError {
     #[error("{}", sentence(*.0))]
     Unauthenticated(AuthFailure),
     #[error("The service is busy or its database is unavailable; please try again shortly.")]
-    Unavailable(#[source] Arc<dyn std::error::Error + Send + Sync>),
+    Unavailable(#[source] Arc<StoreError>),
     #[error("Something went wrong on our side.")]
     Internal(#[source] Arc<dyn std::error::Error + Send + Sync>),
     #[error("Something went wrong on our side.")]
@@ -103,6 +106,8 @@ pub(crate) enum ApiError {
         "Events were missed, because the client or the database was too slow; please reload and subscribe again."
     )]
     SubscriberTooSlow,
+    #[error("Registration is off; please ask the operator of this server for an account.")]
+    RegistrationOff,
     /// The rate limit of a caller, the limit of failed logins or that of scans is exceeded.
     #[error("Too many requests; please try again in {} s.", .retry_after.as_secs())]
     RateLimited { retry_after: Duration },
@@ -172,6 +177,7 @@ impl ApiError {
             Self::Internal(_) | Self::Panicked => ErrorCode::InternalServerError,
             Self::TimedOut => ErrorCode::Timeout,
             Self::SubscriberTooSlow => ErrorCode::SubscriberTooSlow,
+            Self::RegistrationOff => ErrorCode::Forbidden,
             Self::ResponseTooLarge(_) => ErrorCode::ResponseTooLarge,
             Self::QuotaExceeded(_) => ErrorCode::QuotaExceeded,
             Self::RateLimited { .. } | Self::OperationLimit(_) | Self::UnreadResponses => {
@@ -222,12 +228,14 @@ impl From<HashError> for ApiError {
 }
 
 /// What logs and headers need to know about the errors of a response.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct ErrorSummary {
     /// The code of the first error; `None` if there are no errors.
     pub(super) code: Option<ErrorCode>,
     /// How long to wait before a retry; `None` if a retry does not help.
     pub(super) retry_after: Option<Duration>,
+    /// The first error for which the database was unavailable.
+    pub(super) unavailable: Option<Arc<StoreError>>,
 }
 
 /// Finalises the errors of a response: sets `extensions.code`, logs internal errors once, removes internal
@@ -241,9 +249,13 @@ pub(super) fn finalize_errors(
     response.errors.truncate(limits.errors);
     let retry_after =
         response.errors.iter().filter_map(|error| error.source::<ApiError>()?.retry_after()).max();
+    let unavailable = response.errors.iter().find_map(|error| match error.source()? {
+        ApiError::Unavailable(cause) => Some(Arc::clone(cause)),
+        _ => None,
+    });
     let codes: Vec<_> =
         response.errors.iter_mut().map(|error| finalize_error(error, request_id, limits)).collect();
-    ErrorSummary { code: codes.first().copied(), retry_after }
+    ErrorSummary { code: codes.first().copied(), retry_after, unavailable }
 }
 
 fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) -> ErrorCode {
@@ -273,13 +285,13 @@ fn finalize_error(error: &mut ServerError, request_id: &str, limits: &Limits) ->
             extensions.set("requestId", request_id);
             tracing::error!(request_id, "a resolver panicked");
         }
-        Some(ApiError::Unavailable(cause)) => {
-            tracing::warn!(request_id, cause = %error_chain(&**cause), "database unavailable");
-        }
         Some(
-            ApiError::BadUserInput(_)
+            // The caller logs it, once per outage.
+            ApiError::Unavailable(_)
+            | ApiError::BadUserInput(_)
             | ApiError::RateLimited { .. }
             | ApiError::TimedOut
+            | ApiError::RegistrationOff
             | ApiError::SubscriberTooSlow
             | ApiError::ResponseTooLarge(_)
             | ApiError::QuotaExceeded(_)
@@ -330,16 +342,4 @@ pub(super) fn propagation() -> ServerError {
 /// Whether an error only propagates null.
 pub(super) fn only_propagates(error: &ServerError) -> bool {
     error.source::<Propagation>().is_some()
-}
-
-/// An error and its causes on one line, for the log.
-fn error_chain(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text.push_str(": ");
-        text.push_str(&error.to_string());
-        cause = error.source();
-    }
-    text
 }

@@ -116,7 +116,7 @@ impl GraphqlService {
         let found = found.unwrap_or_else(|_| Err(vec![ApiError::Panicked.into_server_error()]));
         found.map_err(|errors| {
             let rejected = OperationOutcome { quotas, ..OperationOutcome::rejected(errors) };
-            Box::new(rejected.finalize(&caller.request_id, &self.config.limits))
+            Box::new(self.finalize(rejected, &caller.request_id))
         })
     }
 
@@ -132,7 +132,7 @@ impl GraphqlService {
         let Some(permit) = self.permit() else {
             let rejected =
                 OperationOutcome::for_operation(failed(ApiError::Overloaded), operation, None);
-            return rejected.finalize(&caller.request_id, &self.config.limits);
+            return self.finalize(rejected, &caller.request_id);
         };
         // Boxed, because the future is large and is moved several times.
         let limit = self.config.limits.operation_timeout;
@@ -154,7 +154,7 @@ impl GraphqlService {
                 OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None)
             }
         };
-        executed.finalize(&caller.request_id, &self.config.limits)
+        self.finalize(executed, &caller.request_id)
     }
 
     async fn run(
@@ -196,13 +196,13 @@ impl GraphqlService {
         };
         let Authorized { viewer, quotas, size } = admitted;
         let (request_id, config) = (Arc::clone(&caller.request_id), Arc::clone(&self.config));
-        let info = operation.clone();
+        let (info, services) = (operation.clone(), Arc::clone(&self.services));
         let responses = AssertUnwindSafe(responses).catch_unwind();
         let mut responses = responses
             .map(move |response| {
                 let response = response.unwrap_or_else(|_| failed(ApiError::Panicked));
                 let executed = OperationOutcome::for_operation(response, info.clone(), viewer);
-                executed.with_size(size.clone()).finalize(&request_id, &config.limits)
+                finalize(executed.with_size(size.clone()), &request_id, &services, &config)
             })
             .boxed();
         // The first poll makes async-graphql call the resolver, which subscribes or fails at once.
@@ -233,7 +233,11 @@ impl GraphqlService {
     /// The response of an operation that was not executed, or that was aborted.
     pub(crate) fn reject(&self, failure: ApiError, request_id: &str) -> OperationOutcome {
         let executed = OperationOutcome::rejected(vec![failure.into_server_error()]);
-        executed.finalize(request_id, &self.config.limits)
+        self.finalize(executed, request_id)
+    }
+
+    fn finalize(&self, outcome: OperationOutcome, request_id: &str) -> OperationOutcome {
+        finalize(outcome, request_id, &self.services, &self.config)
     }
 
     /// Authenticates the caller and charges the operation to the rate limits before it runs.
@@ -266,6 +270,20 @@ impl GraphqlService {
         let context = RequestContext::new(services, identity, client, request_id, cost, size);
         Ok(self.documents.request(prepared).data(context))
     }
+}
+
+/// Finalises a response, and logs that the database was unavailable.
+fn finalize(
+    outcome: OperationOutcome,
+    request_id: &str,
+    services: &Services,
+    config: &Config,
+) -> OperationOutcome {
+    let outcome = outcome.finalize(request_id, &config.limits);
+    if let Some(cause) = &outcome.unavailable {
+        services.store.report_failure(cause, "database unavailable");
+    }
+    outcome
 }
 
 /// Drives the stream in its own task: a query whose rows are not consumed would block later queries on the

@@ -14,6 +14,7 @@ use super::response_size::ResponseSize;
 use super::unread_responses::ResponsePermit;
 use crate::auth::identity::Viewer;
 use crate::config::Limits;
+use crate::store::StoreError;
 
 /// Typical size of a response without its objects, in bytes.
 const OTHER_BYTES: usize = 1_024;
@@ -35,6 +36,8 @@ pub(crate) struct OperationOutcome {
     pub(crate) code: Option<ErrorCode>,
     /// How long to wait before a retry; `None` if a retry does not help.
     pub(crate) retry_after: Option<Duration>,
+    /// Why the database was unavailable, if it was.
+    pub(super) unavailable: Option<Arc<StoreError>>,
     /// The state of the caller's rate limits.
     pub(crate) quotas: Vec<QuotaStatus>,
     /// Whether the operation was executed. If not, the response has no `data`.
@@ -102,6 +105,7 @@ impl OperationOutcome {
             viewer: None,
             code: None,
             retry_after: None,
+            unavailable: None,
             quotas: Vec::new(),
             ran: false,
             size: None,
@@ -130,6 +134,7 @@ impl OperationOutcome {
     fn serialize(&mut self, request_id: &str, limits: &Limits) {
         let summary = finalize_errors(&mut self.response, request_id, limits);
         (self.code, self.retry_after) = (summary.code, summary.retry_after);
+        self.unavailable = summary.unavailable;
         let size = self.size.as_ref();
         let capacity = size.map_or(0, |size| size.written()) + OTHER_BYTES;
         let json = if self.ran || !self.response.is_err() {

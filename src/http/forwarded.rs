@@ -1,6 +1,7 @@
 //! Finds the client address of a request.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Once;
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
@@ -17,6 +18,7 @@ pub(super) fn client_ip(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
     let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
     let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
     let mut address = ClientIp::from(peer);
+    warn_about_untrusted_proxy(address, parts, proxies);
     let headers: Vec<_> = parts.headers.get_all(FORWARDED_FOR).iter().collect();
     let mut forwarded = headers.iter().rev().flat_map(|value| {
         let value = value.to_str().unwrap_or("unreadable");
@@ -29,6 +31,37 @@ pub(super) fn client_ip(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
         }
     }
     address
+}
+
+/// Logs one warning in the life of the process if a proxy of the operator seems not to be trusted: then all its clients
+/// share one address, and the limits of that address.
+fn warn_about_untrusted_proxy(peer: ClientIp, parts: &Parts, proxies: &[IpNet]) {
+    static WARNED: Once = Once::new();
+
+    if parts.headers.contains_key(FORWARDED_FOR)
+        && is_local(peer.ip())
+        && !is_trusted(peer, proxies)
+    {
+        WARNED.call_once(|| {
+            tracing::warn!(
+                "requests from {peer} have the header X-Forwarded-For, which is ignored: all clients of this proxy share \
+                 its address and its rate limits. If it is your proxy, add it: TRUSTED_PROXIES={peer}"
+            );
+        });
+    }
+}
+
+/// Whether an address is used only within one machine or network: of the machine itself, private (RFC 1918, RFC 4193),
+/// link-local or shared (RFC 6598).
+fn is_local(address: IpAddr) -> bool {
+    match address {
+        IpAddr::V4(v4) => {
+            let [first, second, ..] = v4.octets();
+            let is_shared = first == 100 && second & 0b1100_0000 == 64;
+            v4.is_loopback() || v4.is_private() || v4.is_link_local() || is_shared
+        }
+        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
+    }
 }
 
 /// Whether this is a trusted proxy, which forwards the requests of its clients.
@@ -65,6 +98,28 @@ mod tests {
         assert_eq!(forwarded_ip("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(forwarded_ip("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(forwarded_ip("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    #[test]
+    fn proxies_of_the_operator_have_local_addresses() {
+        for local in [
+            "127.0.0.1",
+            "10.1.2.3",
+            "172.17.0.1",
+            "192.168.1.20",
+            "169.254.1.1",
+            "100.64.0.1",
+            "::1",
+            "fd00::1",
+            "fe80::1",
+        ] {
+            assert!(is_local(local.parse().expect("an address")), "{local}");
+        }
+        for remote in
+            ["8.8.8.8", "192.0.2.1", "172.32.0.1", "100.128.0.1", "2001:db8::1", "0.0.0.0"]
+        {
+            assert!(!is_local(remote.parse().expect("an address")), "{remote}");
+        }
     }
 
     #[test]

@@ -9,11 +9,22 @@ use tokio_util::task::TaskTracker;
 /// Signals to all parts of the server that shutdown begins, and waits for their tasks. Clones share one state.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Shutdown {
+    announced: CancellationToken,
     token: CancellationToken,
     tasks: TaskTracker,
 }
 
 impl Shutdown {
+    /// Announces the shutdown: readiness fails from now on, so that load balancers send no more requests here.
+    pub(crate) fn announce(&self) {
+        self.announced.cancel();
+    }
+
+    /// Whether the shutdown was announced or has begun.
+    pub(super) fn is_announced(&self) -> bool {
+        self.announced.is_cancelled() || self.token.is_cancelled()
+    }
+
     /// Begins the shutdown. Connections and streams end as soon as they can.
     pub(crate) fn begin(&self) {
         self.token.cancel();

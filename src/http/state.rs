@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use super::client_limit::ClientLimiter;
+use super::database_check::DatabaseCheck;
 use super::origin_warnings::OriginWarnings;
 use super::shutdown::Shutdown;
 use crate::config::Config;
@@ -20,6 +21,8 @@ pub(crate) struct AppState {
     /// Limits the WebSocket connections of each client.
     pub(super) websockets: Arc<ClientLimiter>,
     pub(super) origin_warnings: Arc<OriginWarnings>,
+    /// The latest check of the database, for readiness.
+    pub(super) database_check: Arc<DatabaseCheck>,
     /// Streams and WebSocket connections end when shutdown begins, and it waits for them.
     pub(super) shutdown: Shutdown,
 }
@@ -37,7 +40,16 @@ impl AppState {
             limits.bodies_in_flight_bytes_per_client,
         );
         let websockets = ClientLimiter::new(usize::MAX, limits.websockets_per_client);
-        let origin_warnings = Arc::default();
-        Self { services, api, config, bodies, websockets, origin_warnings, shutdown }
+        let (origin_warnings, database_check) = Default::default();
+        Self {
+            services,
+            api,
+            config,
+            bodies,
+            websockets,
+            origin_warnings,
+            database_check,
+            shutdown,
+        }
     }
 }

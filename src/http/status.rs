@@ -9,6 +9,7 @@ pub(super) const fn status(code: ErrorCode) -> StatusCode {
     match code {
         // Not an error: the client sends the text of the document next.
         ErrorCode::PersistedQueryNotFound => StatusCode::OK,
+        ErrorCode::Forbidden => StatusCode::FORBIDDEN,
         ErrorCode::Unauthenticated => StatusCode::UNAUTHORIZED,
         ErrorCode::MethodNotAllowed => StatusCode::METHOD_NOT_ALLOWED,
         ErrorCode::NotAcceptable => StatusCode::NOT_ACCEPTABLE,

@@ -18,10 +18,12 @@ use tokio_postgres_rustls::MakeRustlsConnect;
 
 use crate::config::{HostName, PostgresHost, PostgresTarget, SslMode, TargetSession};
 
+mod explain;
 mod route;
 mod stream;
 mod tls;
 
+use explain::explain;
 use route::{Endpoint, KEEPALIVE, Route};
 use stream::Stream;
 
@@ -225,10 +227,20 @@ impl Attempts<'_> {
         let limit = self.connector.limit(route);
         match timeout(limit, self.log_in(route)).await {
             Ok(Ok(open)) => return Some(open),
-            Ok(Err(error)) => self.failed.push(format!("{route}: {error:#}")),
-            Err(_) => self.failed.push(format!("{route}: no response within {limit:?}")),
+            Ok(Err(error)) => {
+                let usual = explain(&error, &route.host);
+                self.record(usual.unwrap_or_else(|| format!("{route}: {error:#}")));
+            }
+            Err(_) => self.record(format!("{route}: no response within {limit:?}")),
         }
         None
+    }
+
+    /// Records the reason for a failure. An attempt with TLS and one without may fail for the same reason.
+    fn record(&mut self, reason: String) {
+        if !self.failed.contains(&reason) {
+            self.failed.push(reason);
+        }
     }
 
     async fn log_in(&self, route: &Route) -> anyhow::Result<(Client, DriverConnection)> {

@@ -93,7 +93,7 @@ impl Db {
         let connections = pool_size.map_or_else(default_pool_size, NonZeroU32::get);
         let scan_connections = (connections / 2).max(MIN_SCAN_CONNECTIONS);
         let (driver, reader, writer, scanner, write_lock) = match database {
-            Database::Sqlite(path) => {
+            Database::Sqlite(path) | Database::Temporary { path, .. } => {
                 options::create_database_file(path)?;
                 // The writer connects first: it initialises the file and sets its journal mode.
                 let writer =

@@ -244,6 +244,54 @@ fn classify_sqlite(code: i32, message: &str) -> ErrorKind {
     }
 }
 
+/// An error and its causes on one line, for the log and for operators. A cause that the text has already is left out.
+///
+/// Of errors that the database reports, only message and code are included: details contain values.
+pub(crate) fn error_chain(error: &(dyn Error + 'static)) -> String {
+    let mut text = String::new();
+    let mut next = Some(error);
+    while let Some(error) = next {
+        let reported = reported_message(error);
+        next = if reported.is_some() { None } else { error.source() };
+        let part = reported.unwrap_or_else(|| error.to_string());
+        if !text.contains(&part) {
+            if !text.is_empty() {
+                text.push_str(": ");
+            }
+            text.push_str(&part);
+        }
+    }
+    text
+}
+
+/// The message of a driver's error, which has the messages of its causes.
+fn reported_message(error: &(dyn Error + 'static)) -> Option<String> {
+    if let Some(shared) = error.downcast_ref::<Arc<dyn Error + Send + Sync>>() {
+        return reported_message(&**shared);
+    }
+    if let Some(error) = error.downcast_ref::<tokio_postgres::Error>() {
+        let error = error.as_db_error()?;
+        return Some(format!("{} (SQLSTATE {})", error.message(), error.code().code()));
+    }
+    let sqlx_error = match error.downcast_ref::<DbErr>() {
+        Some(
+            DbErr::Conn(RuntimeErr::SqlxError(cause))
+            | DbErr::Exec(RuntimeErr::SqlxError(cause))
+            | DbErr::Query(RuntimeErr::SqlxError(cause)),
+        ) => &**cause,
+        _ => error.downcast_ref::<sqlx::Error>()?,
+    };
+    Some(match sqlx_error.as_database_error() {
+        Some(error) => {
+            match error.code().filter(|_| error.try_downcast_ref::<PgDatabaseError>().is_some()) {
+                Some(code) => format!("{} (SQLSTATE {code})", error.message()),
+                None => error.message().to_owned(),
+            }
+        }
+        None => sqlx_error.to_string(),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

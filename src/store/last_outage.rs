@@ -1,6 +1,7 @@
 //! The time of the last outage of the database.
 
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -17,7 +18,20 @@ pub(super) struct LastOutage {
     last: AtomicU64,
     /// Notified when the database has stopped responding.
     silence: watch::Sender<()>,
+    log: Mutex<LogState>,
 }
+
+/// What was logged about outages.
+#[derive(Clone, Copy, Debug, Default)]
+struct LogState {
+    /// When the database went away, while its return is not logged yet.
+    away_since: Option<Instant>,
+    /// When it came back for the last time.
+    back_since: Option<Instant>,
+}
+
+/// Failures this soon after the return of the database are a part of the outage: their statements began during it.
+const AFTERMATH: Duration = Duration::from_secs(5);
 
 /// Waits until the database stops responding.
 #[derive(Debug)]
@@ -26,7 +40,8 @@ pub(super) struct Silence(watch::Receiver<()>);
 impl Default for LastOutage {
     fn default() -> Self {
         let silence = watch::Sender::new(());
-        Self { since: Instant::now(), last: AtomicU64::new(0), silence }
+        let log = Mutex::default();
+        Self { since: Instant::now(), last: AtomicU64::new(0), silence, log }
     }
 }
 
@@ -40,7 +55,7 @@ impl LastOutage {
     /// Records that the database does not respond to statements in flight, although no connection was lost:
     /// those on other connections will not get a response either.
     pub(super) fn record_silence(&self) {
-        tracing::warn!("the database does not respond, opening new connections");
+        self.log_lost(&"it does not respond");
         self.record();
         self.silence.send_replace(());
     }
@@ -52,6 +67,35 @@ impl LastOutage {
             tracing::warn!("the database does not allow writes, opening new connections");
             self.record();
         }
+    }
+
+    /// Logs that the database is unavailable, once until it is available again. Further failures are details of the
+    /// same outage.
+    pub(super) fn log_lost(&self, why: &dyn std::fmt::Display) {
+        let mut log = self.log();
+        if log.away_since.is_some() || log.back_since.is_some_and(|back| back.elapsed() < AFTERMATH)
+        {
+            tracing::debug!(%why, "the database is still unavailable");
+        } else {
+            log.away_since = Some(Instant::now());
+            tracing::warn!(%why, "the database is unavailable, retrying until it is back");
+        }
+    }
+
+    /// Logs that the database is available again, if its loss was logged.
+    pub(super) fn log_back(&self) {
+        let mut log = self.log();
+        if let Some(since) = log.away_since.take() {
+            log.back_since = Some(Instant::now());
+            tracing::info!(
+                away_secs = since.elapsed().as_secs(),
+                "the database is available again"
+            );
+        }
+    }
+
+    fn log(&self) -> MutexGuard<'_, LogState> {
+        self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// To be called before a connection is used.

@@ -167,7 +167,7 @@ impl Sessions<'_> {
             presented => {
                 match presented {
                     Presented::ResponseLost => {
-                        refresh_tokens::revoke_replacements(&*transaction, &token, now).await?
+                        refresh_tokens::revoke_replacements(&*transaction, &token, now).await?;
                     }
                     _ => refresh_tokens::record_first_use(&*transaction, &token, now).await?,
                 }
@@ -201,8 +201,7 @@ impl Sessions<'_> {
         token: TokenHash,
     ) -> Result<Option<(UserId, SessionId)>, StoreError> {
         let reader = self.0.db.reader();
-        let token = refresh_token::Entity::find_by_id(token.to_vec()).one(&reader).await?;
-        let Some(token) = token else { return Ok(None) };
+        let Some(token) = refresh_tokens::find(&reader, token).await? else { return Ok(None) };
         let session = session::Entity::find_by_id(token.session_id).one(&reader).await?;
         Ok(session.map(|session| (session.user_id, session.id)))
     }

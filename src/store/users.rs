@@ -2,7 +2,7 @@
 
 use sea_orm::{
     ActiveModelTrait, ActiveValue::Set, ColumnTrait, Condition, ConnectionTrait, EntityTrait,
-    QueryFilter, QuerySelect, Value,
+    QueryFilter, QueryOrder, QuerySelect, Value,
 };
 
 use super::Store;
@@ -105,6 +105,22 @@ impl Users<'_> {
         Ok(profiles.into_model().all(&self.0.db.reader()).await?)
     }
 
+    /// The accounts after the one with this id, oldest first; at most `limit`.
+    pub(crate) async fn list(
+        &self,
+        after: Option<UserId>,
+        limit: u64,
+    ) -> Result<Vec<Profile>, StoreError> {
+        let after = Condition::all().add_option(after.map(|id| Column::Id.gt(id)));
+        let profiles = Entity::find()
+            .select_only()
+            .columns(Profile::COLUMNS.iter().copied())
+            .filter(after)
+            .order_by_asc(Column::Id)
+            .limit(limit);
+        Ok(profiles.into_model().all(&self.0.db.reader()).await?)
+    }
+
     /// Which of these names belong to an account other than `except`.
     pub(crate) async fn taken(
         &self,
@@ -142,6 +158,19 @@ impl Users<'_> {
         password_hash: PasswordHash,
         session: &NewSession,
     ) -> Result<SaveUserOutcome, StoreError> {
+        self.insert(id, username, email, password_hash, session.created_at, Some(session)).await
+    }
+
+    /// Inserts an account, with a first session if it signs in.
+    pub(crate) async fn insert(
+        &self,
+        id: UserId,
+        username: &Username,
+        email: &Email,
+        password_hash: PasswordHash,
+        created_at: Timestamp,
+        session: Option<&NewSession>,
+    ) -> Result<SaveUserOutcome, StoreError> {
         let user = user::Model {
             id,
             username: username.as_str().to_owned(),
@@ -149,7 +178,7 @@ impl Users<'_> {
             email: email.as_str().to_owned(),
             email_folded: email.key(),
             password_hash,
-            created_at: session.created_at,
+            created_at,
         };
         let row = ActiveModel::from(user.clone()).reset_all();
         let transaction = self.0.db.begin().await?;
@@ -157,7 +186,9 @@ impl Users<'_> {
             transaction.rollback().await?;
             return self.name_conflicts(error.into(), Some(username), Some(email), None).await;
         }
-        sessions::insert(&*transaction, id, session).await?;
+        if let Some(session) = session {
+            sessions::insert(&*transaction, id, session).await?;
+        }
         transaction.commit().await?;
         Ok(SaveUserOutcome::Done(user.into()))
     }
@@ -194,21 +225,23 @@ impl Users<'_> {
         }
     }
 
-    /// Sets a new password, ends all sessions and opens a new one, in one transaction. Returns the ended
+    /// Sets a new password, ends all sessions and opens a new one, if given, in one transaction. Returns the ended
     /// sessions. Returns `None` and writes nothing if the password has changed since it was verified, or
     /// the account has been deleted.
     pub(crate) async fn change_password(
         &self,
         user: &User,
         password_hash: PasswordHash,
-        session: &NewSession,
+        session: Option<&NewSession>,
     ) -> Result<Option<Vec<SessionId>>, StoreError> {
         let transaction = self.0.db.begin().await?;
         if !set_password(&*transaction, user, password_hash).await? {
             return Ok(None);
         }
         let ended = sessions::end_all(&*transaction, user.id).await?;
-        sessions::insert(&*transaction, user.id, session).await?;
+        if let Some(session) = session {
+            sessions::insert(&*transaction, user.id, session).await?;
+        }
         transaction.commit().await?;
         self.0.publish_sessions_ended(&ended).await;
         Ok(Some(ended))

@@ -222,7 +222,7 @@ async fn the_config_command_hides_secrets() {
         .arg("config")
         .env(
             "JWT_SECRETS",
-            "first-secret-first-secret-first-secret,other-secret-other-secret-other-secret",
+            "q0VJt3mKzX7wYc1RkUeP9dLs5BhNfGa2-secret-1,Zr8TnW4yHb6QxM1vCj3Kd9SgLp5FuEa7-secret-2",
         )
         .env("DATABASE_URL", "postgres://books:s3cr3t@db.example.org/shelf?password=s3cr3t")
         .output()

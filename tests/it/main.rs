@@ -14,5 +14,6 @@ mod books;
 mod cli;
 mod http;
 mod limits;
+mod running;
 mod schema;
 mod subscriptions;

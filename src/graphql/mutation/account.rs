@@ -6,7 +6,7 @@ use secrecy::{ExposeSecret, SecretString};
 use super::auth_payload::AuthPayload;
 use crate::graphql::audit_log::SecurityEvent;
 use crate::graphql::context::{ContextExt, CookieUpdate};
-use crate::graphql::error::Result;
+use crate::graphql::error::{ApiError, Result};
 use crate::graphql::types::user::User;
 use crate::graphql::types::user_error::{InputErrors, UserError, UserErrorCode};
 use crate::input::email::Email;
@@ -125,12 +125,15 @@ struct DeleteAccountPayload {
 
 #[Object]
 impl AccountMutation {
-    /// Creates an account and signs in.
+    /// Creates an account and signs in. The error `FORBIDDEN` means that registration is off.
     async fn register(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The account to create.")] input: RegisterInput,
     ) -> Result<AuthPayload> {
+        if !ctx.auth().registration {
+            return Err(ApiError::RegistrationOff);
+        }
         let mut form = InputErrors::default();
         let username = form.check("username", Username::parse(&input.username));
         let email = form.check("email", Email::parse(&input.email));

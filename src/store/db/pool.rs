@@ -69,9 +69,9 @@ impl Pool {
         match OpenPool::new(options, self.0.observer.clone()).await {
             Ok(new) => {
                 *self.0.open.write().unwrap_or_else(PoisonError::into_inner) = new;
-                tracing::warn!("connections to the database were lost, new ones will be opened");
+                tracing::debug!("connections to the database were lost, new ones will be opened");
             }
-            Err(error) => tracing::warn!(%error, "could not replace lost connections"),
+            Err(error) => tracing::debug!(%error, "could not replace lost connections"),
         }
     }
 

@@ -48,7 +48,8 @@ impl Postgres {
 
         let (outbox, pending) = mpsc::channel(OUTBOX_CAPACITY);
         let replay_requested = Arc::new(Notify::new());
-        let publisher = PgPublisher::new(connector.clone(), pending, Arc::clone(&replay_requested));
+        let (replay, lost) = (Arc::clone(&replay_requested), Arc::clone(&outage));
+        let publisher = PgPublisher::new(connector.clone(), pending, replay, lost);
         let subscriber = PgSubscriber { connector, broker, outage, replay_requested };
         let mut tasks = JoinSet::new();
         tasks.spawn(subscriber.run(listener));
@@ -62,7 +63,8 @@ impl Postgres {
             let (published, receiver) = oneshot::channel();
             match self.outbox.try_send(PendingEvent { event: *event, published }) {
                 Ok(()) => receivers.push(receiver),
-                Err(_) => tracing::warn!("dropped an event: the publish queue is full"),
+                // The outage is in the log; subscribers read what they missed when they subscribe again.
+                Err(_) => tracing::debug!("dropped an event: the publish queue is full"),
             }
         }
         let all_published = async {

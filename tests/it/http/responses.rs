@@ -49,6 +49,8 @@ async fn a_removed_database_is_reported_as_unavailable() {
     let modern = alice.clone().with_header("accept", GRAPHQL_RESPONSE);
     let response = modern.ask("{ books { totalCount } }").await;
     response.assert_error_with_status(503, "SERVICE_UNAVAILABLE");
+    // The database is checked once per second.
+    app.advance_secs(1);
     assert_eq!(app.anon().get("/health/ready").await.status, 503);
     assert_eq!(app.anon().get("/health/live").await.status, 200);
 }

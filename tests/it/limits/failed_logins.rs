@@ -94,9 +94,9 @@ async fn an_account_allows_a_hundred_failed_logins_per_hour_over_all_networks() 
     for number in 102..113 {
         let attempt = try_from(&app, number, "wrong").await;
         if number == 102 {
-            attempt.assert_user_errors(WRONG)
+            attempt.assert_user_errors(WRONG);
         } else {
-            assert_throttled(&attempt, 36)
+            assert_throttled(&attempt, 36);
         }
     }
     app.advance_secs(3_600);

@@ -14,8 +14,33 @@ pub(super) const REPLAY: &str = "again";
 /// How long events are kept for a replay.
 pub(super) const REPLAY_WINDOW: Duration = Duration::from_secs(60);
 
-/// Delay before a failed connection or notification is retried.
-pub(super) const RETRY_DELAY: Duration = Duration::from_millis(200);
+/// Delay before a failed connection or notification is retried for the first time. It doubles each time, up to
+/// [`MAX_RETRY_DELAY`].
+const RETRY_DELAY: Duration = Duration::from_millis(200);
+
+/// Longest delay before a retry.
+const MAX_RETRY_DELAY: Duration = Duration::from_secs(5);
+
+/// The delays between the retries during one outage.
+#[derive(Debug)]
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Default for Backoff {
+    fn default() -> Self {
+        Self { next: RETRY_DELAY }
+    }
+}
+
+impl Backoff {
+    /// The delay before the next retry.
+    pub(super) fn delay(&mut self) -> Duration {
+        let delay = self.next;
+        self.next = MAX_RETRY_DELAY.min(delay * 2);
+        delay
+    }
+}
 
 /// A connection that receives nothing for this long counts as lost, even if TCP reports no error.
 pub(super) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);

@@ -8,10 +8,12 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
 
 use super::connection::EventConnection;
-use super::protocol::{HEARTBEAT, HEARTBEAT_TIMEOUT, REPLAY_WINDOW, RETRY_DELAY};
+use super::protocol::{Backoff, HEARTBEAT, HEARTBEAT_TIMEOUT, REPLAY_WINDOW};
 use crate::store::connector::Connector;
+use crate::store::error::error_chain;
 use crate::store::events::broker::CHANNEL_CAPACITY;
 use crate::store::events::event::Event;
+use crate::store::last_outage::LastOutage;
 
 /// Maximum number of events in one notification. Its text must be shorter than 8,000 bytes, and a subscriber
 /// may be behind by more events than one batch.
@@ -37,6 +39,7 @@ pub(super) struct PgPublisher {
     connection: Option<EventConnection>,
     pending: mpsc::Receiver<PendingEvent>,
     replay_requested: Arc<Notify>,
+    outage: Arc<LastOutage>,
     recent: ReplayBuffer,
 }
 
@@ -45,9 +48,10 @@ impl PgPublisher {
         connector: Connector,
         pending: mpsc::Receiver<PendingEvent>,
         replay_requested: Arc<Notify>,
+        outage: Arc<LastOutage>,
     ) -> Self {
         let (connection, recent) = (None, ReplayBuffer::default());
-        Self { connector, connection, pending, replay_requested, recent }
+        Self { connector, connection, pending, replay_requested, outage, recent }
     }
 
     /// Publishes queued events and heartbeats, and replays recent events on request. Events that are queued
@@ -83,17 +87,19 @@ impl PgPublisher {
     /// Sends a notification, and retries until the database confirms it. If a confirmation is lost, the
     /// notification is sent twice; receivers drop the duplicates.
     async fn notify(&mut self, lines: &str) {
+        let mut backoff = Backoff::default();
         loop {
             let was_open = self.connection.is_some();
-            match timeout(HEARTBEAT_TIMEOUT, self.try_notify(lines)).await {
-                Ok(Ok(())) => return,
-                Ok(Err(error)) => tracing::warn!(%error, "publishing events failed, retrying"),
-                Err(_) => tracing::warn!("publishing events timed out, retrying"),
-            }
+            let failure = match timeout(HEARTBEAT_TIMEOUT, self.try_notify(lines)).await {
+                Ok(Ok(())) => return self.outage.log_back(),
+                Ok(Err(error)) => error_chain(error.as_ref()),
+                Err(_) => "publishing events timed out".to_owned(),
+            };
             self.connection = None;
             // A connection that was already open may have been lost while idle: retry at once.
             if !was_open {
-                sleep(RETRY_DELAY).await;
+                self.outage.log_lost(&failure);
+                sleep(backoff.delay()).await;
             }
         }
     }

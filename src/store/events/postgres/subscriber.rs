@@ -7,8 +7,9 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::connection::EventConnection;
-use super::protocol::{HEARTBEAT_TIMEOUT, REPLAY, REPLAY_WINDOW, RETRY_DELAY};
+use super::protocol::{Backoff, HEARTBEAT_TIMEOUT, REPLAY, REPLAY_WINDOW};
 use crate::store::connector::Connector;
+use crate::store::error::error_chain;
 use crate::store::events::broker::Broker;
 use crate::store::last_outage::LastOutage;
 
@@ -81,16 +82,20 @@ impl PgSubscriber {
 
     async fn reconnect(&self, why: &str) -> EventConnection {
         self.outage.record();
-        tracing::warn!(why, "lost the event connection, requesting a replay");
+        tracing::debug!(why, "lost the event connection, requesting a replay");
+        let mut backoff = Backoff::default();
         loop {
             match timeout(HEARTBEAT_TIMEOUT, listen_and_request_replay(&self.connector)).await {
                 Ok(Ok(connection)) => {
                     // Recorded again, because the outage may have lasted until now.
                     self.outage.record();
+                    self.outage.log_back();
                     return connection;
                 }
-                Ok(Err(_)) | Err(_) => sleep(RETRY_DELAY).await,
+                Ok(Err(error)) => self.outage.log_lost(&error_chain(error.as_ref())),
+                Err(_) => self.outage.log_lost(&"the connection timed out"),
             }
+            sleep(backoff.delay()).await;
         }
     }
 }

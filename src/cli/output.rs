@@ -1,0 +1,25 @@
+//! Output of commands. A reader that has gone, such as `head`, is no failure.
+
+use std::io::{self, ErrorKind, Write};
+
+/// Nobody reads the output any more: the command ends without a message.
+#[derive(Clone, Copy, Debug, thiserror::Error)]
+#[error("nobody reads the output")]
+pub(super) struct OutputClosed;
+
+/// Writes to standard output.
+///
+/// # Errors
+/// [`OutputClosed`] if the reader has gone; other errors if the output cannot be written.
+pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    let mut output = io::stdout().lock();
+    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
+        written => Ok(written?),
+    }
+}
+
+/// Writes a message for the operator to standard error. If nobody reads it, it is dropped.
+pub(super) fn report(message: &str) {
+    let _ = writeln!(io::stderr(), "bookshelf: {message}");
+}

@@ -1,0 +1,98 @@
+//! Starts that fail: the cause once, in plain words, with what to do.
+
+use std::net::TcpListener;
+
+use super::{failure, run, success};
+use crate::support::{JWT_SECRET, TestDatabase, server_command};
+
+/// The only line that a failed start reports.
+#[track_caller]
+fn only_line(stderr: &str) -> &str {
+    assert_eq!(stderr.lines().count(), 1, "{stderr}");
+    for internal in ["pool timed out", "at line", "os error", "Error"] {
+        assert!(!stderr.contains(internal), "{internal} in {stderr}");
+    }
+    stderr.trim_end()
+}
+
+fn free_port() -> u16 {
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a free port");
+    listener.local_addr().expect("its address").port()
+}
+
+#[test]
+fn a_missing_secret_is_reported_with_how_to_make_one() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let mut command = server_command(folder.path(), "postgres://shelf@localhost/shelf");
+    let stderr = failure(&command.env_remove("JWT_SECRETS").output().expect("a process"), 2);
+    assert_eq!(
+        only_line(&stderr),
+        "bookshelf: JWT_SECRETS is missing; make one with: openssl rand -hex 32"
+    );
+}
+
+#[test]
+fn postgres_that_does_not_run_is_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let port = free_port();
+    let url = format!("postgres://shelf:hunter2@127.0.0.1:{port}/library");
+    for command in [&["serve"][..], &["migrate", "status"], &["user", "list"]] {
+        let stderr = failure(&run(folder.path(), &url, command, &[("JWT_SECRETS", JWT_SECRET)]), 1);
+        let line = only_line(&stderr);
+        let expected = format!("nothing accepts connections at 127.0.0.1:{port}; start PostgreSQL");
+        assert!(line.contains(&expected) && !line.contains("hunter2"), "{line}");
+    }
+}
+
+#[tokio::test]
+async fn a_port_in_use_is_reported() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let address = taken.local_addr().expect("an address").to_string();
+    let stderr = failure(&run(folder.path(), database.url(), &[], &[("LISTEN", &address)]), 1);
+    assert!(
+        only_line(&stderr).contains(&format!("cannot listen on {address}: the port is in use; "))
+    );
+}
+
+#[tokio::test]
+async fn a_database_of_a_newer_version_is_reported() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    success(&run(folder.path(), database.url(), &["migrate", "up"], &[]));
+    database
+        .execute("INSERT INTO seaql_migrations (version, applied_at) VALUES ('m9999_future', 1)")
+        .await;
+    for command in [
+        &["serve"][..],
+        &["migrate", "up"],
+        &["migrate", "status"],
+        &["migrate", "down"],
+        &["user", "list"],
+    ] {
+        let stderr = failure(&run(folder.path(), database.url(), command, &[]), 1);
+        let line = only_line(&stderr);
+        assert!(
+            line.contains("newer version of Bookshelf") && line.contains("m9999_future"),
+            "{line}"
+        );
+    }
+}
+
+#[tokio::test]
+async fn rejected_credentials_and_unknown_databases_are_reported() {
+    let Some(database) = TestDatabase::postgres().await else { return };
+    let folder = tempfile::tempdir().expect("a folder");
+    let (base, _) = database.url().rsplit_once('/').expect("a name");
+    let environment = [("JWT_SECRETS", JWT_SECRET)];
+    let unknown = run(folder.path(), &format!("{base}/nothing_here"), &[], &environment);
+    let stderr = failure(&unknown, 1);
+    assert!(only_line(&stderr).contains("PostgreSQL has no such database; create it"), "{stderr}");
+
+    let host = base.rsplit_once('@').map_or(base, |(_, host)| host);
+    let name = database.url().rsplit_once('/').expect("a name").1;
+    let nobody = format!("postgres://nobody_here:hunter2@{host}/{name}");
+    let stderr = failure(&run(folder.path(), &nobody, &[], &environment), 1);
+    let line = only_line(&stderr);
+    assert!(line.contains("PostgreSQL does not let the user of DATABASE_URL in"), "{line}");
+    assert!(!line.contains("hunter2") && !line.contains("nobody_here"), "{line}");
+}

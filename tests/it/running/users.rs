@@ -1,0 +1,112 @@
+//! `bookshelf user`, and registration that is off.
+
+use serde_json::json;
+
+use super::{failure, run, run_with_input, success};
+use crate::support::{
+    GRAPHQL_RESPONSE, PASSWORD, ServerProcess, TestApp, TestDatabase, server_command,
+};
+
+const NEW_PASSWORD: &str = "another horse, another staple";
+
+#[tokio::test]
+async fn registration_can_be_turned_off() {
+    let app = TestApp::with_config(|config| config.registration = false).await;
+    let anon = app.anon().with_header("accept", GRAPHQL_RESPONSE);
+    for (username, email) in [("ada", "ada@example.org"), ("x", "not an address")] {
+        let rejected = anon.register(username, email, PASSWORD).await;
+        rejected.assert_error_with_status(403, "FORBIDDEN");
+    }
+    assert_eq!(app.db_count("users").await, 0);
+}
+
+#[tokio::test]
+async fn accounts_are_managed_while_a_server_runs() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let server = ServerProcess::start_on(database.url(), &[("REGISTRATION", "off")]);
+    let command = |arguments: &[&str], input: &str| {
+        run_with_input(
+            server_command(folder.path(), database.url()).arg("user").args(arguments),
+            input,
+        )
+    };
+    let rejected = server.anon().register("ada", "ada@example.org", PASSWORD).await;
+    rejected.assert_error("FORBIDDEN");
+
+    let added = success(&command(&["add", "Ada@example.org"], &format!("{PASSWORD}\n")));
+    assert_eq!(added, "created Ada@example.org with the username Ada\n");
+    let login = server.anon().login("ada@example.org", PASSWORD).await;
+    let ada = server.anon().signed_in(&login);
+    ada.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    success(&command(&["add", "grace@example.org", "--username", "hopper"], NEW_PASSWORD));
+
+    let list = success(&command(&["list"], ""));
+    let columns: Vec<Vec<&str>> = list.lines().map(|line| line.split('\t').collect()).collect();
+    assert_eq!(columns.len(), 2, "{list}");
+    assert_eq!(columns[0][0], ada.id);
+    assert_eq!((columns[0][2], columns[0][3]), ("Ada@example.org", "Ada"));
+    assert_eq!((columns[1][2], columns[1][3]), ("grace@example.org", "hopper"));
+
+    let changed = success(&command(&["set-password", "ada@example.org"], NEW_PASSWORD));
+    assert_eq!(changed, "changed the password of Ada@example.org and ended 1 sessions\n");
+    let refreshed = ada.refresh(&ada.refresh_token).await;
+    refreshed.assert_user_errors(&[("REFRESH_TOKEN_INVALID", "input.refreshToken")]);
+    let old = server.anon().login("ada@example.org", PASSWORD).await;
+    old.assert_user_errors(&[("INVALID_CREDENTIALS", "")]);
+    server.anon().login("ada@example.org", NEW_PASSWORD).await.assert_ok();
+
+    let deleted = success(&command(&["delete", "ADA@example.org"], ""));
+    assert_eq!(deleted, "deleted Ada@example.org and ended 1 sessions\n");
+    for table in ["users", "books"] {
+        let left = database.number(&format!("SELECT count(*) FROM {table}")).await;
+        assert_eq!(left, i64::from(table == "users"), "{table}");
+    }
+    let gone = server.anon().login("ada@example.org", NEW_PASSWORD).await;
+    gone.assert_user_errors(&[("INVALID_CREDENTIALS", "")]);
+    server.anon().login("grace@example.org", NEW_PASSWORD).await.assert_ok();
+}
+
+#[tokio::test]
+async fn an_account_can_be_added_before_the_first_start() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let mut add = server_command(folder.path(), database.url());
+    success(&run_with_input(add.args(["user", "add", "ada@example.org"]), PASSWORD));
+    let server = ServerProcess::start_on(database.url(), &[]);
+    server.anon().login("ada@example.org", PASSWORD).await.assert_ok();
+}
+
+#[tokio::test]
+async fn invalid_accounts_are_rejected_with_the_reason_and_without_the_password() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let command = |arguments: &[&str], input: &str| {
+        run_with_input(
+            server_command(folder.path(), database.url()).arg("user").args(arguments),
+            input,
+        )
+    };
+    success(&command(&["add", "ada@example.org"], PASSWORD));
+    for (arguments, input, reason) in [
+        (
+            &["add", "ada@example.org", "--username", "other"][..],
+            PASSWORD,
+            "email address belongs to another",
+        ),
+        (&["add", "ADA@example.com"], PASSWORD, "--username"),
+        (&["add", "ada"], PASSWORD, "invalid email address: "),
+        (&["add", "a@example.org"], PASSWORD, "--username"),
+        (&["add", "eve@example.org", "--username", "e v e"], PASSWORD, "invalid username: "),
+        (&["add", "eve@example.org"], "short", "invalid password: "),
+        (&["add", "eve@example.org"], "password123", "invalid password: "),
+        (&["add", "eve@example.org"], "", "invalid password: "),
+        (&["add", "eve@example.org"], "one line\nanother line\n", "only line"),
+        (&["set-password", "eve@example.org"], PASSWORD, "no account"),
+        (&["set-password", "ada@example.org"], "12345678", "invalid password: "),
+        (&["delete", "eve@example.org"], "", "no account"),
+    ] {
+        let stderr = failure(&command(arguments, input), 1);
+        assert!(stderr.contains(reason), "{arguments:?}: {stderr}");
+        assert!(input.is_empty() || !stderr.contains(input), "{stderr}");
+    }
+    assert_eq!(database.number("SELECT count(*) FROM users").await, 1);
+    failure(&run(folder.path(), database.url(), &["user", "add"], &[]), 2);
+}
