@@ -74,7 +74,7 @@ impl Store {
         let database = &config.database;
         let store = Self::connect(config, observer).await;
         let store = store.map_err(|error| {
-            anyhow!("cannot open the database {database}: {}", error_chain(error.as_ref()))
+            anyhow!("cannot open the database {database}: {}", startup::explain_open_error(&error))
         })?;
         startup::check_version(&store.db).await?;
         Ok(store)

@@ -14,7 +14,10 @@ const MIN_GUESSES_LOG10: f64 = 18.0;
 const ESTIMATED_CHARS: usize = 64;
 
 /// What sample texts of documentation and templates contain, in lower case and without separators.
-const SAMPLES: [&str; 15] = [
+const SAMPLES: [&str; 18] = [
+    "insecure",
+    "jwtsecret",
+    "mysecret",
     "changeme",
     "changethis",
     "changeit",

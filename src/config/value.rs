@@ -238,7 +238,7 @@ impl SettingValue for LogFormat {
 
 /// Parses a duration that may be zero.
 pub(super) fn duration_or_zero(text: &str) -> Result<Duration, String> {
-    if text == "0s" { Ok(Duration::ZERO) } else { Duration::parse(text) }
+    if matches!(text, "0" | "0s") { Ok(Duration::ZERO) } else { Duration::parse(text) }
 }
 
 /// Parses the cost of bcrypt.

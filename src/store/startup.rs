@@ -1,10 +1,29 @@
-//! Whether a database can be used.
+//! Why a database cannot be used, in plain words.
+
+use std::io::{self, ErrorKind};
 
 use anyhow::anyhow;
 use migration::{Migrator, MigratorTrait};
 use sea_orm::DbErr;
 
 use super::db::Db;
+use super::error::error_chain;
+
+/// Why the database could not be opened.
+pub(super) fn explain_open_error(error: &anyhow::Error) -> String {
+    let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
+    match kind {
+        Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
+            "this user may not write the file, or create it in its folder".to_owned()
+        }
+        Some(ErrorKind::IsADirectory) => "it is a folder; add the name of a file".to_owned(),
+        Some(ErrorKind::NotADirectory | ErrorKind::NotFound | ErrorKind::AlreadyExists) => {
+            "its folder does not exist and cannot be created".to_owned()
+        }
+        Some(ErrorKind::StorageFull) => "the disk is full".to_owned(),
+        _ => error_chain(error.as_ref()),
+    }
+}
 
 /// Rejects a database with migrations that this version of the program does not have.
 pub(super) async fn check_version(db: &Db) -> anyhow::Result<()> {

@@ -14,6 +14,7 @@ mod database;
 mod deadlines;
 mod hosts;
 mod login;
+mod outage;
 mod pgbouncer;
 mod sigkill;
 mod sqlite;

@@ -2,6 +2,7 @@
 // (the Debian package). Figures in parentheses are ratios to the server without an attack in the same round.
 
 import { execFile } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
 import { mkdtemp, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -19,7 +20,7 @@ const env = {
   RUST_LOG: 'bookshelf=info,bookshelf::operation=off,bookshelf::security=off',
   LIMIT_CONNECTIONS_PER_CLIENT: '2000',
   LIMIT_HEADER_READ_TIMEOUT: '10m',
-  ...(process.env.DATABASE_URL && { DATABASE_URL: process.env.DATABASE_URL, JWT_SECRETS: 'x'.repeat(32) }),
+  ...(process.env.DATABASE_URL && { DATABASE_URL: process.env.DATABASE_URL, JWT_SECRETS: randomBytes(32).toString('hex') }),
 };
 const origin = await startServer({ after: (undo) => cleanUp.push(undo) }, env);
 const { hostname, port } = new URL(origin);

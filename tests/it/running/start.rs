@@ -44,6 +44,29 @@ fn postgres_that_does_not_run_is_reported() {
     }
 }
 
+#[test]
+fn a_file_that_cannot_be_a_database_is_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::create_dir(folder.path().join("folder")).expect("a folder");
+    std::fs::write(
+        folder.path().join("text"),
+        "not a database, but more than a hundred bytes ".repeat(20),
+    )
+    .expect("a file");
+    for (path, reason) in [
+        ("folder", "it is a folder; add the name of a file"),
+        ("text", "file is not a database"),
+        ("text/books.db", "its folder does not exist and cannot be created"),
+    ] {
+        let url = format!("sqlite://{path}");
+        let stderr = failure(&run(folder.path(), &url, &[], &[]), 1);
+        assert_eq!(
+            only_line(&stderr),
+            format!("bookshelf: cannot open the database {url}: {reason}")
+        );
+    }
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_reported() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
