@@ -3,6 +3,7 @@
 use std::process::ExitCode;
 
 use anyhow::Context;
+use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -67,7 +68,7 @@ pub fn main() -> ExitCode {
             return ExitCode::from(2);
         }
     };
-    let cli = Cli::parse();
+    let cli = Cli::try_parse().unwrap_or_else(|error| without_values(error).exit());
     if let Some(Command::Schema) = cli.command {
         return exit_code(print(graphql::sdl().as_ref()));
     }
@@ -94,6 +95,21 @@ pub fn main() -> ExitCode {
     };
     database.remove_temporary_files();
     exit_code(done)
+}
+
+/// The error of a command line, without arguments that are neither options nor words: such an argument may be a URL with
+/// a password, or a password.
+fn without_values(mut error: clap::Error) -> clap::Error {
+    let is_word = |text: &str| text.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-');
+    for kind in [ContextKind::InvalidArg, ContextKind::InvalidSubcommand] {
+        if let Some(ContextValue::String(text)) = error.get(kind)
+            && !text.starts_with('-')
+            && !is_word(text)
+        {
+            error.insert(kind, ContextValue::String("…".to_owned()));
+        }
+    }
+    error
 }
 
 /// Reports the failure of a command, if any.

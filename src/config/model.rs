@@ -19,7 +19,7 @@ settings! {
     pub struct Config {
         /// Host name or address, and port, to accept connections on.
         listen: ListenAddress = ListenAddress::from(([127, 0, 0, 1], 8000)),
-            SettingInfo::new("LISTEN", "ADDRESS:PORT");
+            SettingInfo::new("LISTEN", "HOST:PORT");
 
         /// Database that stores the data: `sqlite://FILE`, `sqlite::memory:` for a trial, or
         /// `postgres://USER:PASSWORD@HOST/NAME`.

@@ -71,6 +71,24 @@ async fn a_readable_secret_file_is_a_warning_at_the_start() {
 }
 
 #[test]
+fn misplaced_arguments_are_not_printed() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for arguments in [
+        &["postgres://shelf:hunter2@db/shelf"][..],
+        &["serve", "postgres://shelf:hunter2@db/shelf"],
+        &["--database-urls=postgres://shelf:hunter2@db/shelf"],
+        &["user", "add", "ada@example.org", "hunter2-hunter2"],
+    ] {
+        let mut command = server_command(folder.path(), "sqlite://x.db");
+        let stderr = failure(&command.args(arguments).output().expect("a process"), 2);
+        assert!(!stderr.contains("hunter2"), "{stderr}");
+    }
+    let mut command = server_command(folder.path(), "sqlite://x.db");
+    let stderr = failure(&command.arg("serv").output().expect("a process"), 2);
+    assert!(stderr.contains("'serv'") && stderr.contains("'serve'"), "{stderr}");
+}
+
+#[test]
 fn guessable_secrets_are_rejected_without_being_printed() {
     let folder = tempfile::tempdir().expect("a folder");
     for secret in [
