@@ -83,17 +83,16 @@ impl Connector {
 
     /// Opens a stream to the server, on which another driver logs in.
     pub(super) async fn open_stream(&self) -> anyhow::Result<Box<dyn Stream>> {
-        let direct = self.target.tls.direct;
+        let open = |route| stream::open(route, &self.tls, &self.target.tls);
         let last = self.last().filter(|_| self.target.session == TargetSession::Any);
-        if let Some(last) = last {
-            let stream = timeout(self.limit(&last), stream::open(&last, &self.tls, direct)).await;
-            if let Ok(Ok(stream)) = stream {
-                return Ok(stream);
-            }
+        if let Some(last) = &last
+            && let Ok(Ok(stream)) = timeout(self.limit(last), open(last)).await
+        {
+            return Ok(stream);
         }
         // Only a login shows whether the server accepts TLS and is the right one.
         let (route, ..) = self.log_in(self.application_name(), "").await?;
-        Ok(stream::open(&route, &self.tls, direct).await?)
+        Ok(open(&route).await?)
     }
 
     /// Logs in on the first route that works.
@@ -123,7 +122,10 @@ impl Connector {
             };
             for route in routes.into_iter().filter(|route| last.as_ref() != Some(route)) {
                 if let Some((client, connection)) = attempts.attempt(&route).await {
-                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) = Some(route.clone());
+                    // The second mode is not used without a failure of the first one.
+                    let is_first = self.modes(&route.endpoint).first() == Some(&route.uses_tls);
+                    *self.last.lock().unwrap_or_else(PoisonError::into_inner) =
+                        is_first.then(|| route.clone());
                     return Ok((route, client, connection));
                 }
             }
@@ -193,7 +195,11 @@ impl Connector {
             .user(&target.user)
             .dbname(&target.database)
             .application_name(application_name)
-            .ssl_mode(if route.uses_tls { DriverSslMode::Require } else { DriverSslMode::Disable })
+            .ssl_mode(match (route.uses_tls, target.tls.mode) {
+                (false, _) => DriverSslMode::Disable,
+                (true, SslMode::Prefer) => DriverSslMode::Prefer,
+                (true, _) => DriverSslMode::Require,
+            })
             .ssl_negotiation(negotiation)
             .channel_binding(binding)
             .keepalives_idle(KEEPALIVE)

@@ -15,6 +15,7 @@ pub(super) const KEEPALIVE: Duration = Duration::from_secs(10);
 pub(super) struct Route {
     pub(super) host: PostgresHost,
     pub(super) endpoint: Endpoint,
+    /// With TLS; in the mode `prefer` only if the server supports it.
     pub(super) uses_tls: bool,
     /// Whether the database has no other address.
     pub(super) is_only: bool,

@@ -11,7 +11,7 @@ use tokio::net::{TcpStream, UnixStream};
 use tokio_rustls::TlsConnector;
 
 use super::route::{Endpoint, KEEPALIVE, Route};
-use crate::config::HostName;
+use crate::config::{HostName, SslMode, TlsOptions};
 
 /// The message that asks the server for TLS (PostgreSQL, section "Message Formats").
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
@@ -21,11 +21,11 @@ pub(in crate::store) trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<S: AsyncRead + AsyncWrite + Send + Unpin> Stream for S {}
 
-/// Opens a stream on this route. `direct` starts TLS without a question to the server.
+/// Opens a stream on this route.
 pub(super) async fn open(
     route: &Route,
     tls: &Arc<ClientConfig>,
-    direct: bool,
+    options: &TlsOptions,
 ) -> io::Result<Box<dyn Stream>> {
     let port = route.host.port;
     let mut stream = match &route.endpoint {
@@ -43,10 +43,12 @@ pub(super) async fn open(
     let (true, HostName::Tcp(name)) = (route.uses_tls, &route.host.name) else {
         return Ok(Box::new(stream));
     };
-    if !direct {
+    if !options.direct {
         stream.write_all(&SSL_REQUEST).await?;
-        if stream.read_u8().await? != b'S' {
-            return Err(io::Error::other("the server does not support TLS"));
+        match stream.read_u8().await? {
+            b'S' => {}
+            b'N' if options.mode == SslMode::Prefer => return Ok(Box::new(stream)),
+            _ => return Err(io::Error::other("the server does not support TLS")),
         }
     }
     let name = ServerName::try_from(name.clone()).map_err(io::Error::other)?;
