@@ -96,6 +96,16 @@ fn no_part_of_a_wrong_password_is_in_any_output() {
 }
 
 #[tokio::test]
+async fn a_password_is_not_logged_at_any_level() {
+    let Some(cluster) = cluster("hunter2") else { return };
+    let url = format!("postgres://books:hunter2@{}/postgres", cluster.address());
+    let server = ServerProcess::start_on(&url, &[("RUST_LOG", "trace")]);
+    server.alice().await.add_book(book("Emma")).await;
+    let log = server.log();
+    assert!(log.contains("TRACE") && !log.contains("hunter2"));
+}
+
+#[tokio::test]
 async fn session_parameters_apply_to_both_drivers() {
     let Some(cluster) = PostgresCluster::start() else { return };
     cluster.execute("CREATE SCHEMA \"her books\"; CREATE SCHEMA his");

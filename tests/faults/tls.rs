@@ -5,12 +5,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
-use crate::book;
 use crate::support::{PostgresCluster, ServerProcess, server_command};
+use crate::{LIST, book};
 
 /// Users who can log in only with TLS, only without, and both ways.
 const LOGINS: &str = "local all all trust
 hostssl all tls all trust
+hostssl all certified all cert
 hostnossl all plain all trust
 host all either,postgres all trust
 ";
@@ -30,6 +31,7 @@ fn tls_cluster() -> Option<PostgresCluster> {
     let cluster = PostgresCluster::start_with_tls(LOGINS)?;
     cluster.execute(
         "CREATE ROLE tls LOGIN SUPERUSER; CREATE ROLE plain LOGIN SUPERUSER; \
+         CREATE ROLE certified LOGIN SUPERUSER; \
          CREATE ROLE either LOGIN SUPERUSER",
     );
     Some(cluster)
@@ -154,6 +156,16 @@ fn certificates_are_verified_as_sslmode_says() {
     assert!(reasons.iter().any(|reason| system.contains(reason)), "{system}");
 }
 
+#[test]
+fn a_client_certificate_replaces_a_password() {
+    let Some(cluster) = tls_cluster() else { return };
+    let issued = cluster.issue_certificate("certified", &[]);
+    let (certificate, key) = issued.expect("an installed openssl");
+    let url = format!("postgres://certified@{}/postgres?sslmode=require", cluster.address());
+    assert_eq!(used(&cluster, &format!("{url}&sslcert={certificate}&sslkey={key}")), Tls);
+    assert_eq!(used(&cluster, &url), Neither);
+}
+
 #[tokio::test]
 async fn all_connections_of_a_server_use_tls() {
     let Some(cluster) = tls_cluster() else { return };
@@ -169,6 +181,19 @@ async fn all_connections_of_a_server_use_tls() {
     assert!(connections.len() >= 6, "{log}");
     assert!(connections.iter().all(|line| line.contains("SSL enabled")), "{log}");
     assert!(!server.log().contains("WARN"), "{}", server.log());
+
+    // Each connection prepares a statement once.
+    let lists = async || {
+        let before = cluster.log().len();
+        for _ in 0..40 {
+            alice.ask(LIST).await.assert_ok();
+        }
+        cluster.log()[before..].to_owned()
+    };
+    lists().await;
+    let log = lists().await;
+    let number = |step: &str| log.lines().filter(|line| line.contains(step)).count();
+    assert!(number(" parse ") == 0 && number(" execute ") >= 40, "{log}");
 }
 
 /// A server that starts TLS at once, as PostgreSQL 17 does if a client asks for the protocol `postgresql`, in front

@@ -40,9 +40,14 @@ impl PostgresCluster {
     pub fn start_with_tls(authentication: &str) -> Option<Self> {
         let mut cluster = Self::prepare()?;
         cluster.initialize();
-        let (key, certificate) = cluster.issue_certificate()?;
+        let (authority, key) = (cluster.root_certificate(), cluster.file("authority.key"));
+        cluster.new_certificate("authority", &["-keyout", &key, "-out", &authority])?;
+        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1";
+        let (certificate, key) = cluster.issue_certificate("server", &["-addext", names])?;
         cluster.options = format!(
-            "-c ssl=on -c ssl_key_file={key} -c ssl_cert_file={certificate} -c log_connections=on"
+            "-c ssl=on -c ssl_key_file={key} -c ssl_cert_file={certificate} \
+             -c ssl_ca_file={authority} -c log_connections=on \
+             -c log_min_duration_statement=0"
         );
         fs::write(format!("{}/pg_hba.conf", cluster.data()), authentication).expect("a file");
         cluster.resume();
@@ -89,39 +94,39 @@ impl PostgresCluster {
         self.run("initdb", &["-D", &self.data(), "-U", "postgres", "-A", "trust", "--no-sync"]);
     }
 
-    /// Issues the certificate of the server by a new authority. Returns the files of the key and of the certificate.
-    fn issue_certificate(&self) -> Option<(String, String)> {
-        let folder = self.folder.path().display();
-        let file = |name: &str| format!("{folder}/{name}");
-        let (authority, authority_key) = (self.root_certificate(), file("authority.key"));
-        let (certificate, key) = (file("server.crt"), file("server.key"));
-        let new =
-            ["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes"];
-        let names = "subjectAltName=DNS:localhost,IP:127.0.0.1,IP:::1";
-        let authority_files = ["-subj", "/CN=authority", "-keyout", &authority_key];
-        let server_files = ["-subj", "/CN=server", "-keyout", &key, "-out", &certificate];
+    /// Issues a certificate for this name by the authority. Returns the files of the certificate and of its key.
+    pub fn issue_certificate(&self, name: &str, more: &[&str]) -> Option<(String, String)> {
+        let (authority, authority_key) = (self.root_certificate(), self.file("authority.key"));
+        let (certificate, key) =
+            (self.file(&format!("{name}.crt")), self.file(&format!("{name}.key")));
+        let files = ["-keyout", &key, "-out", &certificate];
         let issuer = ["-CA", &authority, "-CAkey", &authority_key];
-        let extensions = ["-addext", "basicConstraints=critical,CA:FALSE", "-addext", names];
-        for arguments in [
-            [&new[..], &authority_files, &["-out", &authority]].concat(),
-            [&new[..], &server_files, &issuer, &extensions].concat(),
-        ] {
-            let mut command = Command::new("openssl");
-            command.args(arguments).stdout(Stdio::null()).stderr(Stdio::null());
-            match self.as_user(&mut command).status() {
-                Ok(status) => assert!(status.success(), "{command:?}"),
-                Err(_) => {
-                    skip("openssl is not installed");
-                    return None;
-                }
-            }
-        }
-        Some((key, certificate))
+        let extensions = ["-addext", "basicConstraints=critical,CA:FALSE"];
+        self.new_certificate(name, &[&files[..], &issuer, &extensions, more].concat())?;
+        Some((certificate, key))
+    }
+
+    /// `None` after reporting a skipped test if openssl is not installed.
+    fn new_certificate(&self, name: &str, arguments: &[&str]) -> Option<()> {
+        let mut command = Command::new("openssl");
+        command.args(["req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256"]);
+        command.args(["-nodes", "-subj", &format!("/CN={name}")]).args(arguments);
+        command.stdout(Stdio::null()).stderr(Stdio::null());
+        let Ok(status) = self.as_user(&mut command).status() else {
+            skip("openssl is not installed");
+            return None;
+        };
+        assert!(status.success(), "{command:?}");
+        Some(())
+    }
+
+    fn file(&self, name: &str) -> String {
+        self.folder.path().join(name).display().to_string()
     }
 
     /// The file of the authority that issued the certificate of the server.
     pub fn root_certificate(&self) -> String {
-        self.folder.path().join("authority.crt").display().to_string()
+        self.file("authority.crt")
     }
 
     /// The folder of its Unix socket.
@@ -152,9 +157,9 @@ impl PostgresCluster {
 
     /// Accepts TLS connections with the certificate of the server, and the protocol of PostgreSQL.
     pub fn tls_acceptor(&self) -> TlsAcceptor {
-        let file = |name: &str| self.folder.path().join(name);
-        let certificate = CertificateDer::from_pem_file(file("server.crt")).expect("a certificate");
-        let key = PrivateKeyDer::from_pem_file(file("server.key")).expect("a key");
+        let certificate = CertificateDer::from_pem_file(self.file("server.crt"));
+        let certificate = certificate.expect("a certificate");
+        let key = PrivateKeyDer::from_pem_file(self.file("server.key")).expect("a key");
         let provider = Arc::new(rustls::crypto::ring::default_provider());
         let config = ServerConfig::builder_with_provider(provider)
             .with_safe_default_protocol_versions()
