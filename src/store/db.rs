@@ -42,16 +42,13 @@ pub(super) mod write_lock;
 use lease::Lease;
 use pool::Pool;
 pub use pool::StatementObserver;
-use postgres::PipelinedPool;
+use postgres::{PipelinedPool, PoolSizes};
 use row::{DriverRow, FromRow, RowReader};
 use sql::Sql;
 use sqlite::Sqlite;
 pub(super) use sqlite::scan::CONTAINS_FUNCTION;
 use sqlite::scan::ScanPool;
 use write_lock::{WriteGuard, WriteLock};
-
-/// The page and the total of a list are two scans, which run at the same time.
-const MIN_SCAN_CONNECTIONS: u32 = 2;
 
 /// The connections to the database. With SQLite, one connection writes at a time and several read; with
 /// PostgreSQL, every connection reads and writes.
@@ -91,7 +88,7 @@ impl Db {
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let connections = pool_size.map_or_else(default_pool_size, NonZeroU32::get);
-        let scan_connections = (connections / 2).max(MIN_SCAN_CONNECTIONS);
+        let mut sizes = PoolSizes::new(connections);
         let (driver, reader, writer, scanner, write_lock) = match database {
             Database::Sqlite(path) | Database::Temporary { path, .. } => {
                 options::create_database_file(path)?;
@@ -115,22 +112,26 @@ impl Db {
             }
             Database::Postgres(target) => {
                 let connector = Connector::new(PostgresTarget::clone(target))?;
+                if pool_size.is_none() {
+                    sizes = PoolSizes::fitting_database(&connector, connections).await?;
+                }
+                let (connections, lost) = (sizes.pipelined, Arc::clone(&outage));
                 let pipelined =
-                    PipelinedPool::connect(connector.clone(), connections, Arc::clone(&outage))
-                        .await?;
+                    PipelinedPool::connect(connector.clone(), connections, lost).await?;
                 let tunnel = Arc::new(Tunnel::open(connector)?);
                 let options = |connections| {
                     options::postgres(&tunnel, target, connections, Arc::clone(&outage))
                 };
                 let lost = || Some(Arc::clone(&outage));
-                let pool = Pool::connect(options(connections), observer.clone(), lost()).await?;
-                let mut options = options(scan_connections);
+                let pool = Pool::connect(options(sizes.pool), observer.clone(), lost()).await?;
+                let mut options = options(sizes.scans);
                 options.connect_lazy(true);
                 let scanner = Pool::connect(options, observer.clone(), lost()).await?;
                 let driver = Driver::Postgres(Arc::new(pipelined));
                 (driver, pool.clone(), pool, Scanner::Postgres(scanner), None)
             }
         };
+        let scan_connections = sizes.scans;
         Ok(Self { driver, reader, writer, scanner, write_lock, scan_connections, observer })
     }
 

@@ -9,6 +9,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod capacity;
 mod connections;
 mod database;
 mod deadlines;

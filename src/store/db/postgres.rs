@@ -8,7 +8,7 @@
 use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use tokio::time::timeout;
 use tokio_util::task::TaskTracker;
@@ -20,14 +20,19 @@ use crate::store::connector::{ConnectError, Connector};
 use crate::store::error::QueryError;
 use crate::store::last_outage::LastOutage;
 
+mod capacity;
 mod connection;
 mod parameter;
 mod session;
 
+pub(super) use capacity::PoolSizes;
 use connection::Connection;
 
 /// Maximum time to open a connection.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+
+/// How long a slot whose connection could not be opened uses those of other slots.
+const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
 /// The pipelined connections to a database.
 #[derive(Debug)]
@@ -50,6 +55,8 @@ pub(super) struct PipelinedPool {
 struct Slot {
     open: RwLock<Option<Arc<Connection>>>,
     opening: tokio::sync::Mutex<()>,
+    /// When the last attempt to open it failed.
+    failed: Mutex<Option<Instant>>,
     /// Number of statements in flight.
     busy: AtomicUsize,
 }
@@ -106,9 +113,13 @@ impl PipelinedPool {
         mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let slot = self.least_busy(&self.readers);
-        match slot.query(self, sql, &mut read_row).await {
-            Err(_) if slot.is_closed() => {
-                self.least_busy(&self.readers).query(self, sql, &mut read_row).await
+        let (connection, busy) = self.connection(&self.readers, slot).await?;
+        match Arc::clone(&connection).query(sql, &mut read_row).await {
+            Err(_) if connection.is_closed() => {
+                drop(busy);
+                let slot = self.least_busy(&self.readers);
+                let (connection, _busy) = self.connection(&self.readers, slot).await?;
+                connection.query(sql, &mut read_row).await
             }
             result => result,
         }
@@ -123,7 +134,39 @@ impl PipelinedPool {
         mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
         let write = OwnerWrite::new(self, owner);
-        self.writers[write.slot].query(self, sql, &mut read_row).await
+        let slot = &self.writers[write.slot];
+        let (connection, _busy) = self.connection(&self.writers, slot).await?;
+        connection.query(sql, &mut read_row).await
+    }
+
+    /// The connection of a slot. If it cannot be opened, for example since the database has too many connections,
+    /// that of another slot.
+    async fn connection<'a>(
+        &'a self,
+        slots: &'a [Slot],
+        slot: &'a Slot,
+    ) -> Result<(Arc<Connection>, InFlight<'a>), QueryError> {
+        let busy = InFlight::new(&slot.busy);
+        if let Some(open) = slot.usable() {
+            return Ok((open, busy));
+        }
+        let least_busy = |slots: &'a [Slot]| {
+            let usable = |other: &'a Slot| Some((other.usable()?, InFlight::new(&other.busy)));
+            slots.iter().filter_map(usable).min_by_key(|(_, busy)| busy.number())
+        };
+        let others = || {
+            let same_kind = least_busy(slots);
+            same_kind.or_else(|| least_busy(&self.readers)).or_else(|| least_busy(&self.writers))
+        };
+        if slot.has_failed_recently()
+            && let Some(other) = others()
+        {
+            return Ok(other);
+        }
+        match slot.open(self).await {
+            Ok(open) => Ok((open, busy)),
+            Err(error) => others().ok_or(error),
+        }
     }
 
     fn least_busy<'a>(&self, slots: &'a [Slot]) -> &'a Slot {
@@ -172,30 +215,22 @@ impl Drop for OwnerWrite<'_> {
 }
 
 impl Slot {
-    async fn query<T>(
-        &self,
-        pool: &PipelinedPool,
-        sql: &Sql,
-        read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
-    ) -> Result<Vec<T>, QueryError> {
-        let _busy = InFlight::new(&self.busy);
-        self.open(pool).await?.query(sql, read_row).await
-    }
-
+    /// Opens a connection, unless another statement has just done it.
     async fn open(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, QueryError> {
-        if let Some(open) = self.current().filter(|open| open.is_usable()) {
-            return Ok(open);
-        }
         // Boxed: see `Connection::query`.
-        match timeout(OPEN_TIMEOUT, Box::pin(self.reconnect(pool))).await {
-            Ok(open) => Ok(open?),
+        let opened = match timeout(OPEN_TIMEOUT, Box::pin(self.reconnect(pool))).await {
+            Ok(opened) => opened.map_err(QueryError::from),
             Err(_) => Err(QueryError::unavailable("opening a connection timed out")),
+        };
+        if opened.is_err() {
+            *self.failed() = Some(Instant::now());
         }
+        opened
     }
 
     async fn reconnect(&self, pool: &PipelinedPool) -> Result<Arc<Connection>, ConnectError> {
         let _opening = self.opening.lock().await;
-        if let Some(open) = self.current().filter(|open| open.is_usable()) {
+        if let Some(open) = self.usable() {
             return Ok(open);
         }
         let PipelinedPool { connector, settings, outage, tasks, .. } = pool;
@@ -204,12 +239,17 @@ impl Slot {
         Ok(open)
     }
 
-    fn current(&self) -> Option<Arc<Connection>> {
-        self.open.read().unwrap_or_else(PoisonError::into_inner).clone()
+    fn usable(&self) -> Option<Arc<Connection>> {
+        let open = self.open.read().unwrap_or_else(PoisonError::into_inner).clone();
+        open.filter(|open| open.is_usable())
     }
 
-    fn is_closed(&self) -> bool {
-        self.current().is_none_or(|open| open.is_closed())
+    fn has_failed_recently(&self) -> bool {
+        self.failed().is_some_and(|failed| failed.elapsed() < RETRY_INTERVAL)
+    }
+
+    fn failed(&self) -> MutexGuard<'_, Option<Instant>> {
+        self.failed.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -220,6 +260,11 @@ impl<'a> InFlight<'a> {
     fn new(count: &'a AtomicUsize) -> Self {
         count.fetch_add(1, Ordering::Relaxed);
         Self(count)
+    }
+
+    /// The statements in flight on the same slot.
+    fn number(&self) -> usize {
+        self.0.load(Ordering::Relaxed)
     }
 }
 
