@@ -4,9 +4,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::{Request, State};
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{from_fn, from_fn_with_state};
+use axum::middleware::{Next, from_fn, from_fn_with_state};
+use axum::response::Response;
 use axum::routing::get;
 use tower::util::{MapRequestLayer, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -78,7 +80,7 @@ pub(crate) fn router(state: AppState) -> Router {
     router
         .layer(option_layer(cors(&state.config.cors_origins)))
         // Before the CORS layer, which responds to preflight requests.
-        .layer(from_fn_with_state(state.clone(), origin_warnings::warn))
+        .layer(from_fn_with_state(state.clone(), warn_about_origin))
         .layer((
             MapRequestLayer::new(remove_client_id),
             SetRequestIdLayer::new(X_REQUEST_ID, RequestIds(Arc::clone(&state.services))),
@@ -94,6 +96,16 @@ pub(crate) fn router(state: AppState) -> Router {
             from_fn(panic::catch),
         ))
         .with_state(state)
+}
+
+/// Logs a warning for a request of a page that a browser blocks.
+async fn warn_about_origin(
+    State(state): State<AppState>,
+    request: Request,
+    next: Next,
+) -> Response {
+    state.origin_warnings.check(request.headers(), &state.config.cors_origins);
+    next.run(request).await
 }
 
 /// Sets a header of every response.

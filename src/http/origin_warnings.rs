@@ -4,13 +4,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, PoisonError};
 
-use axum::extract::{Request, State};
 use axum::http::{HeaderMap, HeaderValue, header};
-use axum::middleware::Next;
-use axum::response::Response;
 
 use super::csrf::parse_origin;
-use super::state::AppState;
 use crate::config::Origin;
 
 /// How many warnings are logged. Later ones are dropped, so that clients with invented origins cannot fill the log.
@@ -29,14 +25,9 @@ enum Problem {
     CrossSiteCookie,
 }
 
-/// Logs a warning for a request that a browser blocks. One for each origin.
-pub(super) async fn warn(State(state): State<AppState>, request: Request, next: Next) -> Response {
-    state.origin_warnings.check(request.headers(), &state.config.cors_origins);
-    next.run(request).await
-}
-
 impl OriginWarnings {
-    fn check(&self, headers: &HeaderMap, listed: &[Origin]) {
+    /// Logs a warning for a request that a browser blocks; one for each origin.
+    pub(super) fn check(&self, headers: &HeaderMap, listed: &[Origin]) {
         let Some(header) = headers.get(header::ORIGIN) else { return };
         let origin = shown(header);
         let fetch_site = headers.get("sec-fetch-site").map(HeaderValue::as_bytes);
