@@ -103,7 +103,7 @@ impl Client {
 
 fn config(path: PathBuf) -> Config {
     Config {
-        listen: SocketAddr::from(([127, 0, 0, 1], 0)),
+        listen: SocketAddr::from(([127, 0, 0, 1], 0)).into(),
         database: Database::Sqlite(path),
         jwt_secrets: JwtSecrets::Configured(vec!["0123456789abcdef0123456789abcdef".into()]),
         bcrypt_cost: 10,

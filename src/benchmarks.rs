@@ -26,7 +26,7 @@ impl Token {
         let (clock, ttl) = (Clock::system(), Duration::from_secs(900));
         let tokens = AccessTokens::new(&["0123456789abcdef0123456789abcdef".into()], ttl)?;
         let (ids, now) = (IdGenerator::new(clock.clone()), clock.now());
-        let (token, _) = tokens.issue(ids.next(), ids.next(), Uuid::nil(), now);
+        let (token, _) = tokens.issue(ids.next(), ids.next(), Uuid::nil(), now, now + ttl);
         Ok(Self { tokens, token, now })
     }
 

@@ -19,8 +19,9 @@ pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod failed_logins;
 mod last_outage;
-pub(crate) mod library_size;
+mod library_size;
 pub(crate) mod page;
+pub(crate) mod quota;
 mod refresh_tokens;
 pub(crate) mod scans;
 pub(crate) mod sessions;
@@ -35,7 +36,7 @@ pub(crate) use error::StoreError;
 use error::error_chain;
 use events::{Event, EventBus};
 use last_outage::LastOutage;
-use library_size::Quota;
+use quota::Quota;
 use scans::Scans;
 
 /// How many rows one statement purges, so that other writers do not wait for long.

@@ -13,7 +13,7 @@ use crate::byte_counter::LimitExceeded;
 use crate::config::Limits;
 use crate::store::StoreError;
 use crate::store::error::error_chain;
-use crate::store::library_size::ExceededQuota;
+use crate::store::quota::ExceededQuota;
 
 /// The result of a resolver of a non-null field.
 pub(super) type Result<T, E = ApiError> = std::result::Result<T, E>;

@@ -1,95 +1,10 @@
-//! The size of each library: how many books it has, and how much text. An account has a quota of both.
-//!
-//! Each statement that inserts or deletes a book changes the size too: on SQLite by triggers, on PostgreSQL in the
-//! statement itself ([`push_reservation`], [`push_release`]). See `m0005_libraries.rs`.
+//! The size of each library, read and corrected.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
-use super::db::sql::Sql;
+use super::quota::{ExceededQuota, push_book_count, to_count};
 use super::{Store, StoreError};
-use crate::entity::book;
-use crate::entity::library::{Column, Entity};
 use crate::id::UserId;
-
-/// The maximum size of a library.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Quota {
-    pub(crate) books: u64,
-    pub(crate) kibibytes: u64,
-}
-
-/// The part of its quota that an account has used up.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExceededQuota {
-    Books,
-    Bytes,
-}
-
-/// The size of a book of this many bytes.
-fn kibibytes(bytes: i32) -> i64 {
-    (i64::from(bytes) + 1023) / 1024
-}
-
-/// A count of the database, which is never negative unless others have changed the tables.
-pub(super) fn to_count(count: i64) -> u64 {
-    u64::try_from(count).unwrap_or(0)
-}
-
-/// Appends the statement for the number of the owner's books; no row if there never was one.
-pub(super) fn push_book_count(sql: &mut Sql, owner: UserId) {
-    sql.push("SELECT ").column(Column::BookCount).push(" FROM ").table(Entity);
-    sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner);
-}
-
-impl Quota {
-    /// Appends, on PostgreSQL, the statement that adds a book of this many bytes to the size of the owner's
-    /// library. It returns a row unless the quota would be exceeded.
-    pub(super) fn push_reservation(self, sql: &mut Sql, owner: UserId, bytes: i32) {
-        use Column::{BookCount, Kibibytes, OwnerId};
-
-        sql.push("INSERT INTO ").table(Entity).push(" AS library (");
-        sql.columns([OwnerId, BookCount, Kibibytes]).push(") VALUES (").bind(owner);
-        sql.push(", 1, ").bind(kibibytes(bytes)).push(") ON CONFLICT (").column(OwnerId);
-        sql.push(") DO UPDATE SET ").column(BookCount).push(" = library.").column(BookCount);
-        sql.push(" + 1, ").column(Kibibytes).push(" = library.").column(Kibibytes);
-        sql.push(" + excluded.").column(Kibibytes);
-        sql.push(" WHERE library.").column(BookCount).push(" < ").bind(self.books);
-        sql.push(" AND library.").column(Kibibytes).push(" + excluded.").column(Kibibytes);
-        sql.push(" <= ").bind(self.kibibytes).push(" RETURNING ").column(OwnerId);
-    }
-
-    /// Appends the condition that the library has space for another book of this many bytes.
-    pub(super) fn push_has_space(self, sql: &mut Sql, owner: UserId, bytes: i32) {
-        push_no_library(sql, owner);
-        sql.push(" AND (").column(Column::BookCount).push(" >= ").bind(self.books);
-        sql.push(" OR ").column(Column::Kibibytes).push(" + ").bind(kibibytes(bytes));
-        sql.push(" > ").bind(self.kibibytes).push("))");
-    }
-
-    /// Appends the condition that the texts of the library may grow.
-    pub(super) fn push_may_grow(self, sql: &mut Sql, owner: UserId) {
-        push_no_library(sql, owner);
-        sql.push(" AND ").column(Column::Kibibytes).push(" >= ").bind(self.kibibytes).push(")");
-    }
-}
-
-fn push_no_library(sql: &mut Sql, owner: UserId) {
-    sql.push("NOT EXISTS (SELECT 1 FROM ").table(Entity);
-    sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner);
-}
-
-/// Appends, on PostgreSQL, the statement that removes the books of the common table expression `deleted` from
-/// the size of the owner's library.
-pub(super) fn push_release(sql: &mut Sql, owner: UserId) {
-    use Column::{BookCount, Kibibytes, OwnerId};
-
-    sql.push("UPDATE ").table(Entity).push(" SET ").column(BookCount).push(" = ");
-    sql.column(BookCount).push(" - 1, ").column(Kibibytes).push(" = ").column(Kibibytes);
-    sql.push(" - (deleted.")
-        .column(book::Column::Bytes)
-        .push(" + 1023) / 1024 FROM deleted WHERE ");
-    sql.table(Entity).push(".").column(OwnerId).push(" = ").bind(owner);
-}
 
 impl Store {
     /// The number of books in the owner's library.

@@ -226,7 +226,7 @@ mod tests {
     fn similar_names_are_suggested() {
         let names = ["books", "booksPage", "book", "viewer", "node", "nodes"];
         assert_eq!(suggestions("boks", &names), ["books", "book"]);
-        assert_eq!(suggestions("BOOKPAGE", &names), ["booksPage"]);
+        assert_eq!(suggestions("BOOKPAGE", &names), ["booksPage", "book", "books"]);
         assert_eq!(suggestions("veiwer", &names), ["viewer"]);
         assert!(suggestions("password", &names).is_empty());
         assert!(suggestions(&"b".repeat(30_000), &names).is_empty());

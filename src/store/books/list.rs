@@ -6,8 +6,8 @@ use super::order::{BookOrder, Bound, KeysetPosition, Relative, Segment};
 use crate::entity::{book, user};
 use crate::id::UserId;
 use crate::store::db::sql::Sql;
-use crate::store::library_size;
 use crate::store::page::{End, PageRequest};
+use crate::store::quota;
 use crate::store::users::Profile;
 
 /// A list of books.
@@ -53,7 +53,7 @@ impl BookList {
         sql.push("SELECT ").columns(selection.columns.to_select());
         if selection.total {
             sql.push(", (");
-            library_size::push_book_count(sql, self.owner);
+            quota::push_book_count(sql, self.owner);
             sql.push(")");
         }
         if selection.owner {

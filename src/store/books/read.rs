@@ -16,8 +16,8 @@ use crate::store::Store;
 use crate::store::db::row::{FromRow, RowReader};
 use crate::store::db::sql::Sql;
 use crate::store::error::{QueryError, StoreError};
-use crate::store::library_size;
 use crate::store::page::{Page, PageRequest};
+use crate::store::quota;
 use crate::store::scans::OperationScans;
 use crate::store::users::Profile;
 
@@ -107,7 +107,7 @@ impl Books<'_> {
         };
         let (total, owner) =
             rows.first_mut().and_then(|(_, of_list)| of_list.take()).unwrap_or_default();
-        let total = match matching.or(total.map(library_size::to_count)) {
+        let total = match matching.or(total.map(quota::to_count)) {
             // The page is empty, so no row contains the total.
             None if wants_total => Some(self.count(scans, list).await?),
             total => total,
@@ -165,7 +165,7 @@ impl Books<'_> {
         let mut sql = self.0.db.sql();
         list.push_count(&mut sql);
         let count = self.scan(scans, list, sql, i64::from_row).await?.pop();
-        Ok(library_size::to_count(count.unwrap_or(0)))
+        Ok(quota::to_count(count.unwrap_or(0)))
     }
 
     /// Runs a statement whose time depends on the size of the library, as a scan of the operation.

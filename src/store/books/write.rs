@@ -11,7 +11,7 @@ use crate::input::idempotency_key::IdempotencyKey;
 use crate::store::db::sql::Sql;
 use crate::store::error::{QueryError, StoreError, UniqueConstraint};
 use crate::store::events::{BookChange, ChangeKind, Event};
-use crate::store::library_size::{self, ExceededQuota};
+use crate::store::quota::{self, ExceededQuota};
 
 /// How often an insert is tried if a book with the same idempotency key is deleted concurrently.
 const MAX_ATTEMPTS: usize = 3;
@@ -243,7 +243,7 @@ fn push_delete(sql: &mut Sql, owner: UserId, id: BookId) {
     sql.push(" RETURNING ").column(Column::Id);
     if releases {
         sql.push(", ").column(Column::Bytes).push("), released AS (");
-        library_size::push_release(sql, owner);
+        quota::push_release(sql, owner);
         sql.push(") SELECT ").column(Column::Id).push(" FROM deleted");
     }
 }

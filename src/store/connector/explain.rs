@@ -17,21 +17,21 @@ pub(super) fn explain(error: &anyhow::Error, host: &impl std::fmt::Display) -> O
             "nothing accepts connections at {host}; start PostgreSQL, or correct host and port in DATABASE_URL"
         ));
     }
-    let reason = match error.code()? {
-        &SqlState::INVALID_PASSWORD => {
+    let reason = match *error.code()? {
+        SqlState::INVALID_PASSWORD => {
             "PostgreSQL rejected the user name or the password of DATABASE_URL"
         }
-        &SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
+        SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             "PostgreSQL does not let the user of DATABASE_URL in: the role does not exist, or pg_hba.conf does \
              not allow it from here"
         }
-        &SqlState::INVALID_CATALOG_NAME => {
+        SqlState::INVALID_CATALOG_NAME => {
             "PostgreSQL has no such database; create it with: createdb"
         }
-        &SqlState::TOO_MANY_CONNECTIONS => {
+        SqlState::TOO_MANY_CONNECTIONS => {
             "PostgreSQL has no free connection; raise its max_connections"
         }
-        &SqlState::CANNOT_CONNECT_NOW => "PostgreSQL is starting or stopping; try again shortly",
+        SqlState::CANNOT_CONNECT_NOW => "PostgreSQL is starting or stopping; try again shortly",
         _ => return None,
     };
     Some(reason.to_owned())
