@@ -21,6 +21,14 @@ impl Store {
         Ok(if full { ExceededQuota::Books } else { ExceededQuota::Bytes })
     }
 
+    /// Whether the texts of the owner's library may not grow.
+    pub(super) async fn has_no_space(&self, owner: UserId) -> Result<bool, StoreError> {
+        let mut sql = self.db.sql();
+        sql.push("SELECT 1 WHERE NOT ");
+        self.quota.push_may_grow(&mut sql, owner);
+        Ok(self.db.read_one::<i32>(sql).await?.is_some())
+    }
+
     /// Counts all books again. Returns for how many libraries the size was wrong. No book can be written
     /// meanwhile.
     pub(crate) async fn recount(&self) -> Result<u64, StoreError> {

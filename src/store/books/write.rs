@@ -142,7 +142,8 @@ impl Books<'_> {
         if expected_version.is_some_and(|version| book.version().is_ok_and(|it| *it != version)) {
             return Ok(UpdateOutcome::VersionConflict(book));
         }
-        if changes.differ_from(&book)? {
+        // A concurrent update may have changed the book since, so a difference alone says nothing.
+        if changes.differ_from(&book)? && self.0.has_no_space(owner).await? {
             return Ok(UpdateOutcome::QuotaExceeded(ExceededQuota::Bytes));
         }
         Ok(UpdateOutcome::Done(book))

@@ -182,3 +182,23 @@ async fn only_one_of_concurrent_updates_of_a_version_succeeds() {
     assert_eq!(updated, 1);
     assert_eq!(alice.book(&id).await["version"], 2);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn concurrent_updates_without_an_expected_version_all_succeed() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let id = dune(&alice).await;
+    let updates = (0..8).map(|_| {
+        let (alice, id) = (alice.clone(), id.clone());
+        tokio::spawn(async move {
+            for number in 0..50 {
+                // Some have no effect, because another client has just written the same.
+                let notes = if number % 2 == 0 { "even" } else { "odd" };
+                alice.update(&id, json!({ "notes": notes })).await.assert_ok();
+            }
+        })
+    });
+    for update in updates.collect::<Vec<_>>() {
+        update.await.expect("only successful updates");
+    }
+}

@@ -105,14 +105,13 @@ async fn a_database_of_a_newer_version_is_reported() {
 async fn rejected_credentials_and_unknown_databases_are_reported() {
     let Some(database) = TestDatabase::postgres().await else { return };
     let folder = tempfile::tempdir().expect("a folder");
-    let (base, _) = database.url().rsplit_once('/').expect("a name");
+    let (base, name) = database.url_without_tls().rsplit_once('/').expect("a name");
     let environment = [("JWT_SECRETS", JWT_SECRET)];
     let unknown = run(folder.path(), &format!("{base}/nothing_here"), &[], &environment);
     let stderr = failure(&unknown, 1);
     assert!(only_line(&stderr).contains("PostgreSQL has no such database; create it"), "{stderr}");
 
     let host = base.rsplit_once('@').map_or(base, |(_, host)| host);
-    let name = database.url().rsplit_once('/').expect("a name").1;
     let nobody = format!("postgres://nobody_here:hunter2@{host}/{name}");
     let stderr = failure(&run(folder.path(), &nobody, &[], &environment), 1);
     let line = only_line(&stderr);
