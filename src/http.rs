@@ -4,11 +4,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{Request, State};
+use axum::extract::Request;
 use axum::http::request::Parts;
 use axum::http::{HeaderName, HeaderValue, Method, header};
-use axum::middleware::{Next, from_fn, from_fn_with_state};
-use axum::response::Response;
+use axum::middleware::from_fn;
 use axum::routing::get;
 use tower::util::{MapRequestLayer, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
@@ -77,10 +76,13 @@ pub(crate) fn router(state: AppState) -> Router {
         router =
             router.route("/", get(graphiql::page)).route("/assets/{*path}", get(graphiql::asset));
     }
+    let warnings = state.clone();
+    let warn_about_origin = move |request: Request| {
+        warnings.origin_warnings.check(request.headers(), &warnings.config.cors_origins);
+        request
+    };
+    // One tuple, because axum boxes and clones what each call of `layer` makes, for each request.
     router
-        .layer(option_layer(cors(&state.config.cors_origins)))
-        // Before the CORS layer, which responds to preflight requests.
-        .layer(from_fn_with_state(state.clone(), warn_about_origin))
         .layer((
             MapRequestLayer::new(remove_client_id),
             SetRequestIdLayer::new(X_REQUEST_ID, RequestIds(Arc::clone(&state.services))),
@@ -94,18 +96,11 @@ pub(crate) fn router(state: AppState) -> Router {
             ),
             unless_set(header::CACHE_CONTROL, "private, no-store"),
             from_fn(panic::catch),
+            // Before the CORS layer, which responds to preflight requests.
+            MapRequestLayer::new(warn_about_origin),
+            option_layer(cors(&state.config.cors_origins)),
         ))
         .with_state(state)
-}
-
-/// Logs a warning for a request of a page that a browser blocks.
-async fn warn_about_origin(
-    State(state): State<AppState>,
-    request: Request,
-    next: Next,
-) -> Response {
-    state.origin_warnings.check(request.headers(), &state.config.cors_origins);
-    next.run(request).await
 }
 
 /// Sets a header of every response.

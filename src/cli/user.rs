@@ -28,7 +28,7 @@ pub(super) enum UserCommand {
     Add {
         /// The email address
         email: String,
-        /// The username [default: the email address up to the @]
+        /// The username; by default the email address up to the @
         #[arg(long)]
         username: Option<String>,
     },

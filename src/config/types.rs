@@ -19,8 +19,8 @@ const DEFAULT_FILE: &str = "data/bookshelf.db";
 pub enum Database {
     /// One file, created if it does not exist.
     Sqlite(PathBuf),
-    /// A file in a temporary folder, for a trial. The folder is removed with the last clone of this value, and by
-    /// [`Database::remove_temporary_files`].
+    /// A file in a temporary folder, for a trial. The folder is removed with the last clone of this value, or when the
+    /// server stops.
     Temporary {
         /// The file.
         path: PathBuf,

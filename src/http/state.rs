@@ -1,5 +1,6 @@
 //! What the request handlers share.
 
+use std::ops::Deref;
 use std::sync::Arc;
 
 use super::client_limit::ClientLimiter;
@@ -10,9 +11,13 @@ use crate::config::Config;
 use crate::graphql::Services;
 use crate::graphql::execute::GraphqlService;
 
-/// The state that all request handlers share. Clones are cheap.
+/// The state that all request handlers share. axum clones it several times for each request, so it has a single
+/// counter of references.
 #[derive(Clone, Debug)]
-pub(crate) struct AppState {
+pub(crate) struct AppState(Arc<SharedState>);
+
+#[derive(Debug)]
+pub(crate) struct SharedState {
     pub(super) services: Arc<Services>,
     pub(super) api: Arc<GraphqlService>,
     pub(super) config: Arc<Config>,
@@ -41,7 +46,7 @@ impl AppState {
         );
         let websockets = ClientLimiter::new(usize::MAX, limits.websockets_per_client);
         let (origin_warnings, database_check) = Default::default();
-        Self {
+        Self(Arc::new(SharedState {
             services,
             api,
             config,
@@ -50,6 +55,14 @@ impl AppState {
             origin_warnings,
             database_check,
             shutdown,
-        }
+        }))
+    }
+}
+
+impl Deref for AppState {
+    type Target = SharedState;
+
+    fn deref(&self) -> &SharedState {
+        &self.0
     }
 }
