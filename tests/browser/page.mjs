@@ -49,7 +49,8 @@ export async function fill(page, name, text) {
   await page.keyboard.press('ControlOrMeta+A');
   await page.keyboard.press('ControlOrMeta+V');
   await page.waitForFunction((pasted) => {
-    const focused = globalThis.__MONACO.editor.getEditors().find((editor) => editor.hasTextFocus());
+    const editors = globalThis.__MONACO?.editor.getEditors() ?? [];
+    const focused = editors.find((editor) => editor.hasTextFocus());
     return focused?.getValue() === pasted;
   }, text);
 }
@@ -68,9 +69,10 @@ export async function fillJson(page, name, value) {
 /** Waits until GraphiQL has stored the operation in its editor, which it does with a delay. */
 export async function waitForOperation(page) {
   await page.waitForFunction(() => {
-    const models = globalThis.__MONACO.editor.getModels();
+    // The page loads the editor after its own script.
+    const models = globalThis.__MONACO?.editor.getModels() ?? [];
     const operation = models.find((model) => model.uri.path.endsWith('operation.graphql'));
-    return localStorage.getItem('graphiql:query') === operation.getValue();
+    return operation && localStorage.getItem('graphiql:query') === operation.getValue();
   });
 }
 
@@ -102,8 +104,8 @@ export async function responseData(page, options) {
 export async function response(page, options) {
   // The page contains only the visible lines of the editor, so the text is read from its model.
   const text = await page.waitForFunction(() => {
-    const models = globalThis.__MONACO.editor.getModels();
-    return models.find((model) => model.uri.path.endsWith('response.json')).getValue();
+    const models = globalThis.__MONACO?.editor.getModels() ?? [];
+    return models.find((model) => model.uri.path.endsWith('response.json'))?.getValue();
   }, undefined, options);
   return JSON.parse(await text.jsonValue());
 }
