@@ -185,15 +185,23 @@ export function typeId(type, uuid) {
 const tag = ({ field, direction }) =>
   0x10 | (ORDER_FIELDS.indexOf(field) << 1) | (direction === 'DESC' ? 1 : 0);
 
+/** The key of books without a rating: they come last in both directions. */
+export const unratedKey = ({ direction }) => (direction === 'ASC' ? 6 : 0);
+
 /** The cursor of a position in a list of this order. Its key is a number, or the bytes of a text. */
 export function encodeCursor(order, { key, id }) {
-  const bytes = Buffer.alloc(8);
-  if (order.field === 'RATING') bytes.writeInt32BE(key);
-  else if (!Buffer.isBuffer(key)) bytes.writeBigInt64BE(BigInt(key));
-  const width = order.field === 'RATING' ? 4 : 8;
-  const keyBytes = Buffer.isBuffer(key) ? key : bytes.subarray(0, width);
   const uuid = Buffer.from(uuidOf('book', id), 'hex');
-  return Buffer.concat([Buffer.from([tag(order)]), keyBytes, uuid]).toString('base64url');
+  return Buffer.concat([Buffer.from([tag(order)]), keyBytes(order, key), uuid]).toString('base64url');
+}
+
+function keyBytes({ field }, key) {
+  if (Buffer.isBuffer(key)) return key;
+  // The id has the time.
+  if (field === 'CREATED_AT') return Buffer.alloc(0);
+  const bytes = Buffer.alloc(field === 'RATING' ? 2 : 8);
+  if (field === 'RATING') bytes.writeInt16BE(key === 6 ? 0 : key);
+  else bytes.writeBigInt64BE(BigInt(key));
+  return bytes;
 }
 
 /** The position that a cursor of this order stands for; undefined if it is no such cursor. */
@@ -201,19 +209,22 @@ export function decodeCursor(order, cursor) {
   const bytes = Buffer.from(cursor, 'base64url');
   if (cursor.length > LONGEST_CURSOR || bytes.toString('base64url') !== cursor) return undefined;
   if (bytes.length < 17 || bytes[0] !== tag(order)) return undefined;
-  const keyBytes = bytes.subarray(1, -16);
-  const id = typeId('book', bytes.subarray(-16).toString('hex'));
+  const [found, uuid] = [bytes.subarray(1, -16), bytes.subarray(-16).toString('hex')];
+  const id = typeId('book', uuid);
   switch (order.field) {
     case 'TITLE':
     case 'AUTHOR':
-      if (keyBytes.includes(0) || !isUtf8(keyBytes)) return undefined;
-      return { key: keyBytes, id };
+      if (found.includes(0) || !isUtf8(found)) return undefined;
+      return { key: found, id };
     case 'RATING': {
-      const rating = keyBytes.length === 4 ? keyBytes.readInt32BE() : -1;
-      return rating >= 0 && rating <= 6 ? { key: rating, id } : undefined;
+      const rating = found.length === 2 ? found.readInt16BE() : -1;
+      if (rating === 0) return { key: unratedKey(order), id };
+      return rating >= 1 && rating <= 5 ? { key: rating, id } : undefined;
     }
+    case 'CREATED_AT':
+      return found.length === 0 ? { key: Number.parseInt(uuid.slice(0, 12), 16), id } : undefined;
     default:
-      return keyBytes.length === 8 ? { key: Number(keyBytes.readBigInt64BE()), id } : undefined;
+      return found.length === 8 ? { key: Number(found.readBigInt64BE()), id } : undefined;
   }
 }
 

@@ -2,7 +2,7 @@
 
 import {
   Fault, decodeCursor, encodeCursor, fold, foldCase, isbnParts, line, parseIsbn, parseNotes, parsePublisher,
-  parseRating, parseUsername, trim, uuidOf,
+  parseRating, parseUsername, trim, unratedKey, uuidOf,
 } from './formats.mjs';
 
 /** The order of a list when none is given. */
@@ -171,8 +171,13 @@ export class Library {
       const email = line(text, 120);
       if (email !== this.user.email) throw new Fault('INVALID_FORMAT');
     });
-    if (username !== undefined && this.taken.some((name) => foldCase(name) === foldCase(username))) {
-      errors.push(userError('USERNAME_TAKEN', ['input', 'username']));
+    const isTaken = username !== undefined
+      && this.taken.some((name) => foldCase(name) === foldCase(username));
+    // No generated password is the right one, and only that tells whether a name is taken.
+    if (input.currentPassword != null) {
+      errors.push(userError('INVALID_CREDENTIALS', ['input', 'currentPassword']));
+    } else if (isTaken && errors.length === 0) {
+      errors.push(userError('REQUIRED', ['input', 'currentPassword']));
     }
     if (errors.length > 0) return { userErrors: errors };
     if (username !== undefined) this.user = { ...this.user, username };
@@ -207,7 +212,7 @@ const duplicateIsbn = (book) => userError('DUPLICATE_ISBN', ['input', 'isbn'], b
 
 const created = (book) => ({ book, bookEdge: edge(DEFAULT_ORDER, book), userErrors: [] });
 
-const edge = (order, node) => ({ node, cursor: cursorOf(order, node) });
+export const edge = (order, node) => ({ node, cursor: cursorOf(order, node) });
 
 /** The cursor of a book in a list of this order. */
 export function cursorOf(order, book) {
@@ -310,7 +315,7 @@ function position({ field, direction }, book) {
     TITLE: () => Buffer.from(fold(book.title)),
     AUTHOR: () => Buffer.from(fold(book.author)),
     // Books without a rating come last in both directions.
-    RATING: () => book.rating ?? (direction === 'ASC' ? 6 : 0),
+    RATING: () => book.rating ?? unratedKey({ direction }),
   };
   return { key: keys[field](), id: book.id };
 }

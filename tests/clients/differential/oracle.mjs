@@ -9,7 +9,7 @@ import {
 } from 'graphql';
 
 import { parseDateTime, uuidOf } from './formats.mjs';
-import { BadInput, userError } from './library.mjs';
+import { BadInput, DEFAULT_ORDER, edge, userError } from './library.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../../schema.graphql'), 'utf8');
 
@@ -35,7 +35,13 @@ const resolvers = {
   },
   Book: { owner: (_, { library }) => library.user },
   Session: { current: (_, { session }, { id }) => id === session },
-  BookChange: { book: (_, { library }, { bookId }) => library.books.get(bookId) },
+  BookChange: {
+    book: (_, { library }, { bookId }) => library.books.get(bookId),
+    bookEdge: (_, { library }, { bookId }) => {
+      const book = library.books.get(bookId);
+      return book && edge(DEFAULT_ORDER, book);
+    },
+  },
   Mutation: {
     createBook: signedIn((args, { library, generated }) => library.createBook(args, generated)),
     updateBook: signedIn((args, { library, generated }) => library.updateBook(args, generated)),
