@@ -27,7 +27,7 @@ fn explain(address: &ListenAddress, error: &io::Error) -> anyhow::Error {
             "the port is in use; stop the program that uses it, or set LISTEN to another port".into()
         }
         ErrorKind::AddrNotAvailable => {
-            "this machine does not have the address; set LISTEN to one of its own, or to 0.0.0.0 for all".into()
+            "this machine does not have the address; set LISTEN to an address of this machine, or to 0.0.0.0 for all".into()
         }
         ErrorKind::PermissionDenied => {
             "the port needs more rights, as those below 1024 do; set LISTEN to another port".into()

@@ -156,7 +156,7 @@ impl std::fmt::Debug for AccessTokens {
 }
 
 /// The token in an `Authorization` header (RFC 6750, section 2.1). The scheme is case-insensitive. `None` if
-/// the header is empty or has no token after the scheme: clients send this while nobody is signed in.
+/// the header is empty or has no token after the scheme: clients send this while no user is signed in.
 ///
 /// # Errors
 /// If the header has another scheme or none, or is not UTF-8.

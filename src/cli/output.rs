@@ -1,10 +1,10 @@
-//! Output of commands. A reader that has gone, such as `head`, is no failure.
+//! Output of commands. If the reader of a pipe ends early, as `head` does, the command has not failed.
 
 use std::io::{self, ErrorKind, Write};
 
-/// Nobody reads the output any more: the command ends without a message.
+/// The reader of the output has closed the pipe: the command ends without a message.
 #[derive(Clone, Copy, Debug, thiserror::Error)]
-#[error("nobody reads the output")]
+#[error("the output is closed")]
 pub(super) struct OutputClosed;
 
 /// Writes to standard output.
