@@ -92,7 +92,8 @@ impl Db {
         let (driver, reader, writer, scanner, write_lock) = match database {
             Database::Sqlite(path) | Database::Temporary { path, .. } => {
                 options::create_database_file(path)?;
-                // The writer connects first: it initialises the file and sets its journal mode.
+                let file = path.clone();
+                spawn_blocking(move || sqlite::initialize(&file, options::BUSY_TIMEOUT)).await??;
                 let writer =
                     Pool::connect(options::sqlite(path, 1, false), observer.clone(), None).await?;
                 let reader =

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use sea_orm::ConnectOptions;
 use sea_orm::sqlx::postgres::PgConnection;
-use sea_orm::sqlx::sqlite::{SqliteJournalMode, SqliteSynchronous};
+use sea_orm::sqlx::sqlite::SqliteSynchronous;
 use sea_orm::sqlx::{self, AssertSqlSafe, Connection, Executor};
 use tokio::time::timeout;
 
@@ -25,7 +25,7 @@ pub(super) const BUSY_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Page size of a new SQLite file, in bytes. A new book changes one page of each index, and each changed page
 /// is written to the journal as a whole. Half the default size inserts 25 % more books; reads are as fast.
-const PAGE_BYTES: u32 = 2_048;
+pub(super) const PAGE_BYTES: u32 = 2_048;
 
 /// Journal size, in pages of [`PAGE_BYTES`], at which SQLite copies the journal into the database file: 16 MiB. A
 /// page that changes many times before that is copied once.
@@ -60,8 +60,6 @@ pub(super) fn sqlite(path: &Path, connections: u32, read_only: bool) -> ConnectO
             let options = options
                 .filename(&path)
                 .create_if_missing(!read_only)
-                .page_size(PAGE_BYTES)
-                .journal_mode(SqliteJournalMode::Wal)
                 .synchronous(SqliteSynchronous::Full)
                 .foreign_keys(true)
                 .busy_timeout(BUSY_TIMEOUT)
