@@ -41,16 +41,32 @@ pub(crate) fn fold_case(text: &str) -> String {
 
 fn fold_up_to(text: &str, max_bytes: usize) -> String {
     if text.is_ascii() {
-        return join_words(
-            text.chars().filter_map(simplify).map(|c| c.to_ascii_lowercase()),
-            max_bytes,
-        );
+        return fold_ascii(text, max_bytes);
     }
     // Before the decomposition, which makes spaces of some punctuation marks.
     let decomposed = text.chars().map(unify_punctuation).nfkd();
     let simple = decomposed.filter_map(simplify);
     // Composed, so that か does not occur in が, nor one Korean syllable in another.
     join_words(lower_case(simple).flat_map(to_base_letters).nfc(), max_bytes)
+}
+
+/// Does the same as the rest of [`fold_up_to`], byte by byte. Notes of 600 characters take a tenth of the
+/// instructions, which are 9 % of those of an update.
+fn fold_ascii(text: &str, max_bytes: usize) -> String {
+    let mut folded = Vec::with_capacity(text.len().min(max_bytes));
+    for byte in text.bytes() {
+        if folded.len() == max_bytes {
+            break;
+        }
+        let byte = simplify_ascii(byte);
+        if byte != b' ' || folded.last().is_some_and(|last| *last != b' ') {
+            folded.push(byte.to_ascii_lowercase());
+        }
+    }
+    if folded.last() == Some(&b' ') {
+        folded.pop();
+    }
+    String::from_utf8(folded).unwrap_or_default()
 }
 
 /// Converted to upper case first, which makes `ς` equal to `σ`.
@@ -60,11 +76,8 @@ fn lower_case(text: impl Iterator<Item = char>) -> impl Iterator<Item = char> {
 
 /// The character that stands for a decomposed character; `None` if it is ignored.
 fn simplify(c: char) -> Option<char> {
-    match c {
-        '`' => return Some('\''),
-        '-' | '\t'..='\r' => return Some(' '),
-        '\0'..='\u{7F}' => return Some(c),
-        _ => {}
+    if c.is_ascii() {
+        return u8::try_from(c).ok().map(|byte| simplify_ascii(byte).into());
     }
     let c = unify_punctuation(c);
     if is_space_or_hyphen(c) {
@@ -79,6 +92,14 @@ fn simplify(c: char) -> Option<char> {
     }
     let digit = decimal_digit(c).and_then(|value| char::from_digit(value, 10));
     Some(digit.unwrap_or(c))
+}
+
+fn simplify_ascii(byte: u8) -> u8 {
+    match byte {
+        b'`' => b'\'',
+        b'-' | b'\t'..=b'\r' => b' ',
+        _ => byte,
+    }
 }
 
 /// Replaces apostrophes, quotation marks, blanks and slashes by those on every keyboard, and `¿` by `?`.
@@ -299,6 +320,14 @@ mod tests {
             prop_assert_eq!(fold(&fold(&text)), fold(&text));
             prop_assert_eq!(fold(&text.to_uppercase()), fold(&text));
             prop_assert_eq!(fold_case(&fold_case(&text)), fold_case(&text));
+        }
+
+        /// A character that is ignored makes the text take the other way.
+        #[test]
+        fn ascii_folds_as_within_other_text(text in "[\0-\x7F]*", max_bytes in 0_usize..40) {
+            let other = format!("{text}\u{200B}");
+            prop_assert_eq!(fold(&text), fold(&other));
+            prop_assert_eq!(fold_up_to(&text, max_bytes), fold_up_to(&other, max_bytes));
         }
 
         #[test]
