@@ -6,13 +6,12 @@ use std::time::Duration;
 use axum::Router;
 use axum::extract::Request;
 use axum::http::request::Parts;
-use axum::http::{HeaderName, HeaderValue, Method, header};
+use axum::http::{HeaderValue, Method, header};
 use axum::middleware::from_fn;
 use axum::routing::get;
-use tower::util::{MapRequestLayer, option_layer};
+use tower::util::{MapRequestLayer, MapResponseLayer, option_layer};
 use tower_http::cors::{AllowHeaders, AllowOrigin, CorsLayer};
 use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::set_header::SetResponseHeaderLayer;
 
 mod client_info;
 mod client_limit;
@@ -36,6 +35,7 @@ mod rate_limit_headers;
 mod request;
 mod request_id;
 mod response;
+mod response_headers;
 mod sdl;
 mod server;
 mod shutdown;
@@ -54,9 +54,6 @@ pub(crate) use shutdown::Shutdown;
 pub(crate) use state::AppState;
 
 use crate::config::Origin;
-
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
-    HeaderName::from_static("cross-origin-resource-policy");
 
 /// Builds the routes and their layers. The outermost layers give every request an id, add headers to every
 /// response, and turn a panic into a response. The CORS layer responds to preflight requests before any
@@ -87,30 +84,13 @@ pub(crate) fn router(state: AppState) -> Router {
             MapRequestLayer::new(remove_client_id),
             SetRequestIdLayer::new(X_REQUEST_ID, RequestIds(Arc::clone(&state.services))),
             PropagateRequestIdLayer::new(X_REQUEST_ID),
-            always(header::X_CONTENT_TYPE_OPTIONS, "nosniff"),
-            always(header::REFERRER_POLICY, "no-referrer"),
-            always(CROSS_ORIGIN_RESOURCE_POLICY, "same-origin"),
-            unless_set(
-                header::CONTENT_SECURITY_POLICY,
-                "default-src 'none'; frame-ancestors 'none'",
-            ),
-            unless_set(header::CACHE_CONTROL, "private, no-store"),
+            MapResponseLayer::new(response_headers::set),
             from_fn(panic::catch),
             // Before the CORS layer, which responds to preflight requests.
             MapRequestLayer::new(warn_about_origin),
             option_layer(cors(&state.config.cors_origins)),
         ))
         .with_state(state)
-}
-
-/// Sets a header of every response.
-fn always(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value))
-}
-
-/// Sets a header of every response that does not have it: some pages have their own value.
-fn unless_set(name: HeaderName, value: &'static str) -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(name, HeaderValue::from_static(value))
 }
 
 /// Allows requests with credentials from the listed origins only. `None` if the list is empty, because

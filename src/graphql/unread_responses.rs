@@ -66,6 +66,19 @@ impl UnreadResponses {
         Ok(ResponsePermit { unread: Arc::clone(self), client, bytes: AtomicUsize::new(0) })
     }
 
+    /// Removes bytes of a client and adds others.
+    fn replace(&self, client: RateLimitKey, removed: usize, added: usize) {
+        if removed == added {
+            return;
+        }
+        let mut clients = self.clients();
+        let entry = clients.entry(client).or_default();
+        entry.bytes = entry.bytes - removed + added;
+        if entry.bytes == 0 {
+            clients.remove(&client);
+        }
+    }
+
     fn clients(&self) -> MutexGuard<'_, HashMap<RateLimitKey, Client>> {
         self.clients.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -86,16 +99,7 @@ impl ResponsePermit {
         let before = self
             .bytes
             .update(Ordering::Relaxed, Ordering::Relaxed, |sum| sum.saturating_sub(bytes));
-        let removed = before.min(bytes);
-        let mut clients = self.unread.clients();
-        if removed > 0
-            && let Some(client) = clients.get_mut(&self.client)
-        {
-            client.bytes -= removed;
-            if client.bytes == 0 {
-                clients.remove(&self.client);
-            }
-        }
+        self.unread.replace(self.client, before.min(bytes), 0);
     }
 
     /// Waits until no other large response of the client is being built. `None` only if the semaphore is
@@ -107,12 +111,10 @@ impl ResponsePermit {
 
     /// A permit for exactly these bytes, in place of all bytes that were added to this one.
     pub(super) fn complete(&self, bytes: usize) -> Self {
-        let (unread, client) = (Arc::clone(&self.unread), self.client);
-        let complete = Self { unread, client, bytes: AtomicUsize::new(0) };
         // The response exists, whatever the limit.
-        let _ = complete.add(bytes);
-        self.remove(usize::MAX);
-        complete
+        self.unread.replace(self.client, self.bytes.swap(0, Ordering::Relaxed), bytes);
+        let (unread, client) = (Arc::clone(&self.unread), self.client);
+        Self { unread, client, bytes: AtomicUsize::new(bytes) }
     }
 }
 

@@ -74,6 +74,9 @@ impl ClientPermit {
     }
 
     fn release(&mut self, amount: usize) {
+        if amount == 0 {
+            return;
+        }
         let mut counts = self.limiter.counts();
         counts.total -= amount;
         self.used -= amount;
