@@ -1,5 +1,5 @@
-//! Documents. Each is parsed, checked against the limits and validated once, and then cached by the hash of
-//! its text, for all transports.
+//! Documents. Each is parsed, checked against the limits and validated once, and then cached for
+//! all transports.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -151,8 +151,8 @@ impl Documents {
     ) -> Result<Arc<Document>, Vec<ServerError>> {
         let (text, id) = (request.query.as_deref(), request.document_id.as_deref());
         let reject = |code, message: &str| Err(vec![server_error(code, message)]);
-        let hash = text.map(hash);
         if let Some(trusted) = &self.trusted {
+            let hash = text.map(hash);
             let found = match (id, hash) {
                 (Some(id), _) => trusted
                     .by_id(id)
@@ -173,17 +173,17 @@ impl Documents {
             };
         }
         let id_hash = id.and_then(parse_hash);
-        let Some((text, hash)) = text.zip(hash) else {
+        let Some(text) = text else {
             // The message is part of the protocol: clients send the text next.
-            return id_hash.and_then(|hash| self.cached.get(&hash)).map_or_else(
+            return id_hash.and_then(|hash| self.cached.get_by_hash(&hash)).map_or_else(
                 || reject(ErrorCode::PersistedQueryNotFound, "PersistedQueryNotFound"),
                 Ok,
             );
         };
-        if id.is_some() && id_hash != Some(hash) {
+        if id.is_some() && id_hash != Some(hash(text)) {
             return reject(ErrorCode::BadRequest, HASH_MISMATCH);
         }
-        if let Some(cached) = self.cached.get(&hash) {
+        if let Some(cached) = self.cached.get(text) {
             return Ok(cached);
         }
         let document = Arc::new(self.preparer.prepare(text, charge)?);

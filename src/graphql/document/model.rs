@@ -22,7 +22,7 @@ pub(super) type DocumentHash = [u8; 32];
 /// A valid document.
 #[derive(Debug)]
 pub(super) struct Document {
-    pub(super) text: Box<str>,
+    pub(super) text: Arc<str>,
     pub(super) hash: DocumentHash,
     /// Estimated size in memory.
     pub(super) bytes: usize,
