@@ -18,11 +18,11 @@ use crate::store::connector::Connector;
 use crate::store::last_outage::LastOutage;
 
 mod connection;
+mod notifier;
 mod protocol;
-mod publisher;
 mod subscriber;
 
-use publisher::{PendingEvent, PgPublisher};
+use notifier::{PendingEvent, PgNotifier};
 use subscriber::PgSubscriber;
 
 /// How many events may wait while the database is unavailable. Further events are dropped.
@@ -34,7 +34,7 @@ const PUBLISH_TIMEOUT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub(super) struct Postgres {
     outbox: mpsc::Sender<PendingEvent>,
-    /// The publisher and the subscriber; aborted when this is dropped.
+    /// The notifier and the subscriber; aborted when this is dropped.
     _tasks: JoinSet<()>,
 }
 
@@ -49,11 +49,11 @@ impl Postgres {
         let (outbox, pending) = mpsc::channel(OUTBOX_CAPACITY);
         let replay_requested = Arc::new(Notify::new());
         let (replay, lost) = (Arc::clone(&replay_requested), Arc::clone(&outage));
-        let publisher = PgPublisher::new(connector.clone(), pending, replay, lost);
+        let notifier = PgNotifier::new(connector.clone(), pending, replay, lost);
         let subscriber = PgSubscriber { connector, broker, outage, replay_requested };
         let mut tasks = JoinSet::new();
         tasks.spawn(subscriber.run(listener));
-        tasks.spawn(publisher.run());
+        tasks.spawn(notifier.run());
         Ok(Self { outbox, _tasks: tasks })
     }
 

@@ -1,4 +1,4 @@
-//! What the instances send each other, and the delays that the publisher and the subscriber share.
+//! What the instances send each other, and the delays that the notifier and the subscriber share.
 
 use std::time::Duration;
 

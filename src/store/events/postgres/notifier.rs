@@ -34,7 +34,7 @@ pub(super) struct PendingEvent {
 
 /// Publishes events on a dedicated connection: a pool would ping the connection before and after each
 /// statement.
-pub(super) struct PgPublisher {
+pub(super) struct PgNotifier {
     connector: Connector,
     connection: Option<EventConnection>,
     pending: mpsc::Receiver<PendingEvent>,
@@ -43,7 +43,7 @@ pub(super) struct PgPublisher {
     recent: ReplayBuffer,
 }
 
-impl PgPublisher {
+impl PgNotifier {
     pub(super) fn new(
         connector: Connector,
         pending: mpsc::Receiver<PendingEvent>,
