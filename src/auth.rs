@@ -34,6 +34,10 @@ const REFRESH_GRACE: Duration = Duration::from_secs(10);
 /// Delay before a failed query is repeated while the database is unavailable.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);
 
+/// How often an open connection checks its session if the events of other processes do not arrive. With the duration of
+/// a statement, less than 5 seconds.
+const RECHECK_INTERVAL: Duration = Duration::from_secs(3);
+
 /// Maximum length of a stored user agent, in characters. The rest is cut off.
 const USER_AGENT_CHARS: usize = 255;
 
@@ -132,17 +136,25 @@ impl Auth {
         })
     }
 
-    /// Resolves when the token expires or the session ends, with the reason.
+    /// Resolves when the token expires or the session ends, on any instance and by any command, with the reason.
     pub(crate) async fn wait_until_revoked(&self, viewer: Viewer) -> AuthFailure {
-        let mut ending = self.store.events().subscribe_to_session(viewer.session);
-        // The session may have ended on any instance just before the subscription began.
-        self.live_sessions.evict(viewer.session);
-        if !self.is_live_with_retry(viewer).await {
-            return AuthFailure::SessionEnded;
-        }
-        tokio::select! {
-            _ = ending.next() => AuthFailure::SessionEnded,
-            () = self.clock.sleep_until(viewer.token_expires_at) => AuthFailure::TokenExpired,
+        let events = self.store.events();
+        let mut ending = events.subscribe_to_session(viewer.session);
+        loop {
+            // The session may have ended before the subscription began, or without an event.
+            self.live_sessions.evict(viewer.session);
+            if !self.is_live_with_retry(viewer).await {
+                return AuthFailure::SessionEnded;
+            }
+            tokio::select! {
+                event = ending.next() => if event.is_ok() {
+                    return AuthFailure::SessionEnded;
+                },
+                () = self.clock.sleep_until(viewer.token_expires_at) => {
+                    return AuthFailure::TokenExpired;
+                }
+                () = self.clock.sleep(RECHECK_INTERVAL), if !events.reaches_all_processes() => {}
+            }
         }
     }
 

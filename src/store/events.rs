@@ -64,7 +64,12 @@ impl EventBus {
         self.broker.subscribe(Topic::Books(owner))
     }
 
-    /// Subscribes to the end of a session.
+    /// Whether the events of other processes arrive here. Not with SQLite, where `bookshelf user` may be one.
+    pub(crate) fn reaches_all_processes(&self) -> bool {
+        self.postgres.is_some()
+    }
+
+    /// Subscribes to the end of a session. [`Lagged`] means that the session may have ended.
     pub(crate) fn subscribe_to_session(&self, session: SessionId) -> Subscriber {
         self.broker.subscribe(Topic::Session(session))
     }

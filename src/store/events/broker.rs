@@ -78,14 +78,11 @@ impl Broker {
         }
     }
 
-    /// Tells the subscribers to books that they have missed events. The end of a session cannot be missed:
-    /// it is checked with every event.
-    pub(super) fn fail_book_subscribers(&self) {
-        for (topic, sender) in &*self.topics() {
-            if let Topic::Books(_) = topic {
-                // An error means that there are no receivers.
-                let _ = sender.send(Err(Lagged));
-            }
+    /// Tells all subscribers that they may have missed events.
+    pub(super) fn fail_subscribers(&self) {
+        for sender in self.topics().values() {
+            // An error means that there are no receivers.
+            let _ = sender.send(Err(Lagged));
         }
     }
 
@@ -183,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn subscribers_to_books_can_be_told_that_events_were_missed() {
+    fn subscribers_can_be_told_that_events_were_missed() {
         let ids = IdGenerator::new(Clock::system());
         let (alice, session) = (ids.next(), ids.next());
         let broker = Arc::new(Broker::default());
@@ -191,9 +188,10 @@ mod tests {
         let mut end = broker.subscribe(Topic::Session(session));
         let event = change(alice, ids.next(), ChangeKind::Created);
         broker.deliver(event);
-        broker.fail_book_subscribers();
+        broker.fail_subscribers();
         assert_eq!(books.next().now_or_never(), Some(Ok(event)));
         assert_eq!(books.next().now_or_never(), Some(Err(Lagged)));
+        assert_eq!(end.next().now_or_never(), Some(Err(Lagged)));
         assert_eq!(end.next().now_or_never(), None);
         let mut later = broker.subscribe(Topic::Books(alice));
         assert_eq!(later.next().now_or_never(), None);

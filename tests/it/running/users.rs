@@ -1,10 +1,12 @@
 //! `bookshelf user`, and registration that is off.
 
+use std::time::{Duration, Instant};
+
 use serde_json::json;
 
 use super::{failure, run, run_with_input, success};
 use crate::support::{
-    GRAPHQL_RESPONSE, PASSWORD, ServerProcess, TestApp, TestDatabase, server_command,
+    GRAPHQL_RESPONSE, PASSWORD, ServerProcess, Socket, TestApp, TestDatabase, server_command,
 };
 
 const NEW_PASSWORD: &str = "another horse, another staple";
@@ -109,4 +111,34 @@ async fn invalid_accounts_are_rejected_with_the_reason_and_without_the_password(
     }
     assert_eq!(database.number("SELECT count(*) FROM users").await, 1);
     failure(&run(folder.path(), database.url(), &["user", "add"], &[]), 2);
+}
+
+#[tokio::test]
+async fn connections_of_sessions_that_a_command_ends_are_closed_within_five_seconds() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let server = ServerProcess::start_on(database.url(), &[]);
+    let address = server.address.parse().expect("an address");
+    let (ada, eve) = (server.anon().registered("ada").await, server.anon().registered("eve").await);
+    let mut others = Socket::authenticated(address, &eve.access_token).await;
+    let subscription = "subscription { bookChanged { kind } }";
+    for (arguments, reader) in
+        [(["set-password", "ada@example.org"], &ada), (["delete", "eve@example.org"], &eve)]
+    {
+        let mut socket = Socket::authenticated(address, &reader.access_token).await;
+        socket.subscribe("1", subscription).await;
+        let mut events = reader.subscribe("text/event-stream", subscription).await;
+        assert_eq!(events.frame().await.as_deref(), Some(":\n\n"));
+        let mut command = server_command(folder.path(), database.url());
+        success(&run_with_input(command.arg("user").args(arguments), NEW_PASSWORD));
+        let ended = Instant::now();
+        assert_eq!(socket.closed().await, (4403, "Forbidden".into()));
+        let last = events.next_non_keepalive().await.expect("an error");
+        assert!(last.contains("SESSION_ENDED"), "{last}");
+        let took = ended.elapsed();
+        assert!(took < Duration::from_secs(5), "{arguments:?}: {took:?}");
+        if arguments[0] == "set-password" {
+            others.send(json!({ "type": "ping" })).await;
+            assert_eq!(others.receive().await, json!({ "type": "pong" }));
+        }
+    }
 }

@@ -66,7 +66,7 @@ impl PgSubscriber {
                     silence_secs = silence.as_secs(),
                     "events may have been lost, closing the subscriptions"
                 );
-                self.broker.fail_book_subscribers();
+                self.broker.fail_subscribers();
             }
             last_received = Instant::now();
         }
@@ -96,6 +96,18 @@ impl PgSubscriber {
                 Err(_) => self.outage.log_lost(&"the connection timed out"),
             }
             sleep(backoff.delay()).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn events_may_be_lost_only_if_the_silence_is_about_as_long_as_the_replay() {
+        for (seconds, lost) in [(0, false), (25, false), (54, false), (55, true), (90, true)] {
+            assert_eq!(is_beyond_replay(Duration::from_secs(seconds)), lost, "{seconds} s");
         }
     }
 }
