@@ -13,6 +13,7 @@ mod capacity;
 mod connections;
 mod database;
 mod deadlines;
+mod events;
 mod hosts;
 mod login;
 mod outage;

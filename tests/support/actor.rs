@@ -370,6 +370,6 @@ impl Actor {
 }
 
 fn http_client() -> reqwest::Client {
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(60)).build();
+    let client = reqwest::Client::builder().read_timeout(Duration::from_secs(60)).build();
     client.expect("a client")
 }
