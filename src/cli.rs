@@ -8,7 +8,7 @@ use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
 use crate::app::{App, Overrides};
-use crate::config::{Config, Options, read_dotenv, unknown_environment_variables};
+use crate::config::{Config, Options, Purpose, read_dotenv, unknown_environment_variables};
 use crate::store::Store;
 use crate::store::error::error_chain;
 use crate::{graphql, telemetry};
@@ -72,7 +72,12 @@ pub fn main() -> ExitCode {
     if let Some(Command::Schema) = cli.command {
         return exit_code(print(graphql::sdl().as_ref()));
     }
-    let config = match cli.options.resolve() {
+    let command = cli.command.unwrap_or(Command::Serve);
+    let purpose = match command {
+        Command::Migrate { .. } | Command::Recount | Command::User { .. } => Purpose::Database,
+        Command::Serve | Command::Config | Command::Schema => Purpose::Server,
+    };
+    let config = match cli.options.resolve(purpose) {
         Ok(config) => config,
         Err(errors) => {
             errors.iter().for_each(|error| report(&error.to_string()));
@@ -80,7 +85,6 @@ pub fn main() -> ExitCode {
         }
     };
     warnings.extend(unknown_environment_variables());
-    let command = cli.command.unwrap_or(Command::Serve);
     if !matches!(command, Command::Serve) {
         warnings.drain(..).for_each(|warning| report(&format!("warning: {warning}")));
     }

@@ -24,7 +24,7 @@ pub use error::ConfigError;
 pub use limits::Limits;
 pub use listen_address::{ListenAddress, ParseListenAddressError};
 pub use model::Config;
-pub use options::Options;
+pub use options::{Options, Purpose};
 pub use origin::{Origin, ParseOriginError};
 pub use postgres::PostgresTarget;
 pub(crate) use postgres::{

@@ -14,13 +14,22 @@ use super::types::{Database, JwtSecrets};
 #[derive(Clone, Debug, Default)]
 pub struct Options(Vec<(Setting, SecretString)>);
 
+/// What a configuration is read for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Purpose {
+    /// To serve, which needs every setting.
+    Server,
+    /// For commands that only use the database: secrets of access tokens may be missing.
+    Database,
+}
+
 impl Options {
     /// Parses and checks every value. A setting without a text has its default. White space around a text, such as
     /// the line break at the end of a file, is ignored.
     ///
     /// # Errors
     /// All invalid values, not only the first.
-    pub fn resolve(self) -> Result<Config, Vec<ConfigError>> {
+    pub fn resolve(self, purpose: Purpose) -> Result<Config, Vec<ConfigError>> {
         let mut config = Config::default();
         let mut errors = Vec::new();
         for (setting, text) in &self.0 {
@@ -33,7 +42,7 @@ impl Options {
                 });
             }
         }
-        self.check_combinations(&mut config, &mut errors);
+        self.check_combinations(purpose, &mut config, &mut errors);
         let order = config.settings();
         errors.sort_by_key(|error| {
             order.iter().position(|setting| setting.info.variable == error.variable)
@@ -42,7 +51,12 @@ impl Options {
     }
 
     /// Checks the settings that depend on others. Skips those that are invalid by themselves.
-    fn check_combinations(&self, config: &mut Config, errors: &mut Vec<ConfigError>) {
+    fn check_combinations(
+        &self,
+        purpose: Purpose,
+        config: &mut Config,
+        errors: &mut Vec<ConfigError>,
+    ) {
         let is_valid = |errors: &[ConfigError], variable: &str| {
             errors.iter().all(|error| error.variable != variable)
         };
@@ -53,10 +67,11 @@ impl Options {
                 Database::Sqlite(path) | Database::Temporary { path, .. } => {
                     config.jwt_secrets = JwtSecrets::next_to(path);
                 }
-                Database::Postgres(_) => errors.push(ConfigError {
+                Database::Postgres(_) if purpose == Purpose::Server => errors.push(ConfigError {
                     variable: "JWT_SECRETS".into(),
                     problem: Problem::Missing { advice: HOW_TO_MAKE_ONE },
                 }),
+                Database::Postgres(_) => {}
             }
         }
         for (variable, ttl) in
@@ -140,7 +155,9 @@ mod tests {
     fn resolved(arguments: &[&str]) -> Result<Config, Vec<String>> {
         let arguments = std::iter::once("bookshelf").chain(arguments.iter().copied());
         let options = Command::parse_from(arguments).options;
-        options.resolve().map_err(|errors| errors.iter().map(ToString::to_string).collect())
+        options
+            .resolve(Purpose::Server)
+            .map_err(|errors| errors.iter().map(ToString::to_string).collect())
     }
 
     #[test]
@@ -159,6 +176,9 @@ mod tests {
         let errors =
             resolved(&["--database-url", "postgres://localhost/books"]).expect_err("no secret");
         assert_eq!(errors, ["JWT_SECRETS is missing; make one with: openssl rand -hex 32"]);
+        let arguments = ["bookshelf", "--database-url", "postgres://localhost/books"];
+        let options = Command::parse_from(arguments).options;
+        assert!(options.resolve(Purpose::Database).is_ok(), "only the server signs tokens");
     }
 
     #[test]

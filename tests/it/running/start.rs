@@ -36,8 +36,19 @@ fn postgres_that_does_not_run_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     let port = free_port();
     let url = format!("postgres://shelf:hunter2@127.0.0.1:{port}/library");
-    for command in [&["serve"][..], &["migrate", "status"], &["user", "list"]] {
-        let stderr = failure(&run(folder.path(), &url, command, &[("JWT_SECRETS", JWT_SECRET)]), 1);
+    for command in [
+        &["serve"][..],
+        &["migrate", "status"],
+        &["user", "list"],
+        &["user", "add", "a@b.example"],
+        &["recount"],
+    ] {
+        let mut process = server_command(folder.path(), &url);
+        // Only the server signs tokens.
+        if command != ["serve"] {
+            process.env_remove("JWT_SECRETS");
+        }
+        let stderr = failure(&process.args(command).output().expect("a process"), 1);
         let line = only_line(&stderr);
         let expected = format!("nothing accepts connections at 127.0.0.1:{port}; start PostgreSQL");
         assert!(line.contains(&expected) && !line.contains("hunter2"), "{line}");
