@@ -29,7 +29,8 @@ settings! {
         /// transactions. SQLite: maximum number of pooled read connections. Both: searches and other scans have
         /// half as many connections of their own.
         database_pool_size: Option<NonZeroU32> = None,
-            SettingInfo::new("DATABASE_POOL_SIZE", "NUMBER").default_text("four per core");
+            SettingInfo::new("DATABASE_POOL_SIZE", "NUMBER")
+                .default_text("four per core; PostgreSQL: fewer if it does not accept so many");
 
         /// Secrets of access tokens, separated by commas, each at least 32 bytes; the first signs, all
         /// verify [default with SQLite: generated at first start in a file next to the database].
