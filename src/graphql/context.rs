@@ -22,6 +22,9 @@ use crate::store::scans::OperationScans;
 /// How many books of a library a scan reads for one cost unit.
 const BOOKS_PER_COST_UNIT: u64 = 1_000;
 
+/// How many words of a search are searched for the same cost.
+const WORDS_PER_COST_UNIT: usize = 20;
+
 /// The context of one request. Its loaders live as long as the request, so viewers share no data.
 #[derive(Debug)]
 pub(crate) struct RequestContext {
@@ -121,8 +124,8 @@ pub(super) trait ContextExt<'a> {
     fn charge_failed_refresh(&self) -> Result<()>;
     /// Charges for a look whether a name or an address is taken. An error if the rate limit is exceeded.
     fn charge_name_check(&self) -> Result<()>;
-    /// Charges for a scan of a list: one unit per 1,000 books of the library, at least one. To be called before
-    /// the scan. An error if the rate limit is exceeded.
+    /// Charges for a scan of a list: one unit per 1,000 books of the library, at least one, for each 20 words of a
+    /// search. To be called before the scan. An error if the rate limit is exceeded.
     async fn charge_scan(&self, list: &BookList) -> Result<()>;
     /// The current time.
     fn now(&self) -> Timestamp;
@@ -199,7 +202,9 @@ impl<'a> ContextExt<'a> for Context<'a> {
             return Ok(());
         }
         let books = services.store.book_count(list.owner).await?;
-        let units = (books / BOOKS_PER_COST_UNIT).max(1);
+        let words = list.filter.search.as_ref().map_or(0, |search| search.words.len());
+        let factor = words.div_ceil(WORDS_PER_COST_UNIT).max(1) as u64;
+        let units = (books / BOOKS_PER_COST_UNIT).max(1) * factor;
         let payer = RateLimitKey::for_client(*identity, client.address);
         Ok(services.rates.charge_more(units, payer)?)
     }

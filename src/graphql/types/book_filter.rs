@@ -13,7 +13,7 @@ use crate::store::books;
 pub(crate) struct BookFilter {
     /// Words that must each occur in `title`, `author`, `publisher`, `notes` or `isbn`, in any order,
     /// regardless of case, accents and punctuation at their ends. A hyphen matches a space. An ISBN, or
-    /// a part of one, is found in any spelling. At most 200 characters and 20 words.
+    /// a part of one, is found in any spelling. At most 2,000 characters and 250 words.
     search: Option<String>,
     /// The ISBN of the book, an ISBN-10 or ISBN-13 in any usual spelling.
     isbn: Option<String>,

@@ -318,7 +318,10 @@ mod tests {
         #[test]
         fn folding_is_idempotent(text in "\\PC*") {
             prop_assert_eq!(fold(&fold(&text)), fold(&text));
-            prop_assert_eq!(fold(&text.to_uppercase()), fold(&text));
+            // An iota subscript is a letter in upper case: what follows it is then after that letter.
+            if !text.nfkd().any(|c| c == '\u{345}') {
+                prop_assert_eq!(fold(&text.to_uppercase()), fold(&text));
+            }
             prop_assert_eq!(fold_case(&fold_case(&text)), fold_case(&text));
         }
 
@@ -328,6 +331,14 @@ mod tests {
             let other = format!("{text}\u{200B}");
             prop_assert_eq!(fold(&text), fold(&other));
             prop_assert_eq!(fold_up_to(&text, max_bytes), fold_up_to(&other, max_bytes));
+        }
+
+        /// As the files in `benches/peers` do it without this program.
+        #[test]
+        fn ascii_is_folded_by_a_short_rule(text in "[ -~\t\n]*") {
+            let simple = text.to_lowercase().replace('`', "'").replace('-', " ");
+            let words: Vec<_> = simple.split_whitespace().collect();
+            prop_assert_eq!(fold(&text), words.join(" "));
         }
 
         #[test]

@@ -235,14 +235,14 @@ export class Arguments {
       after: cursors,
       before: cursors,
       search: () => [
-        ['x '.repeat(21), 'x '.repeat(101)],
+        ['x '.repeat(251), 'x'.repeat(2_001)],
         [
           random.pick(wordsOf(book.title)), random.pick(wordsOf(book.author)).toUpperCase(),
           `${book.title.slice(0, 3)} ${book.author.slice(0, 2)}`, book.isbn ?? '_',
           `"${random.pick(wordsOf(book.title))}", ${random.pick(wordsOf(book.author))}!`,
           book.title.normalize('NFD').toUpperCase(), `${book.title} - ${book.author}`,
           `ISBN-13: ${(book.isbn ?? '978').replace(/^(...)(.)/, '$1-$2-')}`, (book.isbn ?? '978').slice(0, 7),
-          'zoe', 'Strasse', 'oeuvre', 'istanbul', 'seuil', 'jean jacques', 'Jean‑Jacques', '—', '"',
+          `${book.title} ${'e '.repeat(30)}`, 'zoe', 'Strasse', 'oeuvre', 'istanbul', 'seuil', 'jean jacques', 'Jean‑Jacques', '—', '"',
           'e', '', '978', '%', 'nowhere to be found',
         ],
       ],

@@ -290,7 +290,7 @@ function condition({ search, isbn, minRating, maxRating, unrated, createdAfter, 
 /** Which books a search finds. */
 function found(search) {
   const typed = search.split(/[\p{White_Space}\u2014\u2015]+/u).filter((word) => word !== '');
-  if ([...search].length > 200 || search.includes('\0') || typed.length > 20) throw new BadInput('search');
+  if ([...search].length > 2_000 || search.includes('\0') || typed.length > 250) throw new BadInput('search');
   const words = typed.map((word) => ({ folded: fold(word), isbns: isbnParts(word) }));
   const unquoted = words.map((word) => ({ ...word, folded: withoutPunctuation(word.folded) }));
   const [used] = [unquoted, words].map((all) => all.filter(({ folded }) => folded !== ''))

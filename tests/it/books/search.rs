@@ -103,15 +103,47 @@ async fn all_filter_conditions_must_match() {
 async fn search_length_is_limited() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    for search in ["x".repeat(201), "x ".repeat(21), "\0".to_owned()] {
+    for search in ["x".repeat(2_001), "x ".repeat(251), "\0".to_owned()] {
         let query = "query($search: String!) { books(filter: { search: $search }) { totalCount } }";
         let response = alice.run(query, json!({ "search": search })).await;
         response.assert_error("BAD_USER_INPUT");
     }
     assert_eq!(
-        found(&alice, &format!("search: {}", json!("x ".repeat(20)))).await,
+        found(&alice, &format!("search: {}", json!("x ".repeat(250)))).await,
         Vec::<String>::new()
     );
+}
+
+/// The limits of a search allow every title, also where each character becomes three in upper case, and where it is
+/// stored cut.
+#[tokio::test]
+async fn the_longest_titles_are_found_by_themselves() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let words: String = ('a'..='z')
+        .flat_map(|first| ('a'..='z').map(move |second| format!("{first}{second} ")))
+        .take(166)
+        .collect();
+    let letters: String =
+        ('\u{4E00}'..).step_by(7).take(250).flat_map(|c| [c, ' ']).take(499).collect();
+    for title in [
+        format!("{words}{}", "z".repeat(500 - words.len())),
+        letters,
+        "ΐ".repeat(500),
+        "\u{FDFA}".repeat(500),
+        "\u{FDFA} é".chars().cycle().take(499).collect(),
+        "📚!".repeat(250),
+        "don’t–".chars().cycle().take(499).collect(),
+    ] {
+        assert!((499..=500).contains(&title.chars().count()), "{title}");
+        alice.add_book(json!({ "title": title, "author": "A" })).await;
+        for search in [title.clone(), title.to_uppercase(), format!(" {title} ")] {
+            let query =
+                "query($search: String) { books(filter: { search: $search }) { nodes { title } } }";
+            let found = alice.run(query, json!({ "search": search })).await.data();
+            assert_eq!(found, json!({ "nodes": [{ "title": title }] }), "{search}");
+        }
+    }
 }
 
 #[tokio::test]

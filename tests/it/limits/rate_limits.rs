@@ -214,7 +214,7 @@ async fn cost_budgets_are_per_viewer_and_per_anonymous_address() {
 }
 
 #[tokio::test]
-async fn a_scan_costs_one_unit_per_thousand_books() {
+async fn a_scan_costs_one_unit_per_thousand_books_and_twenty_words() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
         config.limits.cost_per_minute = 600;
@@ -229,12 +229,19 @@ async fn a_scan_costs_one_unit_per_thousand_books() {
         600 - remaining.parse::<u64>().expect("a number")
     };
     let search = "{ books(filter: { search: \"emma\" }) { nodes { id } totalCount } }";
+    let words = |number: u32| {
+        let words: String = (0..number).map(|word| format!("{word} ")).collect();
+        format!("{{ books(first: 1, filter: {{ search: \"{words}\" }}) {{ nodes {{ id }} }} }}")
+    };
     let mut before = used().await;
     for (books, query, cost) in [
         (1, "{ books { nodes { id } totalCount } }", 23),
         (1, search, 23 + 1),
         (1_999, "{ books(first: 1, filter: { minRating: 1 }) { nodes { id } } }", 3 + 1),
         (100_000, "{ books(first: 1, filter: { minRating: 1 }) { nodes { id } } }", 3 + 100),
+        (2_000, &words(20), 3 + 2),
+        (2_000, &words(21), 3 + 2 * 2),
+        (2_000, &words(250), 3 + 2 * 13),
         (100_000, "{ books(first: 1) { nodes { id } } }", 3),
         (100_000, "{ booksPage(page: 1, perPage: 1) { total } }", 2),
         (100_000, "{ booksPage(page: 1, perPage: 1, filter: { unrated: true }) { total } }", 102),
