@@ -17,6 +17,7 @@ mod cache;
 mod collect;
 mod convert;
 mod cost;
+mod invalid_value;
 pub(super) mod limits;
 mod messages;
 mod model;
@@ -101,7 +102,8 @@ impl Documents {
         })?;
         let mut values = normalize_integers(declared);
         let files = insert_uploads(&mut values, request.uploads)?;
-        let variables = variables.coerce(&self.preparer.schema, values, &document.text)?;
+        let DocumentPreparer { schema, introspection, .. } = &self.preparer;
+        let variables = variables.coerce(schema, *introspection, values, &document.text)?;
         let cost = cost.evaluate(&variables);
         let max = self.preparer.limits.cost;
         if cost > max {

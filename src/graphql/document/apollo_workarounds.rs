@@ -13,12 +13,13 @@ use apollo_compiler::ast::{
 use apollo_compiler::executable::{self, ExecutableDocument, Operation};
 use apollo_compiler::introspection::check_max_depth;
 use apollo_compiler::parser::SourceSpan;
-use apollo_compiler::response::{JsonMap, JsonValue};
+use apollo_compiler::response::JsonMap;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::Valid;
 use apollo_compiler::{Name, Node, Schema, request};
 use apollo_parser::TokenKind;
 
+use super::invalid_value::InvalidValue;
 use super::limits::RootFields;
 use super::syntax::tokens;
 use crate::graphql::scalars;
@@ -268,66 +269,31 @@ pub(super) fn limits_introspection(
     check_max_depth(document, operation).is_ok()
 }
 
-/// A value of a variable cannot be coerced.
-pub(super) struct CoercionError<'a> {
-    /// Does not contain the value, which may be a secret.
-    pub(super) message: String,
-    /// The variable; `None` if it is not clear.
-    pub(super) definition: Option<&'a Node<VariableDefinition>>,
-}
-
-/// Coerces the values of variables (section 6.1.2). The errors of apollo-compiler contain the value, but not the
-/// variable, and custom scalars are not checked.
+/// Coerces the values of variables (section 6.1.2). The errors of apollo-compiler contain the value, which may be a
+/// secret, but not the variable, and custom scalars are not checked: `coerce_variable_value` in its
+/// `resolvers/input_coercion.rs` has no hook.
+///
+/// # Errors
+/// The variable whose value is invalid; `None` if it is not clear.
 pub(super) fn coerce_variable_values<'a>(
     schema: &Valid<Schema>,
     operation: &'a Operation,
     values: &JsonMap,
-) -> Result<JsonMap, CoercionError<'a>> {
+) -> Result<JsonMap, Option<&'a Node<VariableDefinition>>> {
     let coerce = |operation: &Operation| request::coerce_variable_values(schema, operation, values);
-    let coerced = coerce(operation).map_err(|error| {
-        let definition = operation.variables.iter().find(|definition| {
+    let Ok(coerced) = coerce(operation) else {
+        return Err(operation.variables.iter().find(|definition| {
             let variables = vec![Node::clone(definition)];
             coerce(&Operation { variables, ..operation.clone() }).is_err()
-        });
-        CoercionError { message: without_value(&error.message().to_string()), definition }
-    })?;
-    for definition in &operation.variables {
+        }));
+    };
+    let is_invalid = |definition: &&Node<VariableDefinition>| {
         let value = coerced.get(definition.name.as_str());
-        let scalar = value.and_then(|value| invalid_scalar(schema, &definition.ty, value));
-        if let Some(scalar) = scalar {
-            let message = format!("could not coerce variable {} to type {scalar}", definition.name);
-            return Err(CoercionError { message, definition: Some(definition) });
-        }
-    }
-    Ok(coerced.into_inner())
-}
-
-/// Removes the value from "could not coerce variable v: VALUE to type T": it may be a secret.
-fn without_value(message: &str) -> String {
-    match (message.split_once(": "), message.rsplit_once(" to type ")) {
-        (Some((what, _)), Some((_, ty))) => format!("{what} to type {ty}"),
-        _ => message.to_owned(),
-    }
-}
-
-/// The custom scalar for which a coerced value is invalid. apollo-compiler accepts any value for a
-/// custom scalar (section 3.5): `coerce_variable_value` in its `resolvers/input_coercion.rs` has no hook.
-fn invalid_scalar(schema: &Schema, ty: &Type, value: &JsonValue) -> Option<Name> {
-    if let (true, JsonValue::Array(items)) = (ty.is_list(), value) {
-        return items.iter().find_map(|item| invalid_scalar(schema, ty.item_type(), item));
-    }
-    let name = ty.inner_named_type();
-    match (schema.types.get(name)?, value) {
-        (_, JsonValue::Null) => None,
-        (ExtendedType::InputObject(object), JsonValue::Object(fields)) => {
-            fields.iter().find_map(|(field, value)| {
-                invalid_scalar(schema, &object.fields.get(field.as_str())?.ty, value)
-            })
-        }
-        (ExtendedType::Scalar(_), value) => {
-            (!scalars::is_valid(name, value.as_str())).then(|| name.clone())
-        }
-        _ => None,
+        value.is_some_and(|value| InvalidValue::find(schema, &definition.ty, value).is_some())
+    };
+    match operation.variables.iter().find(is_invalid) {
+        Some(definition) => Err(Some(definition)),
+        None => Ok(coerced.into_inner()),
     }
 }
 

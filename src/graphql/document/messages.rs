@@ -1,9 +1,9 @@
 //! The messages of syntax and validation errors: what was expected, and where. They do not repeat values of a
 //! document, which may be secrets, and contain names of the schema only if clients can read it.
 
-use apollo_compiler::Schema;
 use apollo_compiler::schema::ExtendedType;
 use apollo_compiler::validation::DiagnosticData;
+use apollo_compiler::{Name, Schema};
 use apollo_parser::TokenKind;
 
 use super::syntax::{LineIndex, tokens};
@@ -145,7 +145,7 @@ fn without_schema_names(error: &str, given: Option<&str>) -> Option<String> {
 }
 
 /// The names that are most similar to a given one, by the rule of graphql-js.
-fn suggestions<'a>(given: &str, names: &[&'a str]) -> Vec<&'a str> {
+pub(super) fn suggestions<'a>(given: &str, names: &[&'a str]) -> Vec<&'a str> {
     let given = given.to_lowercase();
     if given.chars().count() > MAX_COMPARED_CHARS {
         return Vec::new();
@@ -160,7 +160,12 @@ fn suggestions<'a>(given: &str, names: &[&'a str]) -> Vec<&'a str> {
     similar.into_iter().take(MAX_SUGGESTIONS).map(|(_, name)| name).collect()
 }
 
-fn did_you_mean(names: &[&str]) -> Option<String> {
+/// Whether a text may be a name of a schema, and is short enough to be repeated in a message.
+pub(super) fn is_short_name(text: &str) -> bool {
+    text.len() <= MAX_COMPARED_CHARS && Name::is_valid_syntax(text)
+}
+
+pub(super) fn did_you_mean(names: &[&str]) -> Option<String> {
     let quoted: Vec<String> = names.iter().map(|name| format!("\"{name}\"")).collect();
     let (last, others) = quoted.split_last()?;
     Some(match others {

@@ -36,7 +36,7 @@ const BYTES_PER_OPERATION: usize = 1_000;
 #[derive(Debug)]
 pub(super) struct DocumentPreparer {
     pub(super) schema: Valid<Schema>,
-    introspection: bool,
+    pub(super) introspection: bool,
     pub(super) limits: Limits,
 }
 

@@ -14,7 +14,8 @@ use async_graphql::{Name, ServerError, UploadValue, Variables};
 use async_graphql_value::ConstValue;
 use serde_json::{Map, Value};
 
-use super::apollo_workarounds::{coerce_variable_values, sentence};
+use super::apollo_workarounds::coerce_variable_values;
+use super::invalid_value;
 use super::syntax::LineIndex;
 use crate::graphql::error::{ErrorCode, server_error};
 use crate::graphql::request::Upload;
@@ -77,18 +78,29 @@ impl VariableDefinitions {
     }
 
     /// Coerces the values of a request. A variable without a value takes its default; without a default,
-    /// it is absent. `values` has declared variables only.
+    /// it is absent. `values` has declared variables only. `introspection` tells whether errors may contain names of
+    /// the schema, and `text` is the document, for their locations.
     pub(super) fn coerce(
         &self,
         schema: &Valid<Schema>,
+        introspection: bool,
         values: Map<String, Value>,
         text: &str,
     ) -> Result<Variables, ServerError> {
         let Some(operation) = &self.0 else { return Ok(Variables::default()) };
         let values: JsonMap =
             values.into_iter().map(|(name, value)| (name.into(), value.into())).collect();
-        let coerced = coerce_variable_values(schema, operation, &values)
-            .map_err(|error| invalid(&sentence(&error.message), error.definition, text))?;
+        let coerced = coerce_variable_values(schema, operation, &values).map_err(|definition| {
+            let Some(definition) = definition else {
+                return server_error(ErrorCode::BadUserInput, "The variables are invalid.");
+            };
+            let value = values.get(definition.name.as_str());
+            let message = invalid_value::describe(schema, introspection, definition, value);
+            let mut error = server_error(ErrorCode::BadUserInput, message);
+            let location = definition.location();
+            error.locations.extend(location.map(|span| LineIndex::new(text).at(span.offset())));
+            error
+        })?;
         let coerced = coerced.into_iter();
         let coerced = coerced.map(|(name, value)| (Name::new(name.as_str()), constant(value)));
         let mut variables = Variables::default();
@@ -238,17 +250,6 @@ fn bytes_of_literal(literal: &ast::Value) -> usize {
             }
             _ => 0,
         }
-}
-
-fn invalid(
-    message: &str,
-    definition: Option<&Node<VariableDefinition>>,
-    text: &str,
-) -> ServerError {
-    let mut error = server_error(ErrorCode::BadUserInput, message);
-    let location = definition.and_then(Node::location);
-    error.locations.extend(location.map(|span| LineIndex::new(text).at(span.offset())));
-    error
 }
 
 fn constant(value: JsonValue) -> ConstValue {

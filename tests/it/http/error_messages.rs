@@ -89,6 +89,87 @@ async fn errors_contain_no_names_of_the_schema_without_introspection() {
 }
 
 #[tokio::test]
+async fn invalid_variables_are_named_with_the_path_and_without_their_values() {
+    let app = TestApp::start().await;
+    let hidden = TestApp::with_config(|config| config.introspection = false).await;
+    let create = "mutation($input: CreateBookInput!) { createBook(input: $input) { book { id } } }";
+    let list = "query($first: Int, $filter: BookFilter, $orderBy: BookOrder) {
+        books(first: $first, filter: $filter, orderBy: $orderBy) { totalCount }
+    }";
+    let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
+    for (query, variables, expected, without_schema) in [
+        (
+            create,
+            json!({ "input": { "title": "hunter2", "author": "hunter2", "rating": "hunter2" } }),
+            "\"$input\" has an invalid value at \"input.rating\": expected Int.",
+            "\"$input\" has an invalid value at \"input.rating\": another type was expected.",
+        ),
+        (
+            create,
+            json!({ "input": { "title": "hunter2", "author": null } }),
+            "\"$input\" has an invalid value at \"input.author\": expected String!, but it is null.",
+            "\"$input\" has an invalid value at \"input.author\": it cannot be null.",
+        ),
+        (
+            create,
+            json!({ "input": { "author": "hunter2" } }),
+            "\"$input\" has an invalid value at \"input.title\": expected String!, but it is missing.",
+            "\"$input\" has an invalid value: a required field is missing.",
+        ),
+        (
+            create,
+            json!({ "input": { "titlle": "hunter2" } }),
+            "\"$input\" has an invalid value: unknown field \"titlle\" of CreateBookInput. Did you mean \"title\"?",
+            "\"$input\" has an invalid value: unknown field \"titlle\".",
+        ),
+        (
+            create,
+            json!({ "input": { "hunter2 hunter2": 1 } }),
+            "\"$input\" has an invalid value: unknown field of CreateBookInput.",
+            "\"$input\" has an invalid value: unknown field.",
+        ),
+        (
+            create,
+            json!({}),
+            "\"$input\" has no value: expected CreateBookInput!.",
+            "\"$input\" has no value: expected CreateBookInput!.",
+        ),
+        (
+            list,
+            json!({ "first": 5_000_000_000_u64 }),
+            "\"$first\" has an invalid value: expected Int.",
+            "\"$first\" has an invalid value: another type was expected.",
+        ),
+        (
+            list,
+            json!({ "first": 1, "filter": { "createdAfter": "hunter2" } }),
+            "\"$filter\" has an invalid value at \"filter.createdAfter\": expected DateTime.",
+            "\"$filter\" has an invalid value at \"filter.createdAfter\": another type was expected.",
+        ),
+        (
+            list,
+            json!({ "orderBy": { "field": "TITEL" } }),
+            "\"$orderBy\" has an invalid value at \"orderBy.field\": expected BookOrderField!. Did you mean \"TITLE\"?",
+            "\"$orderBy\" has an invalid value at \"orderBy.field\": another type was expected.",
+        ),
+        (
+            nodes,
+            json!({ "ids": ["hunter2", { "hunter2": "hunter2" }] }),
+            "\"$ids\" has an invalid value at \"ids[1]\": expected ID!.",
+            "\"$ids\" has an invalid value at \"ids[1]\": another type was expected.",
+        ),
+    ] {
+        for (app, message) in [(&app, expected), (&hidden, without_schema)] {
+            let response = app.anon().run(query, variables.clone()).await;
+            response.assert_error("BAD_USER_INPUT");
+            assert_eq!(response.error()["message"], format!("Variable {message}"));
+            assert_eq!(response.error()["locations"][0]["line"], 1, "{response:?}");
+            assert!(!response.text.contains("hunter2"), "{response:?}");
+        }
+    }
+}
+
+#[tokio::test]
 async fn syntax_errors_say_what_was_expected() {
     let app = TestApp::start().await;
     for (query, message) in [
