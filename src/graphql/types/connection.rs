@@ -4,6 +4,7 @@ use async_graphql::{ComplexObject, Context, Lookahead, Object, SelectionField, S
 
 use super::book::{self, Book};
 use super::book_filter::{BookFilter, BookOrder};
+use super::user::User;
 use crate::graphql::context::ContextExt;
 use crate::graphql::cursor;
 use crate::graphql::direct_json::{DirectJson, Json, JsonList, ObjectPlan, PlannedObject, Writer};
@@ -116,8 +117,9 @@ fn selection(ctx: &Context<'_>) -> PageSelection {
     PageSelection {
         columns: book::columns_read(fields.map(|field| field.name())),
         owner: nodes.iter().any(|node| {
-            let owner = node.field("owner");
-            ["username", "email", "createdAt"].iter().any(|name| owner.field(name).exists())
+            let owners = node.field("owner").selection_fields();
+            let mut fields = owners.iter().flat_map(SelectionField::selection_set);
+            fields.any(|field| User::needs_profile(field.name()))
         }),
         total: connection.field("totalCount").exists(),
     }

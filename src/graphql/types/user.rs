@@ -23,6 +23,11 @@ const SESSIONS: u64 = 100;
 pub(crate) struct User(pub(crate) UserId);
 
 impl User {
+    /// Whether a field of an account is read with its profile. The others are the id, which is known, and lists.
+    pub(super) fn needs_profile(field: &str) -> bool {
+        !matches!(field, "__typename" | "id" | "books" | "sessions")
+    }
+
     async fn profile(self, ctx: &Context<'_>) -> Result<Arc<Profile>> {
         let profile = ctx.loaders().user(self.0).await?;
         profile.ok_or_else(|| StoreError::UserDeleted.into())
