@@ -11,11 +11,11 @@ import WebSocket from 'ws';
 
 import { startServer } from '../server.mjs';
 import { roundTrip, queue, register } from './users.mjs';
-import { Changes, CreateBook, DeleteBook, LibraryQuery, library } from './relay/books.js';
+import { Changes, CreateBook, DeleteBook, LibraryQuery, applyChange, library } from './relay/books.js';
 import { makeEnvironment } from './relay/environment.js';
 
 const {
-  ConnectionHandler, commitMutation, createOperationDescriptor, fetchQuery, getFragment,
+  ConnectionHandler, Environment, Observable, commitMutation, createOperationDescriptor, fetchQuery, getFragment,
   getPaginationMetadata, getPaginationVariables, getRequest, getSelector, requestSubscription,
 } = relay;
 
@@ -53,8 +53,41 @@ function pages(environment, first) {
     },
     hasNext: () => read().books.pageInfo.hasNextPage,
     titles: () => read().books.edges.map(({ node }) => node.title).join(''),
-    id: () => environment.lookup(operation.fragment).data.viewer.id,
+    connections() {
+      const { id } = environment.lookup(operation.fragment).data.viewer;
+      return [ConnectionHandler.getConnectionID(id, 'library_books')];
+    },
   };
+}
+
+/** Applies the events to the list. Returns a queue of them. */
+async function follow({ environment, sockets }, list) {
+  const changes = queue();
+  requestSubscription(environment, {
+    subscription: Changes,
+    variables: {},
+    updater: applyChange(list.connections()),
+    onNext: changes.put,
+    onError: changes.put,
+  });
+  await roundTrip(sockets);
+  return changes;
+}
+
+/** The same environment, in which what an operation receives arrives half a second later. */
+function delayed(environment, operation) {
+  const network = environment.getNetwork();
+  const later = (act) => { setTimeout(act, 500); };
+  const execute = (params, ...rest) => {
+    const source = network.execute(params, ...rest);
+    if (params.name !== operation) return source;
+    return Observable.create((sink) => source.subscribe({
+      next: (value) => later(() => sink.next(value)),
+      complete: () => later(() => sink.complete()),
+      error: sink.error,
+    }));
+  };
+  return new Environment({ network: { execute }, store: environment.getStore() });
 }
 
 test('a library is paged through node, and books are added and removed', async (t) => {
@@ -70,7 +103,7 @@ test('a library is paged through node, and books are added and removed', async (
   assert.equal(list.titles(), 'edcba');
   assert.equal(list.hasNext(), false);
 
-  const connections = [ConnectionHandler.getConnectionID(list.id(), 'library_books')];
+  const connections = list.connections();
   const input = { title: 'f', author: 'A' };
   const { createBook } = await commit(environment, CreateBook, { input, connections });
   assert.deepEqual(createBook.userErrors, []);
@@ -79,18 +112,53 @@ test('a library is paged through node, and books are added and removed', async (
   assert.equal(list.titles(), 'edcba');
 });
 
-test('subscription events update the store', async (t) => {
+test('subscription events update the list', async (t) => {
   const { environment, sockets, addBook, ask } = await setUp(t);
-  const id = await addBook('Dune');
+  const ids = [];
+  for (const title of ['a', 'b', 'c']) ids.push(await addBook(title));
   const list = pages(environment, 2);
   await list.load();
-  const changes = queue();
-  requestSubscription(environment, { subscription: Changes, variables: {}, onNext: changes.put, onError: changes.put });
-  await roundTrip(sockets);
-  await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "Dune Messiah" }) { book { id } } }', { id });
-  const { bookChanged } = await changes.take();
-  assert.equal(bookChanged.kind, 'UPDATED');
-  assert.equal(list.titles(), 'Dune Messiah');
+  assert.equal(list.titles(), 'cb');
+  const changes = await follow({ environment, sockets }, list);
+  const kinds = async () => (await changes.take()).bookChanged.kind;
+
+  await addBook('d');
+  assert.equal(await kinds(), 'CREATED');
+  assert.equal(list.titles(), 'dcb');
+  await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "B" }) { book { id } } }', { id: ids[1] });
+  assert.equal(await kinds(), 'UPDATED');
+  assert.equal(list.titles(), 'dcB');
+  // A book of a page that is not loaded does not appear at the front.
+  await ask('mutation($id: ID!) { updateBook(id: $id, input: { title: "A" }) { book { id } } }', { id: ids[0] });
+  assert.equal(await kinds(), 'UPDATED');
+  assert.equal(list.titles(), 'dcB');
+  await ask('mutation($id: ID!) { deleteBook(id: $id) { deletedBookId } }', { id: ids[2] });
+  assert.equal(await kinds(), 'DELETED');
+  assert.equal(list.titles(), 'dB');
+  await list.loadNext(2);
+  assert.equal(list.titles(), 'dBA');
+});
+
+test('a new book is in the list once, whether its event or its response comes first', async (t) => {
+  for (const [late, expected] of [
+    ['booksCreateMutation', ['event', 'response']],
+    ['booksChangedSubscription', ['response', 'event']],
+  ]) {
+    const { environment, sockets, addBook } = await setUp(t);
+    await addBook('a');
+    const list = pages(environment, 10);
+    await list.load();
+    const slow = delayed(environment, late);
+    const changes = await follow({ environment: slow, sockets }, list);
+    const order = [];
+    const input = { title: 'b', author: 'A' };
+    await Promise.all([
+      commit(slow, CreateBook, { input, connections: list.connections() }).then(() => order.push('response')),
+      changes.take().then(() => order.push('event')),
+    ]);
+    assert.deepEqual(order, expected);
+    assert.equal(list.titles(), 'ba', late);
+  }
 });
 
 test('only the persisted documents of the compiler run, by their ids', async (t) => {

@@ -1,4 +1,8 @@
+import relay from 'relay-runtime';
+
 import { graphql } from './graphql.js';
+
+const { ConnectionHandler } = relay;
 
 export const LibraryQuery = graphql`
   query booksLibraryQuery($first: Int!) {
@@ -37,6 +41,29 @@ export const DeleteBook = graphql`
 
 export const Changes = graphql`
   subscription booksChangedSubscription {
-    bookChanged { kind bookId book { id title rating version } }
+    bookChanged { kind bookId bookEdge { cursor node { id title rating version } } }
   }
 `;
+
+/**
+ * Applies an event of Changes to these connections. Pass it as `updater`. A change of a book needs no more than its new
+ * fields. The event of a new book comes before or after the response of its mutation: the second changes nothing.
+ */
+export const applyChange = (connections) => (store) => {
+  const change = store.getRootField('bookChanged');
+  const edge = change?.getLinkedRecord('bookEdge');
+  const kind = change?.getValue('kind');
+  for (const connection of connections.map((id) => store.get(id)).filter(Boolean)) {
+    if (kind === 'DELETED') ConnectionHandler.deleteNode(connection, change.getValue('bookId'));
+    if (kind === 'CREATED' && edge) addEdge(store, connection, edge);
+  }
+  if (kind === 'DELETED') store.delete(change.getValue('bookId'));
+};
+
+function addEdge(store, connection, edge) {
+  const id = edge.getLinkedRecord('node').getDataID();
+  const edges = connection.getLinkedRecords('edges') ?? [];
+  if (edges.some((other) => other?.getLinkedRecord('node')?.getDataID() === id)) return;
+  const own = ConnectionHandler.buildConnectionEdge(store, connection, edge);
+  if (own) ConnectionHandler.insertEdgeBefore(connection, own);
+}
