@@ -20,6 +20,33 @@ fn password(target: &PostgresTarget) -> Option<&str> {
     target.password.as_ref().map(ExposeSecret::expose_secret)
 }
 
+/// The password that libpq reads between the user and the host (`conninfo_uri_parse_options`); `None` if it rejects the
+/// URL, or takes a part of the password for something else.
+fn password_of_authority(raw: &str) -> Option<String> {
+    (!raw.contains(['@', '/'])).then(|| decoded(raw)).flatten()
+}
+
+/// The password that libpq reads in the parameters (`conninfo_uri_parse_params`).
+fn password_of_query(raw: &str) -> Option<String> {
+    (!raw.contains(['&', '='])).then(|| decoded(raw)).flatten()
+}
+
+/// The text without percent-encoding (`conninfo_uri_decode`).
+fn decoded(raw: &str) -> Option<String> {
+    let mut bytes = Vec::new();
+    let mut rest = raw.bytes();
+    while let Some(byte) = rest.next() {
+        if byte != b'%' {
+            bytes.push(byte);
+            continue;
+        }
+        let digits = [rest.next()?, rest.next()?];
+        let digits = std::str::from_utf8(&digits).ok().filter(|text| !text.contains('+'))?;
+        bytes.push(u8::from_str_radix(digits, 16).ok().filter(|byte| *byte != 0)?);
+    }
+    String::from_utf8(bytes).ok()
+}
+
 proptest! {
     /// Whatever a password contains, neither errors nor output depend on it.
     #[test]
@@ -37,6 +64,29 @@ proptest! {
                     [MALFORMED, "a parameter is not supported"].contains(&error.as_str()),
                     "{}", error
                 ),
+            }
+        }
+    }
+
+    /// A password that libpq accepts is the same here, unless it has an unescaped character that docs/postgresql.md
+    /// tells to escape: then the URL is rejected. It is never another password.
+    #[test]
+    fn a_password_in_a_url_is_the_one_that_libpq_reads(
+        raw in "[ -~]{0,24}|\\PC{0,24}|([!-~é]|%[0-9a-fA-F]{2}){0,12}"
+    ) {
+        let special = |characters: &str| raw.contains(|c| characters.contains(c));
+        for (template, read_by_libpq, must_be_escaped) in [
+            ("postgres://shelf:{}@192.0.2.1/db", password_of_authority(&raw), special("@/?#%")),
+            ("postgres://shelf@192.0.2.1/db?password={}", password_of_query(&raw), special("@#%&")),
+        ] {
+            match target(&template.replace("{}", &raw), &[]) {
+                Ok(target) if read_by_libpq.is_some() || !special("&=") => {
+                    let expected = read_by_libpq.filter(|password| !password.is_empty());
+                    prop_assert_eq!(password(&target), expected.as_deref());
+                }
+                // libpq rejects a `=` in a value.
+                Ok(_) => prop_assert!(template.contains('?')),
+                Err(_) => prop_assert!(must_be_escaped),
             }
         }
     }
