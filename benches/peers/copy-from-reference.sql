@@ -13,6 +13,14 @@ CREATE FUNCTION pg_temp.millis(t timestamptz) RETURNS bigint LANGUAGE sql IMMUTA
   SELECT floor(extract(epoch FROM t) * 1000)::bigint
 $$;
 
+-- As `fold` in src/input/text/fold.rs does it with ASCII, which is all that the reference data has.
+CREATE FUNCTION pg_temp.fold(t text) RETURNS text LANGUAGE plpgsql IMMUTABLE STRICT AS $$
+BEGIN
+  IF octet_length(t) > length(t) THEN RAISE EXCEPTION 'not ASCII: %', t; END IF;
+  RETURN trim(regexp_replace(translate(lower(t), '`', ''''), '[\s-]+', ' ', 'g'));
+END
+$$;
+
 INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, created_at)
 SELECT pg_temp.key(id), username, lower(username), email, lower(email), password_hash,
        pg_temp.millis(created_at)
@@ -20,8 +28,8 @@ FROM reference.users ORDER BY id;
 
 INSERT INTO books (owner_id, id, title, title_folded, author, author_folded, isbn, rating, notes, notes_folded,
                    bytes, version, updated_at)
-SELECT pg_temp.key(user_id), pg_temp.key(id), title, lower(title), author, lower(author), isbn, rating,
-       notes, lower(notes), octet_length(concat(title, author, isbn, notes)), 1, pg_temp.millis(created_at)
+SELECT pg_temp.key(user_id), pg_temp.key(id), title, pg_temp.fold(title), author, pg_temp.fold(author), isbn, rating,
+       notes, pg_temp.fold(notes), octet_length(concat(title, author, isbn, notes)), 1, pg_temp.millis(created_at)
 FROM reference.books ORDER BY id;
 
 INSERT INTO libraries (owner_id, book_count, kibibytes)
