@@ -38,6 +38,11 @@ impl Timestamp {
         self.0.div_euclid(1000)
     }
 
+    /// The year in UTC.
+    pub(crate) fn utc_year(self) -> i32 {
+        OffsetDateTime::from_unix_timestamp(self.as_secs()).map_or(0, OffsetDateTime::year)
+    }
+
     /// The time since an earlier instant; zero if that instant is later.
     pub(crate) fn duration_since(self, earlier: Self) -> Duration {
         Duration::from_millis(u64::try_from(self.0.saturating_sub(earlier.0)).unwrap_or(0))
@@ -173,6 +178,17 @@ mod tests {
             Timestamp::from_millis(1_774_602_900_007).to_string(),
             "2026-03-27T09:15:00.007Z"
         );
+    }
+
+    #[test]
+    fn years_begin_at_midnight_in_utc() {
+        for (instant, year) in [
+            ("2026-12-31T23:59:59.999Z", 2026),
+            ("2027-01-01T00:00:00Z", 2027),
+            ("2027-01-01T00:30:00+01:00", 2026),
+        ] {
+            assert_eq!(Timestamp::parse(instant).map(Timestamp::utc_year), Some(year), "{instant}");
+        }
     }
 
     #[tokio::test]

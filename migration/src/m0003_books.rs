@@ -22,6 +22,15 @@ impl MigrationTrait for Migration {
             .col(folded(manager, "author_folded").not_null())
             .col(ColumnDef::new("isbn").text())
             .col(ColumnDef::new("rating").small_integer())
+            .col(ColumnDef::new("status").small_integer())
+            .col(ColumnDef::new("started_on").integer())
+            .col(ColumnDef::new("finished_on").integer())
+            .col(ColumnDef::new("read_count").integer().not_null().default(0))
+            .col(ColumnDef::new("published_year").small_integer())
+            .col(ColumnDef::new("page_count").integer())
+            .col(ColumnDef::new("tags").text())
+            .col(folded(manager, "tags_folded"))
+            .col(folded(manager, "tag_keys"))
             .col(ColumnDef::new("notes").text())
             .col(folded(manager, "notes_folded"))
             .col(ColumnDef::new("idempotency_key").text())
@@ -58,7 +67,18 @@ impl MigrationTrait for Migration {
         ] {
             manager.create_index(on_books(name).col(column).col("id").take()).await?;
         }
-        Ok(())
+        // Has all that statistics read. Books without a status and without an end date are not in it: they need no
+        // statistics, and their inserts take no longer.
+        let is_tracked =
+            Expr::col("status").is_not_null().or(Expr::col("finished_on").is_not_null());
+        let statistics = on_books("books_by_reading")
+            .col("status")
+            .col("finished_on")
+            .col("page_count")
+            .col("rating")
+            .and_where(is_tracked)
+            .take();
+        manager.create_index(statistics).await
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {

@@ -15,8 +15,8 @@ use crate::auth::passwords::PasswordHasher;
 use crate::auth::refresh_token::RefreshToken;
 use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
+use crate::id::UserId;
 use crate::store::Store;
-use crate::store::books::BookList;
 use crate::store::scans::OperationScans;
 
 /// How many books of a library a scan reads for one cost unit.
@@ -124,9 +124,9 @@ pub(super) trait ContextExt<'a> {
     fn charge_failed_refresh(&self) -> Result<()>;
     /// Charges for a look whether a name or an address is taken. An error if the rate limit is exceeded.
     fn charge_name_check(&self) -> Result<()>;
-    /// Charges for a scan of a list: one unit per 1,000 books of the library, at least one, for each 20 words of a
-    /// search. To be called before the scan. An error if the rate limit is exceeded.
-    async fn charge_scan(&self, list: &BookList) -> Result<()>;
+    /// Charges for a scan of this user's library that searches for this many words: one unit per 1,000 books, at least
+    /// one, for each 20 words. To be called before the scan. An error if the rate limit is exceeded.
+    async fn charge_scan(&self, owner: UserId, words: usize) -> Result<()>;
     /// The current time.
     fn now(&self) -> Timestamp;
     /// A new, unique id.
@@ -196,13 +196,12 @@ impl<'a> ContextExt<'a> for Context<'a> {
         Ok(services.rates.charge_name_check(client.address.network())?)
     }
 
-    async fn charge_scan(&self, list: &BookList) -> Result<()> {
+    async fn charge_scan(&self, owner: UserId, words: usize) -> Result<()> {
         let RequestContext { services, identity, client, .. } = request(self);
         if !services.rates.is_on() {
             return Ok(());
         }
-        let books = services.store.book_count(list.owner).await?;
-        let words = list.filter.search.as_ref().map_or(0, |search| search.words.len());
+        let books = services.store.book_count(owner).await?;
         let factor = words.div_ceil(WORDS_PER_COST_UNIT).max(1) as u64;
         let units = (books / BOOKS_PER_COST_UNIT).max(1) * factor;
         let payer = RateLimitKey::for_client(*identity, client.address);

@@ -1,8 +1,10 @@
-//! The root fields of mutations. The input, payload and resolver of a mutation are in one file.
+//! The root fields of mutations. The input, payload and resolver of a mutation are in one file;
+//! the inputs of books have their own.
 
 mod account;
 mod auth_payload;
 mod book;
+mod book_input;
 mod session;
 
 /// The root of all mutations.

@@ -2,8 +2,14 @@
 
 mod book;
 mod node;
+mod reading;
 mod viewer;
 
 /// The root of all queries.
 #[derive(Debug, Default, async_graphql::MergedObject)]
-pub(crate) struct Query(viewer::ViewerQuery, book::BookQuery, node::NodeQuery);
+pub(crate) struct Query(
+    viewer::ViewerQuery,
+    book::BookQuery,
+    reading::ReadingQuery,
+    node::NodeQuery,
+);

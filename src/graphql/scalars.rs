@@ -3,6 +3,7 @@
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
 use crate::clock::Timestamp;
+use crate::input::calendar_date::CalendarDate;
 
 #[derive(Clone, Copy, Debug)]
 pub(super) struct DateTime(pub(super) Timestamp);
@@ -26,11 +27,31 @@ impl ScalarType for DateTime {
     }
 }
 
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Date(pub(super) CalendarDate);
+
+/// A calendar day without a time: `2026-03-27`. The year has four digits.
+#[Scalar]
+impl ScalarType for Date {
+    fn parse(value: Value) -> InputValueResult<Self> {
+        let Value::String(text) = &value else {
+            return Err(InputValueError::expected_type(value));
+        };
+        let date = CalendarDate::parse(text);
+        date.map(Self).ok_or_else(|| InputValueError::custom("expected a date such as 2026-03-27"))
+    }
+
+    fn to_value(&self) -> Value {
+        Value::String(self.0.to_string())
+    }
+}
+
 /// Whether a value is valid input for a scalar; `text` is `None` for a value that is not a string. Only
 /// custom scalars are checked: documents and variables are validated with this before they are executed.
 pub(super) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
     match scalar {
         "DateTime" => text.and_then(Timestamp::parse).is_some(),
+        "Date" => text.and_then(CalendarDate::parse).is_some(),
         _ => true,
     }
 }

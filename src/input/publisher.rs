@@ -12,7 +12,7 @@ pub(crate) struct Publisher(String);
 impl Publisher {
     /// Blank text is `None`, not an error.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
-        if text::trim(text).is_empty() {
+        if text::is_blank(text) {
             return Ok(None);
         }
         text::parse_line(text, 200).map(|publisher| Some(Self(publisher)))

@@ -26,6 +26,11 @@ pub(super) fn trim(text: &str) -> &str {
     trimmed
 }
 
+/// Whether nothing is left of a text when it is trimmed.
+pub(crate) fn is_blank(text: &str) -> bool {
+    trim(text).is_empty()
+}
+
 fn is_trimmed(c: char) -> bool {
     c.is_whitespace() || is_invisible(c)
 }

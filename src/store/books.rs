@@ -5,6 +5,9 @@ mod list;
 mod model;
 mod order;
 mod read;
+mod reading;
+mod stats;
+mod tags;
 mod write;
 
 pub(crate) use filter::BookFilter;
@@ -13,4 +16,6 @@ pub(crate) use list::first_page_sql;
 pub(crate) use list::{BookList, PageSelection};
 pub(crate) use model::{Book, BookChanges, BookColumns, Column, NewBook};
 pub(crate) use order::{BookOrder, BookOrderField, Direction, KeysetPosition, Relative, SortKey};
+pub(crate) use stats::ReadingStats;
+pub(crate) use tags::TagCount;
 pub(crate) use write::{CreateOutcome, UpdateOutcome};

@@ -189,7 +189,8 @@ impl Actor {
         self.run(
             "mutation($input: CreateBookInput!) {
                 createBook(input: $input) {
-                    book { id title author isbn rating notes publisher version createdAt updatedAt }
+                    book { id title author isbn rating notes publisher version createdAt updatedAt
+                        status startedOn finishedOn readCount publishedYear pageCount tags }
                     bookEdge { cursor node { id } }
                     userErrors { code message field book { id } }
                 }
@@ -227,7 +228,8 @@ impl Actor {
         self.run(
             "mutation($id: ID!, $input: UpdateBookInput!) {
                 updateBook(id: $id, input: $input) {
-                    book { id title author isbn rating notes publisher version createdAt updatedAt }
+                    book { id title author isbn rating notes publisher version createdAt updatedAt
+                        status startedOn finishedOn readCount publishedYear pageCount tags }
                     userErrors { code message field book { id version } }
                 }
             }",
@@ -249,7 +251,10 @@ impl Actor {
     /// Queries a book; null if it is not found.
     #[must_use]
     pub async fn book(&self, id: &str) -> Value {
-        let query = "query($id: ID!) { book(id: $id) { id title author isbn rating notes publisher version } }";
+        let query = "query($id: ID!) {
+            book(id: $id) { id title author isbn rating notes publisher version updatedAt
+                status startedOn finishedOn readCount publishedYear pageCount tags }
+        }";
         self.run(query, json!({ "id": id })).await.data()
     }
 

@@ -22,6 +22,11 @@ const IDS_ARG: &str = "ids";
 /// The assumed length of a list of user errors.
 const USER_ERRORS_LEN: u64 = 10;
 
+/// The four statuses of books, and null.
+const STATUSES: u64 = 5;
+
+const MONTHS: u64 = 12;
+
 /// The cost of an operation, for any values of its variables.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Cost {
@@ -208,6 +213,8 @@ fn default_list_len(field: &Field) -> Multiplier {
     let item_type = field.definition.ty.inner_named_type();
     Multiplier::Number(match item_type.as_str() {
         "UserError" => USER_ERRORS_LEN,
+        "StatusCount" => STATUSES,
+        "MonthCount" => MONTHS,
         // Lists of introspection are bounded by the schema, and `validate` limits how deep they nest.
         introspected if introspected.starts_with("__") => 1,
         _ => length(MAX_PAGE_SIZE),

@@ -1,7 +1,8 @@
 //! Mutations of the viewer's books: create, update, delete.
 
-use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object, SimpleObject};
+use async_graphql::{Context, ID, Object, SimpleObject};
 
+use super::book_input::{CreateBookInput, UpdateBookInput};
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::JsonObject;
 use crate::graphql::error::{ApiError, Result};
@@ -10,56 +11,13 @@ use crate::graphql::types::book_filter::BookOrder;
 use crate::graphql::types::connection::BookEdge;
 use crate::graphql::types::user_error::{InputErrors, UserError, UserErrorCode};
 use crate::id::{BookId, UserId};
-use crate::input::author::Author;
+use crate::input::calendar_date::finished_before_started;
 use crate::input::idempotency_key::IdempotencyKey;
 use crate::input::isbn::Isbn;
-use crate::input::notes::Notes;
-use crate::input::publisher::Publisher;
-use crate::input::rating::Rating;
-use crate::input::title::Title;
-use crate::input::validation_error::{ValidationError, ValidationErrorCode};
-use crate::store::books::{self, BookChanges, CreateOutcome, NewBook, UpdateOutcome};
+use crate::store::books::{self, BookChanges, CreateOutcome, UpdateOutcome};
 
 #[derive(Debug, Default)]
 pub(super) struct BookMutation;
-
-/// The book to add.
-#[derive(Debug, InputObject)]
-struct CreateBookInput {
-    /// The title, 1 to 500 characters. A line break becomes a space.
-    title: String,
-    /// The author or authors, 1 to 500 characters. A line break becomes a space.
-    author: String,
-    /// An ISBN-10 or ISBN-13 in any usual spelling, unique in the library. Absent, null or blank means
-    /// no ISBN.
-    isbn: Option<String>,
-    /// The rating, 1 to 5. Absent or null means not rated.
-    rating: Option<i32>,
-    /// Notes, up to 20,000 characters. Absent, null or blank means no notes.
-    notes: Option<String>,
-    /// The publisher, 1 to 200 characters. Absent, null or blank means that it is not known.
-    publisher: Option<String>,
-}
-
-impl CreateBookInput {
-    fn parse(self, form: &mut InputErrors) -> Option<NewBook> {
-        let title = form.check("title", Title::parse(&self.title));
-        let author = form.check("author", Author::parse(&self.author));
-        let isbn = form.check("isbn", self.isbn.as_deref().map_or(Ok(None), Isbn::parse));
-        let rating = form.check("rating", self.rating.map(Rating::parse).transpose());
-        let notes = form.check("notes", self.notes.as_deref().map_or(Ok(None), Notes::parse));
-        let publisher =
-            form.check("publisher", self.publisher.as_deref().map_or(Ok(None), Publisher::parse));
-        Some(NewBook {
-            title: title?,
-            author: author?,
-            isbn: isbn?,
-            rating: rating?,
-            notes: notes?,
-            publisher: publisher?,
-        })
-    }
-}
 
 /// The result of `createBook`.
 #[derive(Debug, Default, SimpleObject)]
@@ -81,47 +39,6 @@ impl CreateBookPayload {
             book_edge: Some(edge),
             user_errors: Vec::new(),
         }
-    }
-}
-
-/// Changes to a book. An absent field is not changed, and null clears a field. Title and author cannot
-/// be cleared.
-#[derive(Debug, InputObject)]
-struct UpdateBookInput {
-    /// The title, 1 to 500 characters. A line break becomes a space.
-    title: MaybeUndefined<String>,
-    /// The author or authors, 1 to 500 characters. A line break becomes a space.
-    author: MaybeUndefined<String>,
-    /// An ISBN-10 or ISBN-13 in any usual spelling, unique in the library. Null or blank removes it.
-    isbn: MaybeUndefined<String>,
-    /// The rating, 1 to 5. Null removes it.
-    rating: MaybeUndefined<i32>,
-    /// Notes, up to 20,000 characters. Null or blank removes them.
-    notes: MaybeUndefined<String>,
-    /// The publisher, 1 to 200 characters. Null or blank removes it.
-    publisher: MaybeUndefined<String>,
-    /// The version on which the change is based. The change is rejected if the book has another
-    /// version. If absent or null, the version is not checked.
-    expected_version: Option<i32>,
-}
-
-impl UpdateBookInput {
-    fn parse(self, form: &mut InputErrors) -> Option<BookChanges> {
-        let title = form.check("title", required_change(self.title, |it| Title::parse(&it)));
-        let author = form.check("author", required_change(self.author, |it| Author::parse(&it)));
-        let isbn = form.check("isbn", optional_change(self.isbn, |it| Isbn::parse(&it)));
-        let rating = form.check("rating", optional_change(self.rating, Rating::parse));
-        let notes = form.check("notes", optional_change(self.notes, |it| Notes::parse(&it)));
-        let publisher =
-            form.check("publisher", optional_change(self.publisher, |it| Publisher::parse(&it)));
-        Some(BookChanges {
-            title: title?,
-            author: author?,
-            isbn: isbn?.map(Option::flatten),
-            rating: rating?,
-            notes: notes?.map(Option::flatten),
-            publisher: publisher?.map(Option::flatten),
-        })
     }
 }
 
@@ -194,7 +111,9 @@ impl BookMutation {
             return Ok(UpdateBookPayload::rejected(UserError::not_found("book")));
         };
         let isbn = input.isbn.as_opt_ref().flatten().cloned();
+        let dates = input.dates();
         let Some(changes) = input.parse(&mut form) else {
+            check_stored_date(ctx, owner, id, &dates, &mut form).await?;
             let user_errors = errors_with_duplicate_isbn(ctx, owner, Some(id), isbn, form).await?;
             return Ok(UpdateBookPayload { book: None, user_errors });
         };
@@ -209,6 +128,12 @@ impl BookMutation {
                 UpdateBookPayload::rejected(version_conflict(book))
             }
             UpdateOutcome::DuplicateIsbn(book) => UpdateBookPayload::rejected(duplicate_isbn(book)),
+            UpdateOutcome::DatesOutOfOrder => {
+                form.check::<()>("finishedOn", Err(finished_before_started()));
+                let user_errors =
+                    errors_with_duplicate_isbn(ctx, owner, Some(id), isbn, form).await?;
+                UpdateBookPayload { book: None, user_errors }
+            }
             UpdateOutcome::QuotaExceeded(quota) => return Err(ApiError::QuotaExceeded(quota)),
         })
     }
@@ -233,6 +158,24 @@ impl BookMutation {
     }
 }
 
+/// Adds the error of a date that is not in order with the date that the book keeps, which only the database knows.
+async fn check_stored_date(
+    ctx: &Context<'_>,
+    owner: UserId,
+    id: BookId,
+    dates: &BookChanges,
+    form: &mut InputErrors,
+) -> Result<()> {
+    // The form has compared two new dates.
+    if dates.started_on.is_some() != dates.finished_on.is_some()
+        && let Some(book) = ctx.store().books().find(owner, id).await?
+        && !dates.keep_dates_in_order(&book)?
+    {
+        form.check::<()>("finishedOn", Err(finished_before_started()));
+    }
+    Ok(())
+}
+
 /// The errors of a form, including a duplicate ISBN, which only the database can detect: a form receives
 /// all its errors at once.
 async fn errors_with_duplicate_isbn(
@@ -250,31 +193,6 @@ async fn errors_with_duplicate_isbn(
         errors.push(duplicate_isbn(Some(book)));
     }
     Ok(errors)
-}
-
-/// The outer `None` is an absent value, which changes nothing. The inner `None` is null, which clears.
-fn optional_change<T, U>(
-    value: MaybeUndefined<T>,
-    parse: impl FnOnce(T) -> Result<U, ValidationError>,
-) -> Result<Option<Option<U>>, ValidationError> {
-    match value {
-        MaybeUndefined::Undefined => Ok(None),
-        MaybeUndefined::Null => Ok(Some(None)),
-        MaybeUndefined::Value(value) => parse(value).map(|value| Some(Some(value))),
-    }
-}
-
-/// A change of a field that cannot be null.
-fn required_change<T, U>(
-    value: MaybeUndefined<T>,
-    parse: impl FnOnce(T) -> Result<U, ValidationError>,
-) -> Result<Option<U>, ValidationError> {
-    match optional_change(value, parse)? {
-        Some(None) => {
-            Err(ValidationError::new(ValidationErrorCode::Required, "Please fill this in."))
-        }
-        other => Ok(other.flatten()),
-    }
 }
 
 /// The program chooses the key, not the user. So an invalid key is not an error for a form.

@@ -4,17 +4,21 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, OutputType};
 
+use super::reading_status::ReadingStatus;
 use super::user::User;
 use crate::auth::identity::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::{DirectJson, WriteValue, Writer};
 use crate::graphql::error::Result;
-use crate::graphql::scalars::DateTime;
+use crate::graphql::scalars::{Date, DateTime};
 use crate::id::{BookId, UserId};
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
+use crate::input::page_count::PageCount;
+use crate::input::published_year::PublishedYear;
 use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
+use crate::input::tags::Tags;
 use crate::store::books::{self, BookColumns, Column};
 
 /// A clone shares the row: notes are long.
@@ -78,6 +82,44 @@ impl Book {
         Ok(self.0.publisher()?.as_ref().map(Publisher::as_str))
     }
 
+    /// How far the owner is with the book; null if that is not known.
+    async fn status(&self) -> Result<Option<ReadingStatus>> {
+        Ok(self.0.status()?.map(ReadingStatus::from))
+    }
+
+    /// The day on which the owner started to read the book; null if it is not known.
+    async fn started_on(&self) -> Result<Option<Date>> {
+        Ok(self.0.started_on()?.map(Date))
+    }
+
+    /// The day on which the owner finished the book, not before `startedOn`; null if it is not known.
+    async fn finished_on(&self) -> Result<Option<Date>> {
+        Ok(self.0.finished_on()?.map(Date))
+    }
+
+    /// How often the owner has read the book, 0 or more.
+    async fn read_count(&self) -> Result<i32> {
+        Ok(self.0.read_count()?.get())
+    }
+
+    /// The year of publication, -5000 to 2200; null if it is not known. Negative before the common era.
+    async fn published_year(&self) -> Result<Option<i32>> {
+        Ok(self.0.published_year()?.map(PublishedYear::get).map(i32::from))
+    }
+
+    /// Number of pages, 1 to 100,000; null if it is not known.
+    async fn page_count(&self) -> Result<Option<i32>> {
+        Ok(self.0.page_count()?.map(PageCount::get))
+    }
+
+    /// The tags in the order of the owner: up to 50, each with 1 to 50 characters. No two are equal
+    /// regardless of case.
+    async fn tags(&self, ctx: &Context<'_>) -> Result<Vec<&str>> {
+        let tags: Vec<_> = self.0.tags()?.iter().flat_map(Tags::iter).collect();
+        ctx.response_size().add_written(tags.iter().map(|tag| tag.len()).sum())?;
+        Ok(tags)
+    }
+
     /// The account that owns the book.
     async fn owner(&self) -> User {
         User(self.0.owner_id)
@@ -137,6 +179,23 @@ const FIELDS: &[BookField] = &[
     }),
     column("publisher", Column::Publisher, |book, json| {
         json.value(&book.0.publisher()?.as_ref().map(Publisher::as_str))
+    }),
+    column("status", Column::Status, |book, json| {
+        let status = book.0.status()?.map(ReadingStatus::from);
+        json.value(&status.and_then(ReadingStatus::name))
+    }),
+    column("startedOn", Column::StartedOn, |book, json| json.value(book.0.started_on()?)),
+    column("finishedOn", Column::FinishedOn, |book, json| json.value(book.0.finished_on()?)),
+    column("readCount", Column::ReadCount, |book, json| json.value(&book.0.read_count()?.get())),
+    column("publishedYear", Column::PublishedYear, |book, json| {
+        json.value(&book.0.published_year()?.map(PublishedYear::get))
+    }),
+    column("pageCount", Column::PageCount, |book, json| {
+        json.value(&book.0.page_count()?.map(PageCount::get))
+    }),
+    column("tags", Column::Tags, |book, json| match book.0.tags()? {
+        Some(tags) => json.value(tags),
+        None => json.value(&[""; 0]),
     }),
     column("version", Column::Version, |book, json| json.value(book.0.version()?)),
     BookField {

@@ -2,17 +2,20 @@
 
 use async_graphql::{Enum, InputObject};
 
+use super::reading_status::ReadingStatus;
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::scalars::DateTime;
 use crate::input::isbn::Isbn;
 use crate::input::search::Search;
+use crate::input::tags::Tag;
+use crate::input::text;
 use crate::store::books;
 
 /// A filter for books. A book must match all conditions; one that is absent or null is ignored.
 #[derive(Debug, Default, InputObject)]
 pub(crate) struct BookFilter {
-    /// Words that must each occur in `title`, `author`, `publisher`, `notes` or `isbn`, in any order,
-    /// regardless of case, accents and punctuation at their ends. A hyphen matches a space. An ISBN, or
+    /// Words that must each occur in `title`, `author`, `publisher`, `tags`, `notes` or `isbn`, in any
+    /// order, regardless of case, accents and punctuation at their ends. A hyphen matches a space. An ISBN, or
     /// a part of one, is found in any spelling. At most 2,000 characters and 250 words.
     search: Option<String>,
     /// The ISBN of the book, an ISBN-10 or ISBN-13 in any usual spelling.
@@ -27,12 +30,18 @@ pub(crate) struct BookFilter {
     created_after: Option<DateTime>,
     /// Only books that were added before this time.
     created_before: Option<DateTime>,
+    /// Only books with one of these statuses. An empty list matches no book.
+    status: Option<Vec<ReadingStatus>>,
+    /// Only books with this tag, regardless of case. Blank is ignored.
+    tag: Option<String>,
 }
 
 impl BookFilter {
     pub(in crate::graphql) fn parse(self) -> Result<books::BookFilter> {
         let search = self.search.as_deref().map_or(Ok(None), Search::parse);
         let isbn = self.isbn.as_deref().map_or(Ok(None), Isbn::parse);
+        let tag = self.tag.filter(|tag| !text::is_blank(tag)).map(|tag| Tag::parse(&tag));
+        let status = self.status.map(|any| any.into_iter().map(Into::into).collect());
         Ok(books::BookFilter {
             search: search.map_err(|error| ApiError::bad_input(error.to_string()))?,
             isbn: isbn.map_err(|error| ApiError::bad_input(format!("isbn: {}", error.message)))?,
@@ -41,6 +50,10 @@ impl BookFilter {
             unrated: self.unrated,
             created_after: self.created_after.map(|instant| instant.0),
             created_before: self.created_before.map(|instant| instant.0),
+            status,
+            tag: tag
+                .transpose()
+                .map_err(|error| ApiError::bad_input(format!("tag: {}", error.message)))?,
         })
     }
 }

@@ -40,7 +40,7 @@ impl BookPage {
         };
         let offset = pages_before * limit;
         if list.is_scanned_at(offset) {
-            ctx.charge_scan(&list).await?;
+            ctx.charge_scan(list.owner, list.filter.search_words()).await?;
         }
         let (selected, books) = (ctx.look_ahead(), ctx.store().books());
         let items = selected.field("items").selection_fields();

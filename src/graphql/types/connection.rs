@@ -80,7 +80,7 @@ impl BookConnection {
         let request = arguments.page_request(list.order)?;
         let selection = selection(ctx);
         if list.is_scanned_at(0) {
-            ctx.charge_scan(&list).await?;
+            ctx.charge_scan(list.owner, list.filter.search_words()).await?;
         }
         let size = ctx.response_size();
         size.wait_for_turn().await;

@@ -3,6 +3,7 @@
 use async_graphql::{Enum, SimpleObject};
 
 use super::book::Book;
+use crate::input::tags::{Tags, TagsError};
 use crate::input::validation_error::{ValidationError, ValidationErrorCode};
 
 /// An error in the input that the user can correct.
@@ -100,6 +101,24 @@ impl InputErrors {
         message: impl Into<String>,
     ) {
         self.errors.push(UserError::new(code, &["input", field], message));
+    }
+
+    /// Returns the tags of a book, or records the errors of the list and its elements.
+    pub(in crate::graphql) fn check_tags(
+        &mut self,
+        field: &str,
+        texts: &[String],
+    ) -> Option<Option<Tags>> {
+        let errors = match Tags::parse(texts) {
+            Ok(tags) => return Some(tags),
+            Err(errors) => errors,
+        };
+        for TagsError { index, error } in errors {
+            let index = index.map(|index| index.to_string());
+            let path: Vec<_> = ["input", field].into_iter().chain(index.as_deref()).collect();
+            self.errors.push(UserError::new(error.code.into(), &path, error.message));
+        }
+        None
     }
 
     pub(in crate::graphql) fn is_empty(&self) -> bool {

@@ -1,5 +1,6 @@
 //! Filters for the books of a library.
 
+use std::collections::BTreeSet;
 use std::time::Duration;
 
 use sea_orm::DbBackend;
@@ -8,7 +9,9 @@ use super::model::Column;
 use crate::clock::Timestamp;
 use crate::id::BookId;
 use crate::input::isbn::Isbn;
+use crate::input::reading_status::ReadingStatus;
 use crate::input::search::{Search, Word};
+use crate::input::tags::Tag;
 use crate::store::db::CONTAINS_FUNCTION;
 use crate::store::db::sql::Sql;
 
@@ -24,12 +27,21 @@ pub(crate) struct BookFilter {
     pub(crate) created_after: Option<Timestamp>,
     /// Earlier than this.
     pub(crate) created_before: Option<Timestamp>,
+    /// Any of these; no book matches none.
+    pub(crate) status: Option<BTreeSet<ReadingStatus>>,
+    /// Regardless of case.
+    pub(crate) tag: Option<Tag>,
 }
 
 impl BookFilter {
     /// Whether all books match.
     pub(super) fn is_empty(&self) -> bool {
         *self == Self::default()
+    }
+
+    /// How many words are searched for.
+    pub(crate) fn search_words(&self) -> usize {
+        self.search.as_ref().map_or(0, |search| search.words.len())
     }
 
     /// Appends ` AND …` for each condition.
@@ -54,6 +66,23 @@ impl BookFilter {
         if let Some(instant) = self.created_before {
             sql.push(" AND ").column(Column::Id).push(" < ").bind(BookId::first_at(instant));
         }
+        match &self.status {
+            Some(none) if none.is_empty() => {
+                sql.push(" AND 1 = 0");
+            }
+            Some(any) => {
+                sql.push(" AND ").column(Column::Status).push(" IN (");
+                sql.join(", ", any, |sql, status| {
+                    sql.bind(*status);
+                });
+                sql.push(")");
+            }
+            None => {}
+        }
+        if let Some(tag) = &self.tag {
+            sql.push(" AND ");
+            push_contains(sql, Column::TagKeys, &tag.key_among_others());
+        }
         if let Some(search) = &self.search {
             sql.push(" AND (").join(" AND ", &search.words, push_occurs);
             push_isbn_contains(sql, &search.isbns);
@@ -68,8 +97,13 @@ const SHORT_WORD_BYTES: usize = 32;
 
 /// Appends the condition for books in which the word occurs.
 fn push_occurs(sql: &mut Sql, word: &Word) {
-    const SEARCHED: [Column; 4] =
-        [Column::TitleFolded, Column::AuthorFolded, Column::PublisherFolded, Column::NotesFolded];
+    const SEARCHED: [Column; 5] = [
+        Column::TitleFolded,
+        Column::AuthorFolded,
+        Column::PublisherFolded,
+        Column::TagsFolded,
+        Column::NotesFolded,
+    ];
 
     sql.push("(").join(" OR ", SEARCHED, |sql, column| push_contains(sql, column, &word.folded));
     push_isbn_contains(sql, &word.isbns);

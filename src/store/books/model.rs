@@ -7,10 +7,16 @@ use crate::clock::Timestamp;
 pub(crate) use crate::entity::book::Column;
 use crate::id::{BookId, UserId};
 use crate::input::author::Author;
+use crate::input::calendar_date::CalendarDate;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
+use crate::input::page_count::PageCount;
+use crate::input::published_year::PublishedYear;
 use crate::input::publisher::Publisher;
 use crate::input::rating::Rating;
+use crate::input::read_count::ReadCount;
+use crate::input::reading_status::ReadingStatus;
+use crate::input::tags::Tags;
 use crate::input::text::{fold, fold_for_index};
 use crate::input::title::Title;
 use crate::store::db::row::RowReader;
@@ -94,13 +100,13 @@ fn selected<T>(column: Column, value: Option<&T>) -> Result<&T, StoreError> {
 ///
 /// - `program`: columns that the program sets, each with its value in a book that is inserted at a time.
 /// - `owner`: columns that the owner of the book sets, each with the type of its validated value. `folded`
-///   names the column with the folded text, for sorting and search, and the function that makes it.
+///   names the columns with the folded text, for comparison, sorting and search, each with the function that makes it.
 macro_rules! book_columns {
     (
         program { $($field:ident: $Type:ty = $Column:ident, initially $initial:expr;)+ }
         owner {
             $($input:ident: $Input:ty = $InputColumn:ident
-                $(, folded $Folded:ident by $fold:expr)?;)+
+                $(, folded $Folded:ident by $fold:expr)*;)+
         }
     ) => {
         /// A book, with the columns that were selected. The others cannot be read: their accessors return an
@@ -184,7 +190,7 @@ macro_rules! book_columns {
                 $(assignments.set(Column::$Column, $initial(now));)+
                 $(
                     assignments.set(Column::$InputColumn, $input.clone());
-                    $(assignments.set_folded(Column::$Folded, $fold($input));)?
+                    $(assignments.set_folded(Column::$Folded, $fold($input));)*
                 )+
                 assignments
             }
@@ -216,7 +222,7 @@ macro_rules! book_columns {
                 $(
                     if let Some($input) = $input {
                         assignments.set(Column::$InputColumn, $input.clone());
-                        $(assignments.set_folded(Column::$Folded, $fold($input));)?
+                        $(assignments.set_folded(Column::$Folded, $fold($input));)*
                     }
                 )+
                 assignments
@@ -235,6 +241,15 @@ book_columns! {
         author: Author = Author, folded AuthorFolded by |author: &Author| fold_for_index(author.as_str());
         isbn: Option<Isbn> = Isbn;
         rating: Option<Rating> = Rating;
+        status: Option<ReadingStatus> = Status;
+        started_on: Option<CalendarDate> = StartedOn;
+        finished_on: Option<CalendarDate> = FinishedOn;
+        read_count: ReadCount = ReadCount;
+        published_year: Option<PublishedYear> = PublishedYear;
+        page_count: Option<PageCount> = PageCount;
+        tags: Option<Tags> = Tags,
+            folded TagsFolded by |tags: &Option<Tags>| tags.as_ref().map(Tags::folded),
+            folded TagKeys by |tags: &Option<Tags>| tags.as_ref().map(Tags::keys);
         publisher: Option<Publisher> = Publisher,
             folded PublisherFolded by |publisher: &Option<Publisher>| publisher.as_ref().map(|publisher| fold(publisher.as_str()));
         notes: Option<Notes> = Notes,

@@ -98,9 +98,9 @@ impl Books<'_> {
         list.push_page(&mut sql, page, selection);
         let (mut rows, matching) = match (filtered, wants_total) {
             (false, _) => (self.0.db.read_with(sql, read_row).await?, None),
-            (true, false) => (self.scan(scans, list, sql, read_row).await?, None),
+            (true, false) => (self.scan(scans, list.owner, sql, read_row).await?, None),
             (true, true) => {
-                let rows = self.scan(scans, list, sql, read_row);
+                let rows = self.scan(scans, list.owner, sql, read_row);
                 let (rows, matching) = try_join!(rows, self.count(scans, list))?;
                 (rows, Some(matching))
             }
@@ -127,7 +127,7 @@ impl Books<'_> {
         let mut sql = self.0.db.sql();
         list.push_exists_from(&mut sql, side, position);
         let found = match list.is_filtered() {
-            true => self.scan(scans, list, sql, BookId::from_row).await?,
+            true => self.scan(scans, list.owner, sql, BookId::from_row).await?,
             false => self.0.db.read::<BookId>(sql).await?,
         };
         Ok(!found.is_empty())
@@ -148,7 +148,7 @@ impl Books<'_> {
         let read = Arc::clone(read);
         let read_row = move |row: &mut RowReader<'_>| read_counted(row, columns, &read);
         match list.is_scanned_at(offset) {
-            true => self.scan(scans, list, sql, read_row).await,
+            true => self.scan(scans, list.owner, sql, read_row).await,
             false => Ok(self.0.db.read_with(sql, read_row).await?),
         }
     }
@@ -164,21 +164,21 @@ impl Books<'_> {
         }
         let mut sql = self.0.db.sql();
         list.push_count(&mut sql);
-        let count = self.scan(scans, list, sql, i64::from_row).await?.pop();
+        let count = self.scan(scans, list.owner, sql, i64::from_row).await?.pop();
         Ok(quota::to_count(count.unwrap_or(0)))
     }
 
     /// Runs a statement whose time depends on the size of the library, as a scan of the operation.
-    async fn scan<T: Send + 'static>(
+    pub(super) async fn scan<T: Send + 'static>(
         &self,
         scans: &OperationScans,
-        list: &BookList,
+        owner: UserId,
         sql: Sql,
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Vec<T>, StoreError> {
         // Boxed: see `Connection::query` of PostgreSQL.
         Box::pin(async move {
-            let permit = scans.permit(list.owner).await?;
+            let permit = scans.permit(owner).await?;
             Ok(self.0.db.scan(permit, sql, read_row).await?)
         })
         .await

@@ -4,6 +4,7 @@ use sea_orm::DbBackend;
 
 use super::model::{Assignment, Assignments, Book, BookChanges, BookColumns, Column, NewBook};
 use super::read::Books;
+use super::reading::{push_dates_in_order, push_read_count};
 use crate::clock::Timestamp;
 use crate::entity::book::Entity;
 use crate::id::{BookId, UserId};
@@ -44,6 +45,8 @@ pub(crate) enum UpdateOutcome {
     VersionConflict(Book),
     /// The owner has another book with this ISBN; `None` if it has just been deleted concurrently.
     DuplicateIsbn(Option<Book>),
+    /// With the changed date, the book would be finished before it was started; nothing was written.
+    DatesOutOfOrder,
     /// The owner's library has no space for longer texts.
     QuotaExceeded(ExceededQuota),
 }
@@ -109,8 +112,9 @@ impl Books<'_> {
         let assignments = changes.assignments();
         if !assignments.is_empty() {
             let mut sql = self.0.db.sql();
-            self.push_update(&mut sql, owner, &assignments, now);
+            self.push_update(&mut sql, owner, (&changes, &assignments), now);
             push_book_of_owner(&mut sql, owner, id);
+            push_dates_in_order(&mut sql, &changes);
             if let Some(version) = expected_version {
                 sql.push(" AND ").column(Column::Version).push(" = ").bind(version);
             }
@@ -141,6 +145,9 @@ impl Books<'_> {
         };
         if expected_version.is_some_and(|version| book.version().is_ok_and(|it| *it != version)) {
             return Ok(UpdateOutcome::VersionConflict(book));
+        }
+        if !changes.keep_dates_in_order(&book)? {
+            return Ok(UpdateOutcome::DatesOutOfOrder);
         }
         // A concurrent update may have changed the book since, so a difference alone says nothing.
         if changes.differ_from(&book)? && self.0.has_no_space(owner).await? {
@@ -193,12 +200,19 @@ impl Books<'_> {
 
     /// Appends `UPDATE books SET … WHERE …`, which matches a row only if at least one value differs, and if the
     /// library has space for texts that grow.
-    fn push_update(&self, sql: &mut Sql, owner: UserId, assignments: &Assignments, now: Timestamp) {
+    fn push_update(
+        &self,
+        sql: &mut Sql,
+        owner: UserId,
+        (changes, assignments): (&BookChanges, &Assignments),
+        now: Timestamp,
+    ) {
         let changes_text = assignments.texts().next().is_some();
         sql.push("UPDATE ").table(Entity).push(" SET ");
         for Assignment { column, value, .. } in assignments.iter() {
             sql.column(*column).push(" = ").bind(value.clone()).push(", ");
         }
+        push_read_count(sql, changes);
         if changes_text {
             sql.column(Column::Bytes).push(" = ").column(Column::Bytes);
             push_growth(sql, assignments);

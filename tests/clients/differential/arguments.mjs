@@ -6,6 +6,7 @@ import {
   isRequiredInputField, print,
 } from 'graphql';
 
+import { day } from './books.mjs';
 import { isbn13, typeId } from './formats.mjs';
 import { DEFAULT_ORDER, cursorOf, wordsOf } from './library.mjs';
 
@@ -178,6 +179,9 @@ export class Arguments {
       Int: () => this.int(name, context, wrong),
       ID: () => this.id(context),
       DateTime: () => this.date(random.chance(ODDS.wrongDate)),
+      Date: () => (random.chance(ODDS.wrongDate / 3)
+        ? random.pick(['', '2026-02-29', '2026-3-27', '2026-03-27T00:00:00Z', 20260327, []])
+        : random.pick([day(random), day(random), '2024-02-29', '0000-01-01', '9999-12-31'])),
       String: () => this.text(name, context, wrong),
     };
     return choices[type]();
@@ -189,6 +193,10 @@ export class Arguments {
       return wrong ? random.pick([0, -1, 101]) : random.between(1, Math.min(most, 100));
     }
     if (name === 'page') return wrong ? 0 : random.weighted({ 1: 6, 2: 3, 3: 1, 40: 1 }) * 1;
+    if (name === 'readCount') return wrong ? -1 : random.between(0, 3);
+    if (name === 'pageCount') return wrong ? random.pick([0, 100_001]) : random.between(1, 2_000);
+    if (name === 'publishedYear') return wrong ? random.pick([-5_001, 2_201]) : random.between(-5_000, 2_200);
+    if (name === 'year') return new Date().getUTCFullYear() + random.pick([0, 0, -1, 1, -10_000, 10_000]);
     if (name === 'rating') return wrong ? random.pick([0, 6]) : random.between(1, 5);
     return random.between(name === 'expectedVersion' ? 1 : 0, name === 'expectedVersion' ? 2 : 6);
   }
@@ -238,6 +246,7 @@ export class Arguments {
         ['x '.repeat(251), 'x'.repeat(2_001)],
         [
           random.pick(wordsOf(book.title)), random.pick(wordsOf(book.author)).toUpperCase(),
+          wordsOf(book.tags[0] ?? 'elan')[0],
           `${book.title.slice(0, 3)} ${book.author.slice(0, 2)}`, book.isbn ?? '_',
           `"${random.pick(wordsOf(book.title))}", ${random.pick(wordsOf(book.author))}!`,
           book.title.normalize('NFD').toUpperCase(), `${book.title} - ${book.author}`,
@@ -269,6 +278,14 @@ export class Arguments {
         ['bell \u0007', 'x'.repeat(201)],
         ['', ' \u3000', 'Chilton Books', ' Ace ', 'two\nlines', 'é'.repeat(200)],
       ],
+      tags: () => [
+        ['', ' \u3000', 'bell \u0007', 'x'.repeat(51)],
+        ['to buy', 'To Buy', ' Fantasy ', 'é'.repeat(50), 'two\nlines', ...book.tags],
+      ],
+      tag: () => [
+        ['bell \u0007', 'x'.repeat(51)],
+        ['', ' ', 'TO BUY', 'fantasy', 'zoe', 'buy', book.tags[0]?.toUpperCase() ?? 'Zoë'],
+      ],
       idempotencyKey: () => [
         ['', 'k'.repeat(65)],
         [`key ${nine()}`, 'key of this operation', this.books.find((it) => it.key)?.key ?? 'key 1'],
@@ -299,5 +316,5 @@ function literal(json, ofType) {
     return `{${texts.join(', ')}}`;
   }
   // What is no date is written too.
-  return type.name === 'DateTime' ? JSON.stringify(json) : print(astFromValue(json, type));
+  return ['Date', 'DateTime'].includes(type.name) ? JSON.stringify(json) : print(astFromValue(json, type));
 }

@@ -18,6 +18,17 @@ const NOTES = ['Read twice.', 'Élan\n\tvital', 'lent to "Zoë"', 'x'.repeat(300
 
 const PUBLISHERS = ['Chilton Books', 'Éditions du Seuil', '新潮社', 'x'.repeat(200)];
 
+const TAGS = ['Fantasy', 'fantasy', 'to buy', 'Élan', 'Zoë', 'zoe', 'a, "b" \\ c', '\u{1F4DA}', 'x'.repeat(50)];
+
+const STATUSES = ['WANT_TO_READ', 'READING', 'READ', 'READ', 'READ', 'DID_NOT_FINISH'];
+
+/** A random day: of this year, or of some years around it. */
+export function day(random) {
+  const year = new Date().getUTCFullYear() + random.pick([0, 0, 0, -1, -2, 1]);
+  const [month, date] = [random.between(1, 12), random.between(1, 28)];
+  return `${year}-${String(month).padStart(2, '0')}-${String(date).padStart(2, '0')}`;
+}
+
 /** Input for `count` books. */
 export function books(random, count) {
   return Array.from({ length: count }, (_, number) => {
@@ -27,6 +38,13 @@ export function books(random, count) {
     if (random.chance(0.7)) book.rating = random.between(1, 5);
     if (random.chance(0.4)) book.notes = random.pick(NOTES);
     if (random.chance(0.4)) book.publisher = random.pick(PUBLISHERS);
+    if (random.chance(0.6)) book.status = random.pick(STATUSES);
+    if (random.chance(0.4)) book.finishedOn = day(random);
+    if (random.chance(0.1)) book.startedOn = book.finishedOn ?? day(random);
+    if (random.chance(0.2)) book.readCount = random.between(0, 3);
+    if (random.chance(0.4)) book.pageCount = random.between(1, 1_000);
+    if (random.chance(0.4)) book.publishedYear = random.between(-500, 2_030);
+    if (random.chance(0.5)) book.tags = Array.from({ length: random.between(0, 4) }, () => random.pick(TAGS));
     return book;
   });
 }

@@ -75,10 +75,32 @@ export function parseNotes(text) {
 /** A publisher, null for a blank one; throws a [Fault]. */
 export const parsePublisher = (text) => (trim(text) === '' ? null : line(text, 200));
 
-/** A rating; throws a [Fault]. */
-export function parseRating(number) {
-  if (number < 1 || number > 5) throw new Fault('OUT_OF_RANGE');
+/** Accepts numbers from `lowest` to `highest`; throws a [Fault]. */
+export const parseNumber = (lowest, highest) => (number) => {
+  if (number < lowest || number > highest) throw new Fault('OUT_OF_RANGE');
   return number;
+};
+
+/** The tags of a book, and what is wrong with them: pairs of an index, or null for the list, and a code. */
+export function parseTags(texts) {
+  const tags = new Map();
+  const errors = [];
+  for (const [index, text] of texts.entries()) {
+    try {
+      const tag = line(text, 50);
+      if (!tags.has(foldCase(tag))) tags.set(foldCase(tag), tag);
+    } catch (fault) {
+      errors.push([index, fault.code]);
+    }
+    if (tags.size + errors.length > 50) return { tags: [], errors: [[null, 'TOO_LONG']] };
+  }
+  return { tags: [...tags.values()], errors };
+}
+
+/** Whether a text is a day of the calendar: `2026-03-27`. */
+export function isDate(text) {
+  const match = /^(\d{4})-(\d\d)-(\d\d)$/.exec(text);
+  return match !== null && parseDateTime(`${text}T00:00:00Z`) !== undefined;
 }
 
 /** A username; throws a [Fault]. */

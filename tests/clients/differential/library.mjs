@@ -1,12 +1,19 @@
 // A library as the server keeps it, in memory: the rows, the lists over them, and what changes them.
 
 import {
-  Fault, decodeCursor, encodeCursor, fold, foldCase, isbnParts, line, parseIsbn, parseNotes, parsePublisher,
-  parseRating, parseUsername, trim, unratedKey, uuidOf,
+  Fault, decodeCursor, encodeCursor, fold, foldCase, isbnParts, line, parseIsbn, parseNotes, parseNumber,
+  parsePublisher, parseTags, parseUsername, trim, unratedKey, uuidOf,
 } from './formats.mjs';
+import { LARGEST_INT, areWrong, isOneDate, leastCount, readingStats, tagCounts } from './reading.mjs';
 
 /** The order of a list when none is given. */
 export const DEFAULT_ORDER = { field: 'CREATED_AT', direction: 'DESC' };
+
+/** A book of which only title and author are given. */
+const PLAIN = {
+  isbn: null, rating: null, notes: null, publisher: null, status: null, startedOn: null, finishedOn: null,
+  publishedYear: null, pageCount: null, tags: [],
+};
 
 const DEFAULT_SIZE = 20;
 const LARGEST_SIZE = 100;
@@ -99,6 +106,16 @@ export class Library {
     return { items, page, perPage, total: rows.length, pages: Math.ceil(rows.length / size) };
   }
 
+  /** The tags with the numbers of their books. */
+  tags() {
+    return tagCounts([...this.books.values()]);
+  }
+
+  /** The statistics, of a year or of all. */
+  stats({ year }) {
+    return readingStats([...this.books.values()], year);
+  }
+
   /** The object with this id. */
   node(id) {
     const session = this.sessions.find((it) => it.id === id);
@@ -119,7 +136,7 @@ export class Library {
     if (duplicate) return { userErrors: [duplicateIsbn(duplicate)] };
     const { id, createdAt } = generated.book();
     const book = {
-      __typename: 'Book', id, isbn: null, rating: null, notes: null, publisher: null, ...values, key,
+      __typename: 'Book', id, ...PLAIN, ...values, readCount: values.readCount ?? leastCount(values), key,
       version: 1, createdAt, updatedAt: createdAt,
     };
     this.put(book);
@@ -131,13 +148,21 @@ export class Library {
     if (uuidOf('book', id) === undefined) return { userErrors: [userError('NOT_FOUND', ['id'])] };
     const { expectedVersion, ...fields } = input;
     const { values, errors } = check(fields);
-    if (errors.length > 0) return { userErrors: [...errors, ...this.duplicates(input, id)] };
     const book = this.books.get(id);
+    const isWrong = book && isOneDate(fields) && areWrong({ ...book, ...fields });
+    const faults = isWrong ? [...errors, finishedBeforeStarted()] : errors;
+    if (errors.length > 0) return { userErrors: [...faults, ...this.duplicates(input, id)] };
     if (!book) return { userErrors: [userError('NOT_FOUND', ['id'])] };
     if (expectedVersion != null && expectedVersion !== book.version) {
       return { userErrors: [userError('VERSION_CONFLICT', ['input', 'expectedVersion'], book)] };
     }
-    if (Object.keys(values).every((name) => values[name] === book[name])) return { book, userErrors: [] };
+    if (isWrong) return { userErrors: [...faults, ...this.duplicates(input, id)] };
+    if (values.readCount === null) values.readCount = leastCount(values);
+    if (values.readCount === undefined && book.status !== 'READ') {
+      values.readCount = Math.max(book.readCount, leastCount(values));
+    }
+    const isSame = (name) => JSON.stringify(values[name]) === JSON.stringify(book[name]);
+    if (Object.keys(values).every(isSame)) return { book, userErrors: [] };
     const others = [...this.books.values()].filter((other) => other.id !== id);
     const duplicate = values.isbn && others.find((other) => other.isbn === values.isbn);
     if (duplicate) return { userErrors: [duplicateIsbn(duplicate)] };
@@ -208,6 +233,8 @@ export class Library {
 export const userError = (errorCode, field, book = null) =>
   ({ code: errorCode, field, book, message: ANY_TEXT });
 
+const finishedBeforeStarted = () => userError('OUT_OF_RANGE', ['input', 'finishedOn']);
+
 const duplicateIsbn = (book) => userError('DUPLICATE_ISBN', ['input', 'isbn'], book);
 
 const created = (book) => ({ book, bookEdge: edge(DEFAULT_ORDER, book), userErrors: [] });
@@ -227,12 +254,28 @@ function check(input) {
     title: required((text) => line(text, 500)),
     author: required((text) => line(text, 500)),
     isbn: optional(parseIsbn),
-    rating: optional(parseRating),
+    rating: optional(parseNumber(1, 5)),
     notes: optional(parseNotes),
+    status: (status) => status,
+    startedOn: (date) => date,
+    finishedOn: (date) => date,
+    readCount: optional(parseNumber(0, LARGEST_INT)),
     publisher: optional(parsePublisher),
+    publishedYear: optional(parseNumber(-5_000, 2_200)),
+    pageCount: optional(parseNumber(1, 100_000)),
+    tags: (tags) => tags,
   };
   const [values, errors] = [{}, []];
-  for (const [field, parse] of Object.entries(parsers).filter(([name]) => input[name] !== undefined)) {
+  for (const [field, parse] of Object.entries(parsers)) {
+    if (field === 'finishedOn' && areWrong(input)) errors.push(finishedBeforeStarted());
+    if (input[field] === undefined) continue;
+    if (field === 'tags') {
+      const { tags, errors: wrong } = parseTags(input.tags ?? []);
+      values.tags = tags;
+      errors.push(...wrong.map(([index, fault]) =>
+        userError(fault, ['input', 'tags', ...(index === null ? [] : [String(index)])])));
+      continue;
+    }
     try {
       values[field] = parse(input[field]);
     } catch (fault) {
@@ -270,7 +313,7 @@ function pageSize(size) {
 }
 
 /** Which books a filter lets pass. */
-function condition({ search, isbn, minRating, maxRating, unrated, createdAfter, createdBefore }) {
+function condition({ search, isbn, minRating, maxRating, unrated, createdAfter, createdBefore, status, tag }) {
   const matches = found(search ?? '');
   let wanted = null;
   try {
@@ -278,12 +321,20 @@ function condition({ search, isbn, minRating, maxRating, unrated, createdAfter, 
   } catch {
     throw new BadInput('isbn');
   }
+  let tagged = null;
+  try {
+    tagged = trim(tag ?? '') === '' ? null : foldCase(line(tag, 50));
+  } catch {
+    throw new BadInput('tag');
+  }
   return (book) => (wanted === null || book.isbn === wanted)
     && (minRating == null || (book.rating !== null && book.rating >= minRating))
     && (maxRating == null || (book.rating !== null && book.rating <= maxRating))
     && (unrated == null || (book.rating === null) === unrated)
     && (createdAfter == null || book.createdAt > createdAfter)
     && (createdBefore == null || book.createdAt < createdBefore)
+    && (status == null || status.includes(book.status))
+    && (tagged === null || book.tags.some((name) => foldCase(name) === tagged))
     && matches(book);
 }
 
@@ -299,7 +350,8 @@ function found(search) {
   const whole = typed.length > 1 ? isbnParts(search) : [];
   const hasIsbn = (book, isbns) => isbns.some((digits) => book.isbn?.includes(digits));
   const occurs = (book, { folded, isbns }) => hasIsbn(book, isbns)
-    || [book.title, book.author, book.publisher, book.notes].some((it) => fold(it ?? '').includes(folded));
+    || [book.title, book.author, book.publisher, ...book.tags, book.notes]
+      .some((text) => fold(text ?? '').includes(folded));
   return (book) => hasIsbn(book, whole) || used.every((word) => occurs(book, word));
 }
 

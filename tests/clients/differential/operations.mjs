@@ -35,7 +35,7 @@ const SELECTED = [5, 10, 20, 40, 80];
 const BUDGET = 400;
 
 /** How long the lists are that no argument bounds. */
-const LENGTHS = { sessions: 12, userErrors: 4 };
+const LENGTHS = { sessions: 12, userErrors: 4, tags: 20, byStatus: 5, byMonth: 12 };
 
 /** The root fields of a mutation that are looked at, each as often as its number says. */
 const MUTATIONS = {

@@ -8,7 +8,7 @@ import {
   validate, visit,
 } from 'graphql';
 
-import { parseDateTime, uuidOf } from './formats.mjs';
+import { isDate, parseDateTime, uuidOf } from './formats.mjs';
 import { BadInput, DEFAULT_ORDER, edge, userError } from './library.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../../schema.graphql'), 'utf8');
@@ -23,6 +23,8 @@ const resolvers = {
     book: signedIn(({ id }, { library }) => library.books.get(id)),
     books: signedIn((args, { library }) => library.connection(args)),
     booksPage: signedIn((args, { library }) => library.page(args)),
+    tags: signedIn((_, { library }) => library.tags()),
+    stats: signedIn((args, { library }) => library.stats(args)),
     node: signedIn(({ id }, { library }) => library.node(id)),
     nodes: signedIn(({ ids }, { library }) => {
       if (ids.length > MOST_IDS) throw new BadInput('ids');
@@ -95,6 +97,15 @@ function withResolvers(built) {
     serialize: (value) => (typeof value === 'number' ? new Date(value).toISOString() : value),
     parseValue: instant,
     parseLiteral: (node) => instant(node.kind === Kind.STRING ? node.value : undefined),
+  });
+  const day = (text) => {
+    if (typeof text !== 'string' || !isDate(text)) throw new GraphQLError('not a date');
+    return text;
+  };
+  Object.assign(built.getType('Date'), {
+    serialize: (value) => value,
+    parseValue: day,
+    parseLiteral: (node) => day(node.kind === Kind.STRING ? node.value : undefined),
   });
   for (const [type, fields] of Object.entries(resolvers)) {
     for (const [field, resolve] of Object.entries(fields)) {

@@ -5,7 +5,8 @@ import { createHash } from 'node:crypto';
 import { Library } from './library.mjs';
 import { schema } from './oracle.mjs';
 
-const ROW = 'id title author isbn rating notes publisher version createdAt updatedAt';
+const ROW = `id title author isbn rating notes publisher version createdAt updatedAt
+  status startedOn finishedOn readCount publishedYear pageCount tags`;
 
 const PASSWORD = 'correct horse battery staple';
 

@@ -92,11 +92,18 @@ async fn a_created_book_has_the_submitted_values() {
       "book": {
         "author": "David Thomas, Andrew Hunt",
         "createdAt": "2026-03-27T09:15:00.000Z",
+        "finishedOn": null,
         "id": "[book id]",
         "isbn": "9780135957059",
         "notes": "Care about your craft.",
+        "pageCount": null,
+        "publishedYear": null,
         "publisher": "Addison-Wesley",
         "rating": 5,
+        "readCount": 0,
+        "startedOn": null,
+        "status": null,
+        "tags": [],
         "title": "The Pragmatic Programmer",
         "updatedAt": "2026-03-27T09:15:00.000Z",
         "version": 1

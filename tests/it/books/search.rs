@@ -260,6 +260,22 @@ async fn an_isbn_is_found_in_any_spelling_and_half_typed() {
 }
 
 #[tokio::test]
+async fn tags_are_searched() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let book = json!({ "title": "Emma", "author": "Jane Austen", "tags": ["Élégant", "to buy"] });
+    let id = alice.add_book(book).await;
+    for search in ["elegant", "BUY emma", "\"to\" buy", "légan"] {
+        assert_eq!(found(&alice, &format!("search: {}", json!(search))).await.len(), 1, "{search}");
+    }
+    alice.update(&id, json!({ "tags": ["lent"] })).await.assert_ok();
+    assert_eq!(found(&alice, "search: \"elegant\"").await, Vec::<String>::new());
+    assert_eq!(found(&alice, "search: \"lent\"").await.len(), 1);
+    alice.update(&id, json!({ "tags": null })).await.assert_ok();
+    assert_eq!(found(&alice, "search: \"lent\"").await, Vec::<String>::new());
+}
+
+#[tokio::test]
 async fn publishers_are_searched() {
     let app = TestApp::start().await;
     let alice = app.alice().await;

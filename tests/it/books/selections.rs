@@ -9,7 +9,9 @@ async fn add_books(app: &TestApp) -> Actor {
     for book in [
         json!({ "title": "Dune", "author": "Frank Herbert", "isbn": "9780441172719", "rating": 5 }),
         json!({ "title": "\"Quotes\" \\ and / slashes", "author": "Zoë \u{1f600} \u{a0}" }),
-        json!({ "title": "T", "author": "A", "notes": "two\nlines\tand \u{7f3a}", "rating": 1, "publisher": "Verlag \"A\"" }),
+        json!({ "title": "T", "author": "A", "notes": "two\nlines\tand \u{7f3a}", "rating": 1, "publisher": "Verlag \"A\"",
+            "status": "DID_NOT_FINISH", "startedOn": "2025-12-31", "finishedOn": "2026-01-02", "readCount": 2,
+            "publishedYear": -44, "pageCount": 100_000, "tags": ["\"quoted\"", "b\\s", "\u{1f4da}"] }),
     ] {
         alice.add_book(book).await;
         app.advance_secs(1);
@@ -26,7 +28,7 @@ const FRAGMENTS: &str = "
 async fn a_list_is_the_same_with_fields_selected_once_or_twice() {
     let app = TestApp::start().await;
     let alice = add_books(&app).await;
-    let all = "id title author isbn rating notes publisher version createdAt updatedAt __typename";
+    let all = "id title author isbn rating notes publisher status startedOn finishedOn readCount publishedYear pageCount tags version createdAt updatedAt __typename";
     for elements in [
         format!("nodes {{ {all} }}"),
         format!("nodes {{ {all} owner {{ id username email createdAt __typename }} }}"),
@@ -66,7 +68,7 @@ async fn a_book_is_the_same_in_a_list_and_by_its_id() {
         list["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
     assert_eq!(ids.len(), 3);
     for fields in [
-        "id title author isbn rating notes publisher version createdAt updatedAt __typename",
+        "id title author isbn rating notes publisher status startedOn finishedOn readCount publishedYear pageCount tags version createdAt updatedAt __typename",
         "b: title a: author ... on Node { id } c: rating",
         "title owner { id username email createdAt __typename }",
         "owner { books(first: 1) { nodes { title owner { id } } totalCount } } notes",
@@ -89,7 +91,7 @@ async fn a_book_is_the_same_in_a_list_and_by_its_id() {
 async fn a_field_has_the_same_value_alone_and_with_all_others() {
     let app = TestApp::start().await;
     let alice = add_books(&app).await;
-    let fields = "id title author isbn rating notes publisher version createdAt updatedAt";
+    let fields = "id title author isbn rating notes publisher status startedOn finishedOn readCount publishedYear pageCount tags version createdAt updatedAt";
     for order in ["CREATED_AT", "UPDATED_AT", "TITLE", "AUTHOR", "RATING"] {
         for filter in ["", ", filter: { search: \"t\" }"] {
             let ask = async |edges: &str| {

@@ -52,6 +52,12 @@ async fn only_selected_data_is_queried() {
         ("{ viewer { books { nodes { id owner { username } } } } }".to_owned(), 1),
         ("{ books(filter: { search: \"T\" }) { nodes { owner { email } } } }".to_owned(), 1),
         ("{ viewer { id username } }".to_owned(), 1),
+        ("{ books(first: 100) { nodes { title tags } } }".to_owned(), 1),
+        ("{ booksPage { items { tags status } } }".to_owned(), 1),
+        (format!("{{ nodes(ids: [\"{id}\"]) {{ ... on Book {{ tags }} }} }}"), 1),
+        ("{ tags { name bookCount } }".to_owned(), 1),
+        ("{ stats { total byStatus { count } byMonth { count } } }".to_owned(), 1),
+        ("{ stats(year: 2026) { read pagesRead averageRating } }".to_owned(), 1),
     ] {
         let response = alice.ask(&query).await;
         response.assert_ok();
@@ -112,6 +118,37 @@ async fn assert_sorted_by_index(app: &TestApp, statement: &str) {
 }
 
 #[tokio::test]
+async fn columns_that_are_not_selected_are_not_read() {
+    let app = TestApp::start().await;
+    let alice = warm(&app, 1).await;
+    let columns = ["tags", "status", "started_on", "finished_on", "read_count", "page_count"];
+    for (selection, read) in [
+        ("title rating", &[][..]),
+        ("tags", &["tags"][..]),
+        ("status finishedOn", &["status", "finished_on"][..]),
+    ] {
+        alice.ask(&format!("{{ books {{ nodes {{ {selection} }} }} }}")).await.assert_ok();
+        let statement = app.take_statements().concat();
+        let found: Vec<_> = columns.into_iter().filter(|name| statement.contains(name)).collect();
+        assert_eq!(found, read, "{statement}");
+    }
+}
+
+#[tokio::test]
+async fn statistics_are_read_from_an_index_alone() {
+    let app = TestApp::start().await;
+    let alice = warm(&app, 3).await;
+    alice.ask("{ stats { total } }").await.assert_ok();
+    let statement = app.take_statements().concat();
+    let plan = app.database.plan(&statement).await;
+    let index = match app.database.is_postgres() {
+        true => "Index Only Scan using books_by_reading",
+        false => "COVERING INDEX books_by_reading",
+    };
+    assert!(plan.contains(index), "{statement}\n{plan}");
+}
+
+#[tokio::test]
 async fn a_statement_reads_one_partition_of_the_books() {
     let Some(app) = TestApp::start_on_partitions().await else { return };
     let alice = warm(&app, 3).await;
@@ -126,6 +163,9 @@ async fn a_statement_reads_one_partition_of_the_books() {
         "{ books(orderBy: { field: RATING, direction: DESC }) { nodes { title } } }".to_owned(),
         "{ books(filter: { minRating: 4 }) { nodes { title } totalCount } }".to_owned(),
         "{ booksPage(page: 2, perPage: 2) { items { title } total } }".to_owned(),
+        "{ books(filter: { status: [READ], tag: \"x\" }) { nodes { tags } } }".to_owned(),
+        "{ tags { name } }".to_owned(),
+        "{ stats { total } }".to_owned(),
     ] {
         alice.ask(&query).await.assert_ok();
     }

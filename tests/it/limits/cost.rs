@@ -32,6 +32,9 @@ async fn a_field_costs_1_and_a_list_its_page_size_times_its_children() {
         ),
         ("mutation { deleteBook(id: \"x\") { userErrors { code message } } }", 2 + 20),
         ("{ viewer { ...F ...F } } fragment F on User { id email }", 5),
+        ("{ books(first: 3) { nodes { tags status } } }", 2 + 3 * 2),
+        ("{ tags { name bookCount } }", 1 + 100 * 2),
+        ("{ stats { total byStatus { status count } byMonth { count } } }", 2 + 1 + 5 * 2 + 1 + 12),
         ("{ __schema { types { name } } }", 3),
     ] {
         assert_eq!(cost(&alice, query, json!({})).await, costs, "{query}");

@@ -55,4 +55,13 @@ async fn texts_longer_than_the_account_may_have_are_rejected() {
     alice.delete(&second).await.assert_ok();
     assert_eq!(app.db_count("libraries WHERE book_count = 1 AND kibibytes = 1").await, 1);
     assert_eq!(app.db_count("books WHERE bytes = 13").await, 1, "Longer, A, P and short");
+    alice.update(&first, json!({ "tags": ["one", "två"], "status": "READ" })).await.assert_ok();
+    assert_eq!(app.db_count("books WHERE bytes = 21").await, 1, "and the tags with a separator");
+    let tags: Vec<_> = (0..50).map(|number| format!("{number:0>50}")).collect();
+    for _ in 0..2 {
+        let book = json!({ "title": "T", "author": "A", "tags": tags });
+        alice.add_book(book).await;
+    }
+    let more = json!({ "title": "T", "author": "A", "tags": tags });
+    alice.create(more).await.assert_error_with_status(403, "QUOTA_EXCEEDED");
 }

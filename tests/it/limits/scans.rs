@@ -17,7 +17,8 @@ const SEARCH_PAGE: &str = "{ books(filter: { search: \"x\" }) { nodes { id } } }
 /// Makes every statement that reads the notes for a search run without an end.
 async fn make_searches_endless(app: &TestApp) {
     let columns = "id, owner_id, title, title_folded, author, author_folded, isbn, rating, notes,
-        idempotency_key, bytes, version, updated_at, publisher, publisher_folded";
+        idempotency_key, bytes, version, updated_at, publisher, publisher_folded, status, started_on, finished_on, read_count,
+        published_year, page_count, tags, tags_folded, tag_keys";
     let (setup, notes) = if app.database.is_postgres() {
         let function = "CREATE FUNCTION endless(notes text) RETURNS text STABLE LANGUAGE plpgsql AS
             $$ BEGIN PERFORM pg_sleep(3600); RETURN notes; END $$;";
