@@ -11,6 +11,10 @@ use super::error::error_chain;
 
 /// Why the database could not be opened.
 pub(super) fn explain_open_error(error: &anyhow::Error) -> String {
+    // Its cause repeats its message.
+    if let Some(error) = error.downcast_ref::<rusqlite::Error>() {
+        return error.to_string();
+    }
     let kind = error.downcast_ref::<io::Error>().map(io::Error::kind);
     match kind {
         Some(ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem) => {
