@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use axum::Router;
+use migration::Migrator;
 use tokio::net::TcpListener;
 use tokio::time::sleep;
 
@@ -47,6 +48,8 @@ pub struct Overrides {
     pub observer: Option<StatementObserver>,
     /// Served instead of the schema of the product.
     pub schema: Option<DynSchema>,
+    /// The migrations of another version.
+    pub migrator: Migrator,
 }
 
 impl App {
@@ -55,9 +58,15 @@ impl App {
     /// # Errors
     /// If any of these steps fails.
     pub async fn build(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
-        let Overrides { clock, observer, schema } = overrides;
-        let store = Store::open(&config, observer).await?;
-        store.migrate().await.context("cannot migrate the database")?;
+        let Overrides { clock, observer, schema, migrator } = overrides;
+        let store = Store::open_with(&config, observer, migrator).await?;
+        let newer = store.migrate().await.context("cannot migrate the database")?;
+        if !newer.is_empty() {
+            tracing::warn!(
+                migrations = newer.join(", "),
+                "the database has migrations of a newer version of Bookshelf, with which this version works"
+            );
+        }
 
         let config = Arc::new(config);
         let ids = Arc::new(IdGenerator::new(clock.clone()));

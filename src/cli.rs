@@ -163,7 +163,7 @@ async fn serve(config: Config, warnings: Vec<String>) -> anyhow::Result<()> {
 }
 
 async fn recount(config: Config) -> anyhow::Result<()> {
-    let store = Store::open(&config, None).await?;
+    let store = Store::open(&config).await?;
     let corrected = store.recount().await;
     store.close().await;
     print(&format!("corrected the sizes of {} libraries\n", corrected?))

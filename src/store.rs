@@ -4,8 +4,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::anyhow;
-use migration::{Migrator, MigratorTrait, SchemaManager};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr};
+use migration::Migrator;
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
 use tokio::time::timeout;
 
 use crate::clock::Timestamp;
@@ -20,6 +20,7 @@ pub(crate) mod events;
 pub(crate) mod failed_logins;
 mod last_outage;
 mod library_size;
+pub(crate) mod migrations;
 pub(crate) mod page;
 pub(crate) mod quota;
 mod refresh_tokens;
@@ -45,16 +46,6 @@ const PURGE_BATCH_SIZE: u64 = 1_000;
 /// How long the shutdown waits for statements that still run.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The advisory lock that serialises migrations of instances with the same PostgreSQL ("shelf" in ASCII).
-const MIGRATION_LOCK: i64 = 0x73_68_65_6c_66;
-
-/// The sizes of the tables that matter to their users.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct RowCounts {
-    pub(crate) accounts: i64,
-    pub(crate) books: i64,
-}
-
 /// The database and its events.
 #[derive(Clone, Debug)]
 pub(crate) struct Store {
@@ -63,25 +54,36 @@ pub(crate) struct Store {
     events: EventBus,
     scans: Scans,
     quota: Quota,
+    migrator: Migrator,
 }
 
 impl Store {
-    /// Connects to the database. Creates the SQLite file and its folder if they do not exist. The error says in plain
-    /// words why the database cannot be used, and what to do.
-    pub(crate) async fn open(
+    /// Connects to the database for a command. Creates the SQLite file and its folder if they do not exist. The error
+    /// says in plain words why the database cannot be used, and what to do.
+    pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
+        Self::open_with(config, None, Migrator::default()).await
+    }
+
+    /// Like [`Self::open`], for a server.
+    pub(crate) async fn open_with(
         config: &Config,
         observer: Option<StatementObserver>,
+        migrator: Migrator,
     ) -> anyhow::Result<Self> {
         let database = &config.database;
-        let store = Self::connect(config, observer).await;
+        let store = Self::connect(config, observer, migrator).await;
         let store = store.map_err(|error| {
             anyhow!("cannot open the database {database}: {}", startup::explain_open_error(&error))
         })?;
-        startup::check_version(&store.db).await?;
+        startup::check_version(&store.migration_state().await?)?;
         Ok(store)
     }
 
-    async fn connect(config: &Config, observer: Option<StatementObserver>) -> anyhow::Result<Self> {
+    async fn connect(
+        config: &Config,
+        observer: Option<StatementObserver>,
+        migrator: Migrator,
+    ) -> anyhow::Result<Self> {
         let outage = Arc::new(LastOutage::default());
         let Config { database, database_pool_size, .. } = config;
         let db = Db::connect(database, *database_pool_size, observer, Arc::clone(&outage)).await?;
@@ -91,7 +93,7 @@ impl Store {
             books: config.limits.account_books,
             kibibytes: config.limits.account_bytes / 1024,
         };
-        Ok(Self { db, outage, events, scans, quota })
+        Ok(Self { db, outage, events, scans, quota, migrator })
     }
 
     /// Logs that statements failed. On PostgreSQL, an outage is logged once.
@@ -114,21 +116,6 @@ impl Store {
         &self.events
     }
 
-    /// Applies all pending migrations in one transaction. If several instances start at the same time,
-    /// one applies them and the others wait.
-    pub(crate) async fn migrate(&self) -> Result<(), StoreError> {
-        let transaction = self.begin_migration().await?;
-        Migrator::up(transaction.unbounded(), None).await?;
-        transaction.commit().await
-    }
-
-    /// Reverts the latest `steps` migrations. The data in the tables they created is lost.
-    pub(crate) async fn migrate_down(&self, steps: u32) -> Result<(), StoreError> {
-        let transaction = self.begin_migration().await?;
-        Migrator::down(transaction.unbounded(), Some(steps)).await?;
-        transaction.commit().await
-    }
-
     /// Publishes that sessions have ended.
     async fn publish_sessions_ended(&self, sessions: &[SessionId]) {
         let ended: Vec<_> = sessions.iter().map(|session| Event::SessionEnded(*session)).collect();
@@ -149,43 +136,12 @@ impl Store {
         }
     }
 
-    /// The name of every migration, and whether it has been applied.
-    pub(crate) async fn migration_status(&self) -> Result<Vec<(String, bool)>, DbErr> {
-        let migrations =
-            Migrator::get_migration_with_status_read_only(self.db.reader().unbounded()).await?;
-        let applied = |m: &migration::Migration| m.status() == migration::MigrationStatus::Applied;
-        Ok(migrations.iter().map(|m| (m.name().to_owned(), applied(m))).collect())
-    }
-
-    /// How many accounts and books the database has; 0 if it does not have their tables.
-    pub(crate) async fn row_counts(&self) -> Result<RowCounts, StoreError> {
-        let count = async |table: &'static str| {
-            let connection = self.db.reader();
-            if !SchemaManager::new(connection.unbounded()).has_table(table).await? {
-                return Ok::<i64, StoreError>(0);
-            }
-            let mut sql = self.db.sql();
-            sql.push("SELECT count(*) FROM ").push(table);
-            Ok(self.db.read_one(sql).await?.unwrap_or_default())
-        };
-        Ok(RowCounts { accounts: count("users").await?, books: count("books").await? })
-    }
-
     /// Runs `SELECT 1` to check that the database responds.
     pub(crate) async fn ping(&self) -> Result<(), StoreError> {
         let mut sql = self.db.sql();
         sql.push("SELECT 1");
         self.db.read_one::<i32>(sql).await?;
         Ok(())
-    }
-
-    async fn begin_migration(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {
-        let transaction = self.begin_unlimited().await?;
-        if transaction.get_database_backend() == DbBackend::Postgres {
-            let lock = format!("SELECT pg_advisory_xact_lock({MIGRATION_LOCK})");
-            transaction.unbounded().execute_unprepared(&lock).await?;
-        }
-        Ok(transaction)
     }
 
     /// Begins a transaction whose statements, and their waits for locks, may take any time.

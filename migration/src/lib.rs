@@ -7,7 +7,8 @@
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;
 
-pub use sea_orm_migration::{Migration, MigrationStatus, MigratorTrait, SchemaManager};
+pub use sea_orm_migration;
+pub use sea_orm_migration::SchemaManager;
 
 mod m0001_users;
 mod m0002_sessions;
@@ -15,23 +16,24 @@ mod m0003_books;
 mod m0004_failed_logins;
 mod m0005_libraries;
 mod m0006_publisher;
+mod migrator;
+mod step;
 
-/// Lists the migrations in their order.
-#[derive(Debug)]
-pub struct Migrator;
+pub use migrator::{DatabaseState, Migrator, UnknownMigration};
+pub use step::Step;
 
-#[async_trait::async_trait]
-impl MigratorTrait for Migrator {
-    fn migrations() -> Vec<Box<dyn MigrationTrait>> {
-        vec![
-            Box::new(m0001_users::Migration),
-            Box::new(m0002_sessions::Migration),
-            Box::new(m0003_books::Migration),
-            Box::new(m0004_failed_logins::Migration),
-            Box::new(m0005_libraries::Migration),
-            Box::new(m0006_publisher::Migration),
-        ]
-    }
+/// The migrations in their order, each with the older programs that can use the database after it. No program
+/// without the first six was released.
+#[must_use]
+pub fn steps() -> Vec<Step> {
+    vec![
+        Step::breaking(m0001_users::Migration),
+        Step::breaking(m0002_sessions::Migration),
+        Step::breaking(m0003_books::Migration),
+        Step::breaking(m0004_failed_logins::Migration),
+        Step::breaking(m0005_libraries::Migration),
+        Step::breaking(m0006_publisher::Migration),
+    ]
 }
 
 /// A text column that sorts by code point on both databases, whatever the cluster's locale is.

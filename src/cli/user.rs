@@ -47,7 +47,7 @@ pub(super) enum UserCommand {
 }
 
 pub(super) async fn run(config: Config, command: UserCommand) -> anyhow::Result<()> {
-    let store = Store::open(&config, None).await?;
+    let store = Store::open(&config).await?;
     // The first account may be made before the first start of the server.
     store.migrate().await?;
     let commands = UserCommands { store: &store, config: &config };

@@ -131,6 +131,7 @@ impl TestApp {
                 observed.lock().unwrap().push(sql.to_owned());
             })),
             schema,
+            ..Overrides::default()
         };
         let app = App::build(config, overrides).await.expect("a server");
         let router = app.router();

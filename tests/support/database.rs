@@ -1,7 +1,6 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bookshelf::app::{App, Overrides};
-use bookshelf::clock::Clock;
 use bookshelf::config::{Config, Database, JwtSecrets, PostgresTarget};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection, Statement,
@@ -98,8 +97,11 @@ impl TestDatabase {
             log_filter: "off".to_owned(),
             ..Config::default()
         };
-        let overrides = Overrides { clock: Clock::system(), observer: None, schema: None };
-        drop(App::build(config, overrides).await.expect("a server that creates the tables"));
+        drop(
+            App::build(config, Overrides::default())
+                .await
+                .expect("a server that creates the tables"),
+        );
         self.execute(include_str!("../../docs/partition-books.sql")).await;
     }
 

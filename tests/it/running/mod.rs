@@ -8,6 +8,7 @@ use crate::support::server_command;
 
 mod commands;
 mod logs;
+mod migrations;
 mod settings;
 mod start;
 mod stop;
