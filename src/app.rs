@@ -59,7 +59,7 @@ impl App {
     /// If any of these steps fails.
     pub async fn build(config: Config, overrides: Overrides) -> anyhow::Result<Self> {
         let Overrides { clock, observer, schema, migrator } = overrides;
-        let store = Store::open_with(&config, observer, migrator).await?;
+        let store = Store::open_for_server(&config, observer, migrator).await?;
         let newer = store.migrate().await.context("cannot migrate the database")?;
         if !newer.is_empty() {
             tracing::warn!(

@@ -6,10 +6,11 @@ use std::time::Duration;
 use anyhow::anyhow;
 use migration::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
 use crate::clock::Timestamp;
-use crate::config::Config;
+use crate::config::{Config, Database};
 use crate::id::SessionId;
 
 pub(crate) mod books;
@@ -25,6 +26,7 @@ pub(crate) mod page;
 pub(crate) mod quota;
 mod refresh_tokens;
 pub(crate) mod scans;
+mod server_lock;
 pub(crate) mod sessions;
 mod startup;
 mod tunnel;
@@ -39,6 +41,7 @@ use events::{Event, EventBus};
 use last_outage::LastOutage;
 use quota::Quota;
 use scans::Scans;
+use server_lock::{FileLock, Role};
 
 /// How many rows one statement purges, so that other writers do not wait for long.
 const PURGE_BATCH_SIZE: u64 = 1_000;
@@ -55,23 +58,34 @@ pub(crate) struct Store {
     scans: Scans,
     quota: Quota,
     migrator: Migrator,
+    /// The lock of the servers on SQLite. On PostgreSQL, the connection of the events has it.
+    file_lock: Option<Arc<FileLock>>,
 }
 
 impl Store {
     /// Connects to the database for a command. Creates the SQLite file and its folder if they do not exist. The error
     /// says in plain words why the database cannot be used, and what to do.
     pub(crate) async fn open(config: &Config) -> anyhow::Result<Self> {
-        Self::open_with(config, None, Migrator::default()).await
+        Self::open_as(Role::Command, config, None, Migrator::default()).await
     }
 
-    /// Like [`Self::open`], for a server.
-    pub(crate) async fn open_with(
+    /// Like [`Self::open`], for a server: while it runs, `migrate down` is rejected.
+    pub(crate) async fn open_for_server(
+        config: &Config,
+        observer: Option<StatementObserver>,
+        migrator: Migrator,
+    ) -> anyhow::Result<Self> {
+        Self::open_as(Role::Server, config, observer, migrator).await
+    }
+
+    async fn open_as(
+        role: Role,
         config: &Config,
         observer: Option<StatementObserver>,
         migrator: Migrator,
     ) -> anyhow::Result<Self> {
         let database = &config.database;
-        let store = Self::connect(config, observer, migrator).await;
+        let store = Self::connect(role, config, observer, migrator).await;
         let store = store.map_err(|error| {
             anyhow!("cannot open the database {database}: {}", startup::explain_open_error(&error))
         })?;
@@ -80,6 +94,7 @@ impl Store {
     }
 
     async fn connect(
+        role: Role,
         config: &Config,
         observer: Option<StatementObserver>,
         migrator: Migrator,
@@ -87,13 +102,24 @@ impl Store {
         let outage = Arc::new(LastOutage::default());
         let Config { database, database_pool_size, .. } = config;
         let db = Db::connect(database, *database_pool_size, observer, Arc::clone(&outage)).await?;
-        let events = EventBus::connect(db.connector(), Arc::clone(&outage)).await?;
+        let file_lock = match database {
+            Database::Sqlite(path) | Database::Temporary { path, .. } => {
+                Some(Arc::new(FileLock::new(path)?))
+            }
+            Database::Postgres(_) => None,
+        };
+        if let Some(lock) = file_lock.clone()
+            && role == Role::Server
+        {
+            spawn_blocking(move || lock.share()).await??;
+        }
+        let events = EventBus::connect(db.connector(), role, Arc::clone(&outage)).await?;
         let scans = Scans::new(db.scan_connections(), config.limits.scans_per_account);
         let quota = Quota {
             books: config.limits.account_books,
             kibibytes: config.limits.account_bytes / 1024,
         };
-        Ok(Self { db, outage, events, scans, quota, migrator })
+        Ok(Self { db, outage, events, scans, quota, migrator, file_lock })
     }
 
     /// Logs that statements failed. On PostgreSQL, an outage is logged once.
@@ -128,11 +154,14 @@ impl Store {
         self.failed_logins().purge(now).await
     }
 
-    /// Closes the connections ([`Db::close`]), so that an SQLite file has all data. Gives up after
+    /// Closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up after
     /// [`CLOSE_TIMEOUT`].
     pub(crate) async fn close(&self) {
         if timeout(CLOSE_TIMEOUT, self.db.close()).await.is_err() {
             tracing::warn!("some statements did not end, the connections stay open");
+        }
+        if let Some(lock) = self.file_lock.clone() {
+            let _ = spawn_blocking(move || lock.release()).await;
         }
     }
 

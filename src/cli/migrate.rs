@@ -14,7 +14,8 @@ use crate::store::migrations::RowCounts;
 pub(super) enum Migrate {
     /// Apply all pending migrations
     Up,
-    /// Revert the latest migrations, and delete the data in the tables and columns that they created
+    /// Revert the latest migrations, and delete the data in the tables and columns that they created. All servers must
+    /// be stopped
     Down {
         /// Number of migrations to revert
         #[arg(default_value_t = 1)]

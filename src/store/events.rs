@@ -8,6 +8,7 @@ use std::sync::Arc;
 
 use super::connector::Connector;
 use super::last_outage::LastOutage;
+use super::server_lock::Role;
 use crate::id::{SessionId, UserId};
 
 mod broker;
@@ -28,10 +29,11 @@ pub(crate) struct EventBus {
 }
 
 impl EventBus {
-    /// Connects the event connections, which record outages in `outage`. Without a connector, the events stay
-    /// in this process.
+    /// Connects the event connections, which record outages in `outage`. That of a server shares the lock of servers.
+    /// Without a connector, the events stay in this process.
     pub(super) async fn connect(
         connector: Option<&Connector>,
+        role: Role,
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
         let broker = Arc::new(Broker::default());
@@ -39,7 +41,7 @@ impl EventBus {
             None => None,
             Some(connector) => {
                 let broker = Arc::clone(&broker);
-                Some(Arc::new(Postgres::connect(connector.clone(), broker, outage).await?))
+                Some(Arc::new(Postgres::connect(connector.clone(), role, broker, outage).await?))
             }
         };
         Ok(Self { broker, postgres })

@@ -1,11 +1,13 @@
 //! Applies, reverts and lists the migrations of the database.
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use migration::{DatabaseState, SchemaManager};
-use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, Statement};
+use tokio::task::spawn_blocking;
 
 use super::db::write_lock::WriteGuard;
 use super::error::StoreError;
+use super::server_lock::{ADVISORY_LOCK, LockedError};
 use super::{Store, startup};
 
 /// The advisory lock that serialises migrations of instances with the same PostgreSQL ("shelf" in ASCII).
@@ -37,7 +39,7 @@ impl Store {
     /// Reverts the latest `steps` migrations. The data in the tables they created is lost.
     ///
     /// # Errors
-    /// If the database has migrations of a newer version, or if a statement fails.
+    /// If servers use the database, if it has migrations of a newer version, or if a statement fails.
     pub(crate) async fn migrate_down(&self, steps: u32) -> anyhow::Result<()> {
         let transaction = self.begin_migration().await?;
         let state = self.migrator.state(transaction.unbounded()).await?;
@@ -49,8 +51,12 @@ impl Store {
                 names.join(", ")
             );
         }
+        self.exclude_servers(&transaction).await?;
         self.migrator.down(transaction.unbounded(), steps).await?;
         transaction.commit().await?;
+        if let Some(lock) = &self.file_lock {
+            lock.release();
+        }
         Ok(())
     }
 
@@ -71,6 +77,24 @@ impl Store {
             Ok(self.db.read_one(sql).await?.unwrap_or_default())
         };
         Ok(RowCounts { accounts: count("users").await?, books: count("books").await? })
+    }
+
+    /// Takes the lock of the servers without waiting: on PostgreSQL until the transaction ends.
+    async fn exclude_servers(
+        &self,
+        transaction: &WriteGuard<DatabaseTransaction>,
+    ) -> anyhow::Result<()> {
+        if let Some(lock) = self.file_lock.clone() {
+            return spawn_blocking(move || lock.exclude_servers()).await?;
+        }
+        let sql = format!("SELECT pg_try_advisory_xact_lock({ADVISORY_LOCK}) AS locked");
+        let sql = Statement::from_string(DbBackend::Postgres, sql);
+        let row = transaction.unbounded().query_one_raw(sql).await?;
+        let row = row.context("the database returned no row")?;
+        match row.try_get("", "locked")? {
+            true => Ok(()),
+            false => Err(LockedError::ByServers.into()),
+        }
     }
 
     async fn begin_migration(&self) -> Result<WriteGuard<DatabaseTransaction>, StoreError> {

@@ -91,3 +91,36 @@ async fn a_wrong_password_is_reported_at_the_start() {
     assert!(reported.ends_with(expected) && reported.lines().count() == 1, "{reported}");
     assert!(!reported.contains("hunter2") && !reported.contains("at line"), "{reported}");
 }
+
+#[tokio::test]
+async fn a_server_takes_its_lock_again_after_an_outage() {
+    let Some(cluster) = PostgresCluster::start() else { return };
+    let mut server = ServerProcess::start_on(&cluster.url(), &[]);
+    let alice = server.alice().await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let down = || {
+        let arguments = ["migrate", "down", "--yes"];
+        server_command(folder.path(), &cluster.url()).args(arguments).output().expect("a process")
+    };
+    // The process of PostgreSQL that has the lock for the server; empty if none has.
+    let holder = || {
+        let locks = "SELECT pid FROM pg_locks WHERE mode = 'ShareLock' AND locktype = 'advisory'";
+        cluster.query(locks)
+    };
+    assert!(!holder().is_empty());
+    cluster.crash();
+    cluster.resume();
+    wait_until("the lock is taken again", async || !holder().is_empty()).await;
+    let error = String::from_utf8(down().stderr).expect("UTF-8");
+    assert!(error.contains("servers use this database"), "{error}");
+
+    // An administrator or a pooler may end the connection.
+    let before = holder();
+    assert_eq!(cluster.query(&format!("SELECT pg_terminate_backend({before})")), "t");
+    let is_taken_again = async || !["", before.as_str()].contains(&holder().as_str());
+    wait_until("the lock is taken again", is_taken_again).await;
+    assert_eq!(down().status.code(), Some(1));
+    alice.add_book(book("still there")).await;
+    server.stop("TERM").await;
+    wait_until("the lock is free", async || down().status.success()).await;
+}

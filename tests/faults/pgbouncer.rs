@@ -75,6 +75,26 @@ async fn session_pooling_works_with_the_default_settings() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn migrations_are_not_reverted_while_a_server_runs_behind_session_pooling() {
+    let Some(cluster) = PostgresCluster::start() else { return };
+    let Some(bouncer) = PgBouncer::start(&cluster, "session").await else { return };
+    let (folder, url) = (tempfile::tempdir().expect("a folder"), cluster.url_at(bouncer.address));
+    let mut server = ServerProcess::start_on(&url, &[]);
+    server.alice().await;
+    let down = |url: &str| {
+        let arguments = ["migrate", "down", "--yes"];
+        server_command(folder.path(), url).args(arguments).output().expect("a process")
+    };
+    for url in [&url, &cluster.url()] {
+        let error = String::from_utf8(down(url).stderr).expect("UTF-8");
+        assert!(error.contains("servers use this database"), "{error}");
+    }
+    // PgBouncer keeps the connection, but resets its session.
+    server.kill();
+    wait_until("the lock is free", async || down(&url).status.success()).await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn transaction_pooling_is_rejected() {
     let Some(cluster) = PostgresCluster::start() else { return };
     for mode in ["transaction", "statement"] {

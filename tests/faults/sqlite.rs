@@ -108,8 +108,8 @@ async fn a_stopped_server_leaves_the_whole_library_in_one_file() {
         }
         let (status, _) = server.stop("TERM").await;
         assert!(status.success(), "{status}");
-        for journal in ["books.db-wal", "books.db-shm"] {
-            assert!(!server.file().with_file_name(journal).exists(), "{journal} in round {round}");
+        for other in ["books.db-wal", "books.db-shm", "books.db-lock"] {
+            assert!(!server.file().with_file_name(other).exists(), "{other} in round {round}");
         }
         assert_eq!(books_in_copy(&server.file()).await, Ok(5 * round));
         server.restart();

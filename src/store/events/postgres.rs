@@ -16,6 +16,7 @@ use super::broker::Broker;
 use super::event::Event;
 use crate::store::connector::Connector;
 use crate::store::last_outage::LastOutage;
+use crate::store::server_lock::Role;
 
 mod connection;
 mod notifier;
@@ -41,16 +42,17 @@ pub(super) struct Postgres {
 impl Postgres {
     pub(super) async fn connect(
         connector: Connector,
+        role: Role,
         broker: Arc<Broker>,
         outage: Arc<LastOutage>,
     ) -> anyhow::Result<Self> {
-        let listener = subscriber::listen(&connector).await?;
+        let listener = subscriber::listen(&connector, role).await?;
 
         let (outbox, pending) = mpsc::channel(OUTBOX_CAPACITY);
         let replay_requested = Arc::new(Notify::new());
         let (replay, lost) = (Arc::clone(&replay_requested), Arc::clone(&outage));
         let notifier = PgNotifier::new(connector.clone(), pending, replay, lost);
-        let subscriber = PgSubscriber { connector, broker, outage, replay_requested };
+        let subscriber = PgSubscriber { connector, role, broker, outage, replay_requested };
         let mut tasks = JoinSet::new();
         tasks.spawn(subscriber.run(listener));
         tasks.spawn(notifier.run());

@@ -5,7 +5,7 @@ use std::process::Command;
 use serde_json::json;
 
 use super::{failure, run, success};
-use crate::support::{TestApp, TestDatabase, server_command};
+use crate::support::{ServerProcess, TestDatabase, server_command};
 
 #[tokio::test]
 async fn commands_end_quietly_when_nobody_reads_their_output() {
@@ -45,13 +45,13 @@ async fn commands_end_quietly_when_nobody_reads_their_output() {
 
 #[tokio::test]
 async fn reverting_migrations_of_a_database_with_data_needs_a_confirmation() {
-    let app = TestApp::start().await;
-    let folder = tempfile::tempdir().unwrap();
-    let alice = app.alice().await;
-    alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let mut server = ServerProcess::start_on(database.url(), &[]);
+    server.alice().await.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    server.stop("TERM").await;
     let migrate = |arguments: &[&str]| {
         let arguments: Vec<_> = ["migrate"].into_iter().chain(arguments.iter().copied()).collect();
-        run(folder.path(), app.database.url(), &arguments, &[])
+        run(folder.path(), database.url(), &arguments, &[])
     };
     let before = success(&migrate(&["status"]));
     for steps in ["1", "9"] {
@@ -65,7 +65,7 @@ async fn reverting_migrations_of_a_database_with_data_needs_a_confirmation() {
         assert!(stderr.contains(last), "{stderr}");
     }
     assert_eq!(success(&migrate(&["status"])), before);
-    assert_eq!(app.db_count("books").await, 1);
+    assert_eq!(database.number("SELECT count(*) FROM books").await, 1);
 
     let reverted = success(&migrate(&["down", "9", "--yes"]));
     assert!(reverted.lines().all(|line| line.starts_with("pending ")), "{reverted}");

@@ -1,5 +1,8 @@
-//! Databases with migrations of a newer version.
+//! Databases with migrations of a newer version, and the lock that keeps `migrate down` away from running servers.
 
+use std::fs::File;
+
+use sea_orm::{ConnectionTrait, TransactionTrait};
 use serde_json::json;
 use tempfile::TempDir;
 
@@ -95,4 +98,60 @@ async fn each_migration_records_the_older_versions_that_work_after_it() {
     assert_eq!(database.number(recorded).await, applied);
     success(&run(folder.path(), database.url(), &["migrate", "down", "2"], &[]));
     assert_eq!(database.number(recorded).await, applied - 2);
+}
+
+#[tokio::test]
+async fn migrations_are_not_reverted_while_a_server_runs() {
+    let (folder, database) = migrated().await;
+    let command = |arguments: &[&str]| run(folder.path(), database.url(), arguments, &[]);
+    let mut servers = [(); 2].map(|()| ServerProcess::start_on(database.url(), &[]));
+    let alice = servers[0].alice().await;
+    alice.add_book(json!({ "title": "Emma", "author": "Jane Austen" })).await;
+    let before = success(&command(&["migrate", "status"]));
+    let refused = || {
+        for steps in ["0", "1", "9"] {
+            let stderr = failure(&command(&["migrate", "down", steps, "--yes"]), 1);
+            assert!(stderr.contains("servers use this database; stop all of them"), "{stderr}");
+        }
+    };
+    refused();
+    // Everything else works.
+    assert_eq!(success(&command(&["migrate", "up"])), before);
+    success(&command(&["recount"]));
+    assert!(success(&command(&["user", "list"])).contains("alice"));
+    servers[1].stop("TERM").await;
+    refused();
+    alice.add_book(json!({ "title": "Persuasion", "author": "Jane Austen" })).await;
+
+    servers[0].kill();
+    let down = async || command(&["migrate", "down", "9", "--yes"]).status.success();
+    // PostgreSQL ends the session soon.
+    crate::support::wait_until("the lock of a killed server is free", down).await;
+    assert!(
+        success(&command(&["migrate", "status"])).lines().all(|line| line.starts_with("pending"))
+    );
+}
+
+#[tokio::test]
+async fn a_server_does_not_start_while_migrations_are_reverted() {
+    let (folder, database) = migrated().await;
+    let start = || failure(&run(folder.path(), database.url(), &["serve"], &[]), 1);
+    let stderr = if database.is_postgres() {
+        let connection = sea_orm::Database::connect(database.url_without_tls()).await;
+        let reverting = connection.expect("a connection").begin().await.expect("a transaction");
+        let lock = format!("SELECT pg_advisory_xact_lock({})", 0x73_65_72_76_65_i64);
+        reverting.execute_unprepared(&lock).await.expect("the lock");
+        let stderr = start();
+        reverting.rollback().await.expect("a released lock");
+        stderr
+    } else {
+        let path = format!("{}-lock", database.url().strip_prefix("sqlite://").expect("a path"));
+        let reverting = File::create(path).expect("a file");
+        reverting.lock().expect("the lock");
+        start()
+    };
+    assert!(stderr.contains("`bookshelf migrate down` reverts migrations of it"), "{stderr}");
+    let mut server = ServerProcess::start_on(database.url(), &[]);
+    server.alice().await;
+    server.stop("TERM").await;
 }

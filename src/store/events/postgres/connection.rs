@@ -9,6 +9,7 @@ use tokio_postgres::{AsyncMessage, Client};
 
 use super::protocol::CHANNEL;
 use crate::store::connector::{ConnectError, Connector};
+use crate::store::server_lock::{ADVISORY_LOCK, LockedError};
 
 /// How many notifications may wait until they are delivered. Further ones stay in the buffers of TCP.
 const QUEUE_LENGTH: usize = 256;
@@ -45,6 +46,16 @@ impl EventConnection {
             }
         });
         Ok(Self { client, notifications, _reader: reader })
+    }
+
+    /// Shares the lock of servers for as long as the connection is open.
+    pub(super) async fn share_server_lock(&self) -> anyhow::Result<()> {
+        let sql = format!("SELECT pg_try_advisory_lock_shared({ADVISORY_LOCK})");
+        let rows = self.client.query_typed(&sql, &[]).await?;
+        match rows.first().map(|row| row.try_get(0)).transpose()? {
+            Some(true) => Ok(()),
+            _ => Err(LockedError::ByMigration.into()),
+        }
     }
 
     /// Receives the notifications of the channel from now on.

@@ -12,27 +12,35 @@ use crate::store::connector::Connector;
 use crate::store::error::error_chain;
 use crate::store::events::broker::Broker;
 use crate::store::last_outage::LastOutage;
+use crate::store::server_lock::Role;
 
 /// Receives notifications and delivers their events to the local broker.
 pub(super) struct PgSubscriber {
     pub(super) connector: Connector,
+    pub(super) role: Role,
     pub(super) broker: Arc<Broker>,
     pub(super) outage: Arc<LastOutage>,
     /// Notified when an instance has requested a replay.
     pub(super) replay_requested: Arc<Notify>,
 }
 
-/// Opens a connection and runs `LISTEN`.
-pub(super) async fn listen(connector: &Connector) -> anyhow::Result<EventConnection> {
+/// Opens a connection and runs `LISTEN`. That of a server has its lock.
+pub(super) async fn listen(connector: &Connector, role: Role) -> anyhow::Result<EventConnection> {
     let connection = EventConnection::open(connector).await?;
+    if role == Role::Server {
+        connection.share_server_lock().await?;
+    }
     connection.listen().await?;
     Ok(connection)
 }
 
 /// Runs `LISTEN` before it requests a replay on the same connection, so that no event is lost between the
 /// two.
-async fn listen_and_request_replay(connector: &Connector) -> anyhow::Result<EventConnection> {
-    let connection = listen(connector).await?;
+async fn listen_and_request_replay(
+    connector: &Connector,
+    role: Role,
+) -> anyhow::Result<EventConnection> {
+    let connection = listen(connector, role).await?;
     connection.notify(REPLAY).await?;
     Ok(connection)
 }
@@ -85,7 +93,8 @@ impl PgSubscriber {
         tracing::debug!(why, "lost the event connection, requesting a replay");
         let mut backoff = Backoff::default();
         loop {
-            match timeout(HEARTBEAT_TIMEOUT, listen_and_request_replay(&self.connector)).await {
+            let listening = listen_and_request_replay(&self.connector, self.role);
+            match timeout(HEARTBEAT_TIMEOUT, listening).await {
                 Ok(Ok(connection)) => {
                     // Recorded again, because the outage may have lasted until now.
                     self.outage.record();
