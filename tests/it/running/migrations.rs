@@ -9,6 +9,9 @@ use tempfile::TempDir;
 use super::{failure, run, success};
 use crate::support::{ServerProcess, TestDatabase};
 
+/// An address that no server can listen on, so that a start that is not refused before ends too.
+const NO_ADDRESS: [(&str, &str); 1] = [("LISTEN", "192.0.2.1:80")];
+
 /// A database with all migrations, and a folder for commands.
 async fn migrated() -> (TempDir, TestDatabase) {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
@@ -68,7 +71,7 @@ async fn an_older_version_refuses_a_migration_that_it_is_too_old_for() {
     record_migration(&database, "m9998_shops", "m0001_users").await;
     record_migration(&database, "m9999_no_author", "m9998_shops").await;
     for command in [&["serve"][..], &["migrate", "status"], &["migrate", "up"], &["user", "list"]] {
-        let stderr = failure(&run(folder.path(), database.url(), command, &[]), 1);
+        let stderr = failure(&run(folder.path(), database.url(), command, &NO_ADDRESS), 1);
         assert!(
             stderr.contains("newer version of Bookshelf, which has m9999_no_author,"),
             "{stderr}"
@@ -81,7 +84,7 @@ async fn a_version_of_another_branch_is_refused() {
     let (folder, database) = migrated().await;
     record_migration(&database, "m9999_loans", "m0001_users").await;
     database.execute("DELETE FROM seaql_migrations WHERE version = 'm0006_publisher'").await;
-    let stderr = failure(&run(folder.path(), database.url(), &["serve"], &[]), 1);
+    let stderr = failure(&run(folder.path(), database.url(), &["serve"], &NO_ADDRESS), 1);
     assert!(
         stderr.contains("another version of Bookshelf") && stderr.contains("lacks m0006_publisher"),
         "{stderr}"
@@ -135,7 +138,7 @@ async fn migrations_are_not_reverted_while_a_server_runs() {
 #[tokio::test]
 async fn a_server_does_not_start_while_migrations_are_reverted() {
     let (folder, database) = migrated().await;
-    let start = || failure(&run(folder.path(), database.url(), &["serve"], &[]), 1);
+    let start = || failure(&run(folder.path(), database.url(), &["serve"], &NO_ADDRESS), 1);
     let stderr = if database.is_postgres() {
         let connection = sea_orm::Database::connect(database.url_without_tls()).await;
         let reverting = connection.expect("a connection").begin().await.expect("a transaction");
