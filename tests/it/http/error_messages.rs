@@ -49,7 +49,7 @@ async fn validation_errors_name_types_and_fields_and_suggest_others() {
         ),
         (
             "query($a: Strng) { book(id: $a) { id } }",
-            "Unknown type \"Strng\". Did you mean \"String\"?",
+            "Unknown type \"Strng\". Did you mean \"String\" or \"Tag\"?",
             7,
         ),
         (
