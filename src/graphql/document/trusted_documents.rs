@@ -1,10 +1,11 @@
 //! The list of trusted documents, which replaces the cache of documents.
 
 use std::collections::HashMap;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::Arc;
 
-use anyhow::Context;
+use anyhow::{Context, anyhow};
 use async_graphql::ServerError;
 use serde::Deserialize;
 
@@ -30,13 +31,18 @@ impl TrustedDocuments {
     /// # Errors
     /// If the file cannot be read, has another format, or contains an invalid document.
     pub(super) fn read(path: &Path, preparer: &DocumentPreparer) -> anyhow::Result<Self> {
-        let text = std::fs::read_to_string(path).context("cannot read the file")?;
+        let text = std::fs::read_to_string(path).map_err(|error| match error.kind() {
+            ErrorKind::NotFound => anyhow!("the file does not exist"),
+            ErrorKind::IsADirectory => anyhow!("it is a folder; add the name of a file"),
+            ErrorKind::PermissionDenied => anyhow!("the server may not read the file"),
+            _ => anyhow!(error).context("cannot read the file"),
+        })?;
         let mut trusted = Self::default();
         for (id, text) in parse(text.trim_start_matches('\u{feff}'))? {
             let document = preparer.prepare(&text, |_| Ok(())).map_err(|errors| {
                 let errors: Vec<_> =
                     errors.into_iter().map(|ServerError { message, .. }| message).collect();
-                anyhow::anyhow!("the document {id} is not valid: {}", errors.join(" "))
+                anyhow!("the document {id} is not valid: {}", errors.join(" "))
             })?;
             let document = Arc::new(document);
             trusted.by_hash.insert(document.hash, Arc::clone(&document));

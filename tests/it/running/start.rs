@@ -56,6 +56,23 @@ fn postgres_that_does_not_run_is_reported() {
 }
 
 #[test]
+fn trusted_documents_that_cannot_be_read_are_reported() {
+    let folder = tempfile::tempdir().expect("a folder");
+    std::fs::write(folder.path().join("text.json"), "{ not JSON").expect("a file");
+    for (path, reason) in [
+        ("nothing.json", "the file does not exist"),
+        (".", "it is a folder; add the name of a file"),
+        ("text.json", "expected a JSON object that maps ids to documents"),
+    ] {
+        let output = run(folder.path(), "sqlite://books.db", &[], &[("TRUSTED_DOCUMENTS", path)]);
+        let stderr = failure(&output, 1);
+        let expected = format!("bookshelf: TRUSTED_DOCUMENTS={path}: {reason}");
+        assert!(stderr.starts_with(&expected) && stderr.lines().count() == 1, "{stderr}");
+        assert!(!stderr.contains("os error"), "{stderr}");
+    }
+}
+
+#[test]
 fn a_file_that_cannot_be_a_database_is_reported() {
     let folder = tempfile::tempdir().expect("a folder");
     std::fs::create_dir(folder.path().join("folder")).expect("a folder");
