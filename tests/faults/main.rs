@@ -21,6 +21,7 @@ mod pgbouncer;
 mod sigkill;
 mod sqlite;
 mod tls;
+mod upgrades;
 
 /// A query that reads the database.
 const LIST: &str = "{ books(first: 1) { totalCount } }";

@@ -77,6 +77,13 @@ impl Actor {
         self
     }
 
+    /// Sends requests to the server at another socket address.
+    #[must_use]
+    pub fn at(mut self, address: &str) -> Self {
+        self.server = Server::Http { client: http_client(), address: address.to_owned() };
+        self
+    }
+
     /// Opens new connections for the next requests, since the server was restarted.
     #[must_use]
     pub fn reconnected(mut self) -> Self {

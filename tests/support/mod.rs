@@ -24,7 +24,7 @@ pub use database::TestDatabase;
 pub use postgres_cluster::PostgresCluster;
 pub use redact::{redact_id, redact_text};
 pub use server_process::{ServerProcess, server_command};
-pub use skip::skip;
+pub use skip::{skip, variable};
 pub use socket::Socket;
 pub use stream_reader::StreamReader;
 pub use tcp_proxy::TcpProxy;

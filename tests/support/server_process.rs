@@ -1,3 +1,4 @@
+use std::ffi::OsString;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -11,6 +12,8 @@ use super::{Actor, JWT_SECRET, wait_until};
 /// A running server binary with its own folder. It can be killed and restarted at the same address.
 pub struct ServerProcess {
     folder: TempDir,
+    /// The executable and its arguments.
+    program: Vec<OsString>,
     settings: Vec<(String, String)>,
     child: Child,
     pub address: String,
@@ -38,20 +41,35 @@ impl ServerProcess {
     pub fn start(settings: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().expect("a folder");
         let url = format!("sqlite://{}/books.db", folder.path().display());
-        Self::start_in(folder, &url, settings)
+        Self::start_in(folder, bookshelf(), &url, settings)
     }
 
     /// Like `start`, on another database.
     pub fn start_on(database_url: &str, settings: &[(&str, &str)]) -> Self {
-        Self::start_in(tempfile::tempdir().expect("a folder"), database_url, settings)
+        Self::start_program(bookshelf(), database_url, settings)
     }
 
-    fn start_in(folder: TempDir, database_url: &str, more: &[(&str, &str)]) -> Self {
+    /// Like `start_on`, with another executable and its arguments.
+    pub fn start_program(
+        program: Vec<OsString>,
+        database_url: &str,
+        settings: &[(&str, &str)],
+    ) -> Self {
+        let folder = tempfile::tempdir().expect("a folder");
+        Self::start_in(folder, program, database_url, settings)
+    }
+
+    fn start_in(
+        folder: TempDir,
+        program: Vec<OsString>,
+        database_url: &str,
+        more: &[(&str, &str)],
+    ) -> Self {
         let mut settings = settings(database_url);
         settings.push(("RATE_LIMITS".to_owned(), "off".to_owned()));
         settings.extend(more.iter().map(|(name, value)| ((*name).into(), (*value).into())));
-        let (child, address) = spawn(&folder, &settings);
-        Self { folder, settings, child, address }
+        let (child, address) = spawn(&folder, &program, &settings);
+        Self { folder, program, settings, child, address }
     }
 
     /// Sends SIGKILL, so that nothing is cleaned up.
@@ -63,7 +81,7 @@ impl ServerProcess {
     /// Starts a killed server again, at the same address.
     pub fn restart(&mut self) {
         self.settings.push(("LISTEN".to_owned(), self.address.clone()));
-        (self.child, self.address) = spawn(&self.folder, &self.settings);
+        (self.child, self.address) = spawn(&self.folder, &self.program, &self.settings);
     }
 
     /// Sends a signal by its name. Returns the exit status, and the time until the process exited.
@@ -159,14 +177,18 @@ impl Drop for ServerProcess {
     }
 }
 
-/// Starts the binary and waits until it logs its address.
-fn spawn(folder: &TempDir, settings: &[(String, String)]) -> (Child, String) {
+fn bookshelf() -> Vec<OsString> {
+    vec![env!("CARGO_BIN_EXE_bookshelf").into()]
+}
+
+/// Starts the program and waits until it logs its address.
+fn spawn(folder: &TempDir, program: &[OsString], settings: &[(String, String)]) -> (Child, String) {
     let path = folder.path().join("log");
     let log = File::options().append(true).create(true).open(&path).expect("a log");
     let before = std::fs::read_to_string(&path).expect("a log").len();
     // SIGXFSZ is ignored: a write beyond the file size limit is an error, like a full disk.
     let mut command = Command::new("sh");
-    command.args(["-c", "trap '' XFSZ; exec \"$0\"", env!("CARGO_BIN_EXE_bookshelf")]);
+    command.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\""]).args(program);
     command.current_dir(folder.path()).env_clear().envs(settings.iter().cloned());
     let mut child = command.stdout(log).stderr(Stdio::inherit()).spawn().expect("a process");
     let started = Instant::now();
