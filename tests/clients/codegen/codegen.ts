@@ -10,7 +10,7 @@ const config: CodegenConfig = {
       presetConfig: { persistedDocuments: true },
       // Apollo Client and urql add these fields to the documents that they send; their caches need them.
       documentTransforms: [addTypenameSelectionDocumentTransform],
-      config: { scalars: { DateTime: 'string' }, useTypeImports: true },
+      config: { scalars: { Date: 'string', DateTime: 'string' }, useTypeImports: true },
     },
   },
 };

@@ -346,7 +346,7 @@ export function inFrames(documents) {
 export function variables() {
   const types = {
     Int: '1', Float: '1.5', String: '"x"', ID: '"x"', Boolean: 'true', DateTime: '"2026-03-27T09:15:00Z"',
-    BookFilter: '{ minRating: 1 }', BookOrder: '{ field: TITLE }', BookOrderField: 'TITLE',
+    Date: '"2026-03-27"', ReadingStatus: 'READ', BookFilter: '{ minRating: 1 }', BookOrder: '{ field: TITLE }', BookOrderField: 'TITLE',
   };
   const places = [
     ['query', (v) => `books(first: ${v}) { totalCount }`],
@@ -354,6 +354,10 @@ export function variables() {
     ['query', (v) => `books(filter: ${v}) { totalCount }`],
     ['query', (v) => `books(filter: { minRating: ${v} }) { totalCount }`],
     ['query', (v) => `books(filter: { createdAfter: ${v} }) { totalCount }`],
+    ['query', (v) => `books(filter: { status: ${v} }) { totalCount }`],
+    ['query', (v) => `books(filter: { status: [${v}] }) { totalCount }`],
+    ['query', (v) => `books(filter: { tag: ${v} }) { totalCount }`],
+    ['query', (v) => `stats(year: ${v}) { total }`],
     ['query', (v) => `books(orderBy: ${v}) { totalCount }`],
     ['query', (v) => `books(orderBy: { field: ${v} }) { totalCount }`],
     ['query', (v) => `booksPage(page: ${v}) { total }`],
@@ -366,7 +370,7 @@ export function variables() {
   const values = [
     null, 0, 1, -1, 1.5, 1e3, 2147483648, '1', 'x', 'TITLE', true, [], [null], ['x'], [1], ['x', null], [['x']],
     {}, { minRating: 1 }, { minRating: 1.5 }, { minRating: '1' }, { minRating: null }, { nothing: 1 },
-    { field: 'TITLE' }, { field: 'NOTHING' }, { field: null }, { field: ['TITLE'] }, [{ minRating: 1 }],
+    'READ', ['READ', 'READING'], ['NOTHING'], { field: 'TITLE' }, { field: 'NOTHING' }, { field: null }, { field: ['TITLE'] }, [{ minRating: 1 }],
   ];
   const wrapped = Object.entries(types).flatMap(([type, literal]) => [
     [type, literal], [`${type}!`, literal], [`[${type}]`, `[${literal}]`], [`[${type}!]!`, literal],
@@ -386,7 +390,7 @@ export function variables() {
     const base = type.replaceAll(/[[\]!]/g, '');
     const text = place('');
     const expected = [
-      [/first|page|minRating/, 'Int'], [/after: /, 'String'], [/filter: \)/, 'BookFilter'], [/createdAfter/, 'DateTime'],
+      [/first|page|minRating|year/, 'Int'], [/after: |tag/, 'String'], [/status/, 'ReadingStatus'], [/filter: \)/, 'BookFilter'], [/createdAfter/, 'DateTime'],
       [/orderBy: \)/, 'BookOrder'], [/field: /, 'BookOrderField'], [/ids?: /, 'ID'], [/if: |everywhere/, 'Boolean'],
     ].find(([pattern]) => pattern.test(text));
     return expected?.[1] === base;
