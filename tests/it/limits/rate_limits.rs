@@ -246,6 +246,8 @@ async fn a_scan_costs_one_unit_per_thousand_books_and_twenty_words() {
         (100_000, "{ booksPage(page: 1, perPage: 1) { total } }", 2),
         (100_000, "{ booksPage(page: 1, perPage: 1, filter: { unrated: true }) { total } }", 102),
         (100_000, "{ booksPage(page: 1001, perPage: 1) { total } }", 102),
+        (5_000, "{ stats { total } }", 2 + 5),
+        (5_000, "{ tags { name } }", 1 + 100 + 5),
     ] {
         app.database.execute(&format!("UPDATE libraries SET book_count = {books}")).await;
         alice.ask(query).await.assert_ok();

@@ -82,6 +82,9 @@ async fn a_third_search_of_an_account_at_once_is_rejected() {
     third.assert_error_with_status(429, "RATE_LIMITED");
     assert_eq!(third.error()["extensions"]["retryAfter"], 1);
     assert_eq!(third.header("retry-after"), Some("1"));
+    for query in ["{ stats { total } }", "{ tags { name } }"] {
+        alice.ask(query).await.assert_error("RATE_LIMITED");
+    }
     // Lists without a filter are no searches, and others have their own limit: they wait for a connection.
     assert_eq!(alice.titles().await, ["Emma"]);
     bob.ask(SEARCH).await.assert_error("SERVICE_UNAVAILABLE");
