@@ -7,7 +7,7 @@ use std::collections::HashMap;
 use std::time::{Duration, Instant};
 
 use bookshelf::app::{App, Overrides};
-use bookshelf::config::Options;
+use bookshelf::config::{Options, Purpose};
 use bookshelf::telemetry;
 use clap::Parser;
 use futures_util::future::join_all;
@@ -78,7 +78,8 @@ async fn newer_version() {
     if variable(NEWER_VERSION).is_none() {
         return skip("other tests start it");
     }
-    let config = Settings::parse_from(["newer"]).options.resolve().expect("valid settings");
+    let config =
+        Settings::parse_from(["newer"]).options.resolve(Purpose::Server).expect("valid settings");
     telemetry::init(&config).expect("a log");
     let mut terminate = signal(SignalKind::terminate()).expect("a signal");
     let overrides = Overrides { migrator: Migrator::new(newer_steps), ..Overrides::default() };
