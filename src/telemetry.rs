@@ -1,7 +1,7 @@
 //! Logging to standard output.
 
 use tracing::level_filters::LevelFilter;
-use tracing_subscriber::filter::{FilterExt, Targets};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::SubscriberInitExt;
 use tracing_subscriber::{EnvFilter, Layer, fmt};
@@ -14,16 +14,17 @@ use crate::config::{Config, LogFormat};
 /// If a subscriber is already set, or the filter is invalid.
 pub fn init(config: &Config) -> anyhow::Result<()> {
     let filter: EnvFilter = config.log_filter.parse()?;
-    // A filter of the layer, not two layers: of layers, the crate `log` takes the highest level, and tokio-postgres
-    // would format seven messages per request that nobody reads (2 % of the instructions of a small query).
-    let filter = filter.and(libraries());
     // A line that cannot be written is dropped. Its error would go to standard error, where writing may panic.
     let lines = fmt::layer().log_internal_errors(false);
     let lines = match config.log_format {
         LogFormat::Json => lines.json().flatten_event(true).with_current_span(false).boxed(),
         LogFormat::Pretty => lines.compact().boxed(),
     };
-    Ok(tracing_subscriber::registry().with(lines.with_filter(filter)).try_init()?)
+    tracing_subscriber::registry().with(lines).with(filter).with(libraries()).try_init()?;
+    // Only libraries use the crate `log`. Its default is the highest level of all layers, at which tokio-postgres
+    // formats seven messages per request that are then dropped (2 % of the instructions of a small query).
+    log::set_max_level(log::LevelFilter::Error);
+    Ok(())
 }
 
 /// What libraries may log, whatever the filter of the operator is. At lower levels they log what they transmit: bound
