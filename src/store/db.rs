@@ -6,7 +6,8 @@
 //! calling thread, and waiting writes are committed as a group ([`sqlite`]).
 //!
 //! Searches and other scans ([`Db::scan`]) have connections of their own, so that no other statement waits for
-//! them. SQLite runs them on other threads ([`sqlite::scan`]).
+//! them, and are interrupted when their result is no longer awaited ([`postgres::ScanPool`]). SQLite runs them on
+//! other threads ([`sqlite::scan`]).
 //!
 //! Transactions, and all statements that sea-orm builds, use sea-orm's pools ([`Db::reader`],
 //! [`Db::writer`], [`Db::begin`]).
@@ -17,8 +18,7 @@ use std::thread::available_parallelism;
 
 use futures_util::join;
 use sea_orm::{
-    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
-    Statement, TransactionOptions,
+    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
 };
 use tokio::task::spawn_blocking;
 
@@ -43,11 +43,10 @@ use lease::Lease;
 use pool::Pool;
 pub use pool::StatementObserver;
 use postgres::{PipelinedPool, PoolSizes};
-use row::{DriverRow, FromRow, RowReader};
+use row::{FromRow, RowReader};
 use sql::Sql;
 use sqlite::Sqlite;
 pub(super) use sqlite::scan::CONTAINS_FUNCTION;
-use sqlite::scan::ScanPool;
 use write_lock::{WriteGuard, WriteLock};
 
 /// The connections to the database. With SQLite, one connection writes at a time and several read; with
@@ -57,25 +56,17 @@ pub(super) struct Db {
     driver: Driver,
     reader: Pool,
     writer: Pool,
-    scanner: Scanner,
     /// SQLite only.
     write_lock: Option<WriteLock>,
     scan_connections: u32,
     observer: Option<StatementObserver>,
 }
 
-/// What runs short statements.
+/// What runs short statements, and what runs scans.
 #[derive(Clone, Debug)]
 enum Driver {
-    Sqlite(Arc<Sqlite>),
-    Postgres(Arc<PipelinedPool>),
-}
-
-/// What runs scans.
-#[derive(Clone, Debug)]
-enum Scanner {
-    Sqlite(Arc<ScanPool>),
-    Postgres(Pool),
+    Sqlite(Arc<Sqlite>, Arc<sqlite::scan::ScanPool>),
+    Postgres(Arc<PipelinedPool>, Arc<postgres::ScanPool>),
 }
 
 impl Db {
@@ -89,7 +80,7 @@ impl Db {
     ) -> anyhow::Result<Self> {
         let connections = pool_size.map_or_else(default_pool_size, NonZeroU32::get);
         let mut sizes = PoolSizes::new(connections);
-        let (driver, reader, writer, scanner, write_lock) = match database {
+        let (driver, reader, writer, write_lock) = match database {
             Database::Sqlite(path) | Database::Temporary { path, .. } => {
                 options::create_database_file(path)?;
                 let file = path.clone();
@@ -101,15 +92,10 @@ impl Db {
                         .await?;
                 let write_lock = WriteLock::default();
                 let sqlite = Sqlite::open(path, options::BUSY_TIMEOUT, write_lock.clone())?;
-                let scanner =
-                    ScanPool::new(path.clone(), options::BUSY_TIMEOUT, options::STATEMENT_TIMEOUT);
-                (
-                    Driver::Sqlite(Arc::new(sqlite)),
-                    reader,
-                    writer,
-                    Scanner::Sqlite(Arc::new(scanner)),
-                    Some(write_lock),
-                )
+                let (busy, limit) = (options::BUSY_TIMEOUT, options::STATEMENT_TIMEOUT);
+                let scans = sqlite::scan::ScanPool::new(path.clone(), busy, limit);
+                let driver = Driver::Sqlite(Arc::new(sqlite), Arc::new(scans));
+                (driver, reader, writer, Some(write_lock))
             }
             Database::Postgres(target) => {
                 let connector = Connector::new(PostgresTarget::clone(target))?;
@@ -119,21 +105,16 @@ impl Db {
                 let (connections, lost) = (sizes.pipelined, Arc::clone(&outage));
                 let pipelined =
                     PipelinedPool::connect(connector.clone(), connections, lost).await?;
+                let scans = postgres::ScanPool::new(connector.clone(), Arc::clone(&outage));
                 let tunnel = Arc::new(Tunnel::open(connector)?);
-                let options = |connections| {
-                    options::postgres(&tunnel, target, connections, Arc::clone(&outage))
-                };
-                let lost = || Some(Arc::clone(&outage));
-                let pool = Pool::connect(options(sizes.pool), observer.clone(), lost()).await?;
-                let mut options = options(sizes.scans);
-                options.connect_lazy(true);
-                let scanner = Pool::connect(options, observer.clone(), lost()).await?;
-                let driver = Driver::Postgres(Arc::new(pipelined));
-                (driver, pool.clone(), pool, Scanner::Postgres(scanner), None)
+                let options = options::postgres(&tunnel, target, sizes.pool, Arc::clone(&outage));
+                let pool = Pool::connect(options, observer.clone(), Some(outage)).await?;
+                let driver = Driver::Postgres(Arc::new(pipelined), Arc::new(scans));
+                (driver, pool.clone(), pool, None)
             }
         };
         let scan_connections = sizes.scans;
-        Ok(Self { driver, reader, writer, scanner, write_lock, scan_connections, observer })
+        Ok(Self { driver, reader, writer, write_lock, scan_connections, observer })
     }
 
     /// An empty statement in the dialect of this database.
@@ -143,8 +124,8 @@ impl Db {
 
     pub(super) fn backend(&self) -> DbBackend {
         match &self.driver {
-            Driver::Sqlite(_) => DbBackend::Sqlite,
-            Driver::Postgres(_) => DbBackend::Postgres,
+            Driver::Sqlite(..) => DbBackend::Sqlite,
+            Driver::Postgres(..) => DbBackend::Postgres,
         }
     }
 
@@ -164,50 +145,33 @@ impl Db {
         sql: Sql,
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
+        self.observe(&sql);
         match &self.driver {
-            Driver::Postgres(pipelined) => {
-                self.observe(&sql);
-                pipelined.read(&sql, read_row).await
-            }
-            Driver::Sqlite(sqlite) => {
-                self.observe(&sql);
-                sqlite.read(&sql, read_row)
-            }
+            Driver::Postgres(pipelined, _) => pipelined.read(&sql, read_row).await,
+            Driver::Sqlite(sqlite, _) => sqlite.read(&sql, read_row),
         }
     }
 
     /// Returns the rows of a read-only statement whose time depends on the size of the library. If the future is
-    /// dropped, SQLite interrupts the statement; on PostgreSQL it ends at the latest at its timeout. The
-    /// permit is held until then.
+    /// dropped, the statement is interrupted. The permit is held until it has ended.
     pub(super) async fn scan<T: Send + 'static>(
         &self,
         permit: ScanPermit,
         sql: Sql,
         read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError> + Send + 'static,
     ) -> Result<Vec<T>, QueryError> {
-        match &self.scanner {
-            Scanner::Sqlite(pool) => {
-                self.observe(&sql);
-                pool.query(permit, sql, read_row).await
-            }
-            Scanner::Postgres(pool) => {
-                // A separate task: whether or not the caller waits, the statement ends within its time
-                // limit, and its connection comes back.
-                let pool = pool.lease();
-                let scan = tokio::spawn(async move {
-                    let _permit = permit;
-                    query(&pool, sql, read_row).await
-                });
-                scan.await.unwrap_or_else(|error| Err(QueryError::from_join(error)))
-            }
+        self.observe(&sql);
+        match &self.driver {
+            Driver::Sqlite(_, scans) => scans.query(permit, sql, read_row).await,
+            Driver::Postgres(_, scans) => scans.query(permit, sql, read_row).await,
         }
     }
 
     /// Opens further connections to the same PostgreSQL; `None` with SQLite.
     pub(super) fn connector(&self) -> Option<&Connector> {
         match &self.driver {
-            Driver::Sqlite(_) => None,
-            Driver::Postgres(pipelined) => Some(pipelined.connector()),
+            Driver::Sqlite(..) => None,
+            Driver::Postgres(pipelined, _) => Some(pipelined.connector()),
         }
     }
 
@@ -223,15 +187,10 @@ impl Db {
         owner: UserId,
         sql: Sql,
     ) -> Result<Vec<T>, QueryError> {
+        self.observe(&sql);
         match &self.driver {
-            Driver::Postgres(pipelined) => {
-                self.observe(&sql);
-                pipelined.write(owner, &sql, T::from_row).await
-            }
-            Driver::Sqlite(sqlite) => {
-                self.observe(&sql);
-                sqlite.write(sql).await
-            }
+            Driver::Postgres(pipelined, _) => pipelined.write(owner, &sql, T::from_row).await,
+            Driver::Sqlite(sqlite, _) => sqlite.write(sql).await,
         }
     }
 
@@ -258,20 +217,17 @@ impl Db {
     /// end, further statements are rejected, and the database file alone has all data then, unless another
     /// process reads it.
     pub(super) async fn close(&self) {
-        let sqlite = match &self.driver {
-            Driver::Sqlite(sqlite) => sqlite,
-            Driver::Postgres(pipelined) => {
-                join!(pipelined.close(), self.close_pools());
+        let (sqlite, scans) = match &self.driver {
+            Driver::Sqlite(sqlite, scans) => (sqlite, Arc::clone(scans)),
+            Driver::Postgres(pipelined, scans) => {
+                join!(pipelined.close(), scans.close(), self.close_pools());
                 return;
             }
         };
         let (writer, journal) = (Arc::clone(sqlite), Arc::clone(sqlite));
-        let scanner = self.scanner.clone();
         let close = move || {
             writer.close();
-            if let Scanner::Sqlite(pool) = scanner {
-                pool.close();
-            }
+            scans.close();
         };
         let _ = spawn_blocking(close).await;
         self.close_pools().await;
@@ -286,11 +242,7 @@ impl Db {
     }
 
     async fn close_pools(&self) {
-        let scanner = match &self.scanner {
-            Scanner::Postgres(pool) => Some(pool),
-            Scanner::Sqlite(_) => None,
-        };
-        for pool in [&self.reader, &self.writer].into_iter().chain(scanner) {
+        for pool in [&self.reader, &self.writer] {
             if let Err(error) = pool.close().await {
                 tracing::warn!(%error, "closing the connections failed");
             }
@@ -309,18 +261,6 @@ impl std::fmt::Debug for Db {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_tuple("Db").field(&self.driver).finish()
     }
-}
-
-/// Runs a statement through sea-orm.
-async fn query<T>(
-    pool: &Lease<DatabaseConnection>,
-    sql: Sql,
-    mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
-) -> Result<Vec<T>, QueryError> {
-    let (text, values) = sql.into_parts();
-    let statement = Statement::from_sql_and_values(pool.get_database_backend(), text, values);
-    let rows = pool.query_all_raw(statement).await?;
-    rows.iter().map(|row| read_row(&mut RowReader::new(DriverRow::SeaOrm(row)))).collect()
 }
 
 /// Four connections per core: fewer make writes slower, more are not faster.

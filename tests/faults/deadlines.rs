@@ -115,6 +115,47 @@ async fn a_lock_on_the_data_of_one_owner_does_not_delay_others() {
 }
 
 #[tokio::test]
+async fn searches_of_disconnected_clients_are_cancelled() {
+    let Some(cluster) = PostgresCluster::start() else { return };
+    let server = ServerProcess::start_on(&cluster.url(), &[]);
+    assert_abandoned_searches_are_cancelled(&cluster, &server).await;
+}
+
+/// Starts searches that wait for a lock, and closes their connections. Asserts that they end long before the timeouts
+/// of the lock (5 s) and of the statement, and that the account can search again.
+pub(crate) async fn assert_abandoned_searches_are_cancelled(
+    cluster: &PostgresCluster,
+    server: &ServerProcess,
+) {
+    let alice = server.alice().await;
+    alice.add_book(book("Emma")).await;
+    alice.ask(SEARCH).await.assert_ok();
+    let waiting = "SELECT count(*) FROM pg_stat_activity
+        WHERE wait_event_type = 'Lock' AND query LIKE '%position%'";
+    let start = || {
+        let alice = alice.clone();
+        tokio::spawn(async move { alice.ask(SEARCH).await })
+    };
+
+    let blocker = Database::connect(cluster.url()).await.expect("a connection");
+    let lock = blocker.begin().await.expect("a transaction");
+    lock.execute_unprepared("LOCK TABLE books IN ACCESS EXCLUSIVE MODE").await.expect("a lock");
+    // As many as an account may run.
+    let searches = [start(), start()];
+    wait_until("the searches wait", async || cluster.query(waiting) == "2").await;
+    alice.ask(SEARCH).await.assert_error("RATE_LIMITED");
+    let abandoned = Instant::now();
+    searches.iter().for_each(tokio::task::JoinHandle::abort);
+    wait_until("the searches have ended", async || cluster.query(waiting) == "0").await;
+    assert!(abandoned.elapsed() < Duration::from_secs(2), "{:?}", abandoned.elapsed());
+    let search = start();
+    wait_until("another search waits", async || cluster.query(waiting) == "1").await;
+    lock.rollback().await.expect("a released lock");
+    search.await.expect("a response").assert_ok();
+    assert!(!server.log().contains("WARN"), "{}", server.log());
+}
+
+#[tokio::test]
 async fn statements_that_became_invalid_are_prepared_again() {
     let Some(cluster) = PostgresCluster::start() else { return };
     let server = ServerProcess::start_on(&cluster.url(), &[]);

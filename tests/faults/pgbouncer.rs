@@ -7,6 +7,7 @@ use std::process::{Child, Command, Stdio};
 use futures_util::future::join_all;
 use tempfile::TempDir;
 
+use crate::deadlines::assert_abandoned_searches_are_cancelled;
 use crate::support::{PostgresCluster, ServerProcess, server_command, skip, wait_until};
 use crate::{LIST, book};
 
@@ -72,6 +73,14 @@ async fn session_pooling_works_with_the_default_settings() {
     let reset = "SELECT count(*) FROM pg_stat_activity WHERE application_name = 'bookshelf'";
     assert_ne!(cluster.query(reset), "0");
     assert!(!server.log().contains("WARN"), "{}", server.log());
+}
+
+#[tokio::test]
+async fn searches_of_disconnected_clients_are_cancelled_through_pgbouncer() {
+    let Some(cluster) = PostgresCluster::start() else { return };
+    let Some(bouncer) = PgBouncer::start(&cluster, "session").await else { return };
+    let server = ServerProcess::start_on(&cluster.url_at(bouncer.address), &[]);
+    assert_abandoned_searches_are_cancelled(&cluster, &server).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use tokio::io::copy_bidirectional;
 use tokio::net::{TcpListener, TcpStream};
 
+use crate::deadlines::assert_abandoned_searches_are_cancelled;
 use crate::support::{PostgresCluster, ServerProcess, server_command};
 use crate::{LIST, book};
 
@@ -95,6 +96,15 @@ fn both_drivers_use_tls_as_sslmode_says() {
     let ipv6 = format!("postgres://either@[::1]:{port}/postgres");
     let ipv6 = format!("{ipv6}?sslmode=verify-full&sslrootcert={root}");
     assert_eq!(used(&cluster, &ipv6), Tls, "an IPv6 address");
+}
+
+#[tokio::test]
+async fn searches_of_disconnected_clients_are_cancelled_over_tls() {
+    let Some(cluster) = tls_cluster() else { return };
+    let (address, root) = (cluster.address(), cluster.root_certificate());
+    let url = format!("postgres://tls@{address}/postgres?sslmode=verify-full&sslrootcert={root}");
+    let server = ServerProcess::start_on(&url, &[]);
+    assert_abandoned_searches_are_cancelled(&cluster, &server).await;
 }
 
 #[test]

@@ -23,13 +23,12 @@ use crate::store::last_outage::LastOutage;
 mod capacity;
 mod connection;
 mod parameter;
+mod scan;
 mod session;
 
 pub(super) use capacity::PoolSizes;
-use connection::Connection;
-
-/// Maximum time to open a connection.
-const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
+use connection::{Connection, OPEN_TIMEOUT};
+pub(super) use scan::ScanPool;
 
 /// How long a slot whose connection could not be opened uses those of other slots.
 const RETRY_INTERVAL: Duration = Duration::from_secs(1);

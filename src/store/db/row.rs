@@ -1,7 +1,7 @@
 //! Rows: reads the columns of a row of any driver, in the order in which they were selected.
 
+use sea_orm::Value;
 use sea_orm::sea_query::{ArrayType, ValueType};
-use sea_orm::{QueryResult, TryGetable, Value};
 use uuid::Uuid;
 
 use crate::store::error::{QueryError, StoreError};
@@ -10,7 +10,6 @@ use crate::store::error::{QueryError, StoreError};
 pub(super) enum DriverRow<'a> {
     Postgres(&'a tokio_postgres::Row),
     Sqlite(&'a rusqlite::Row<'a>),
-    SeaOrm(&'a QueryResult),
 }
 
 /// Reads a row's columns from the first to the last.
@@ -64,13 +63,10 @@ impl<'a> RowReader<'a> {
 }
 
 /// A type that every driver can read from a column.
-trait DriverValue:
-    TryGetable + for<'a> tokio_postgres::types::FromSql<'a> + rusqlite::types::FromSql
-{
-}
+trait DriverValue: for<'a> tokio_postgres::types::FromSql<'a> + rusqlite::types::FromSql {}
 
 impl<T> DriverValue for T where
-    T: TryGetable + for<'a> tokio_postgres::types::FromSql<'a> + rusqlite::types::FromSql
+    T: for<'a> tokio_postgres::types::FromSql<'a> + rusqlite::types::FromSql
 {
 }
 
@@ -79,7 +75,6 @@ impl DriverRow<'_> {
         Ok(match self {
             Self::Postgres(row) => row.try_get(column)?,
             Self::Sqlite(row) => row.get(column)?,
-            Self::SeaOrm(row) => row.try_get_by_index(column)?,
         })
     }
 }

@@ -38,10 +38,6 @@ impl Sql {
         &self.values
     }
 
-    pub(super) fn into_parts(self) -> (String, Vec<Value>) {
-        (self.text, self.values)
-    }
-
     /// Appends text of the program. A value is never text: it is bound.
     pub(in crate::store) fn push(&mut self, text: &'static str) -> &mut Self {
         self.text.push_str(text);
@@ -115,7 +111,8 @@ mod tests {
                 sql.bind(number);
             });
             sql.push(") AND d = ").bind("x");
-            assert_eq!(sql.into_parts(), (text.to_owned(), vec![1.into(), 2.into(), "x".into()]));
+            assert_eq!(sql.text(), text);
+            assert_eq!(sql.values(), [1.into(), 2.into(), "x".into()]);
         }
     }
 }

@@ -6,7 +6,7 @@
 
 use std::pin::{Pin, pin};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use quick_cache::sync::Cache;
@@ -26,6 +26,9 @@ use crate::store::last_outage::LastOutage;
 /// Maximum number of prepared statements per connection. There are more texts, one for each shape of a page,
 /// but few of them are in use. The cache evicts those that are used least.
 const STATEMENT_CACHE_SIZE: usize = 256;
+
+/// Maximum time to open a connection.
+pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
 #[derive(Debug)]
 pub(super) struct Connection {

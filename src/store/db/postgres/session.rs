@@ -14,10 +14,29 @@ const PLANNER_SETTINGS: [(&str, &str); 3] = [
     ("enable_bitmapscan", "off"),
 ];
 
-/// The statements that set the parameters of a pipelined connection. The `options` of the URL override the planner settings.
+/// Planner settings for scans. Plans for the values of each statement: planning takes a small part of its time.
+/// Parallel workers: the planner expects that most books match a search, and so that sending them to the leader
+/// takes longer than one process alone. Compiling an expression takes longer than the scan of a library.
+const SCAN_PLANNER_SETTINGS: [(&str, &str); 3] =
+    [("plan_cache_mode", "force_custom_plan"), ("parallel_tuple_cost", "0"), ("jit", "off")];
+
+/// The statements that set the parameters of a pipelined connection. The `options` of the URL override the planner
+/// settings.
 pub(super) fn settings(target: &PostgresTarget) -> String {
+    with_planner_settings(target, PLANNER_SETTINGS)
+}
+
+/// The statements that set the parameters of a connection for scans.
+pub(super) fn scan_settings(target: &PostgresTarget) -> String {
+    with_planner_settings(target, SCAN_PLANNER_SETTINGS)
+}
+
+fn with_planner_settings<const N: usize>(
+    target: &PostgresTarget,
+    planner: [(&str, &str); N],
+) -> String {
     let mut settings = session_settings(target);
-    for (name, value) in PLANNER_SETTINGS {
+    for (name, value) in planner {
         if target.options.iter().all(|(option, _)| option != name) {
             settings.push_str(&format!("; SET {name} = {value}"));
         }
