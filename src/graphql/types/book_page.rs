@@ -1,7 +1,6 @@
 //! Lists of books as numbered pages, for tables.
 
 use async_graphql::{Context, Object, SelectionField};
-use futures_util::try_join;
 
 use super::book::{self, Book};
 use super::book_filter::{BookFilter, BookOrder};
@@ -48,13 +47,10 @@ impl BookPage {
         let columns = book::columns_read(fields.map(|field| field.name()));
         let size = ctx.response_size();
         size.wait_for_turn().await;
-        let rows = books.page_at(ctx.scans(), &list, (offset, limit), columns, &size.read);
-        let (rows, total) = if ["total", "pages"].iter().any(|name| selected.field(name).exists()) {
-            let (rows, total) = try_join!(rows, books.count(ctx.scans(), &list))?;
-            (rows, Some(total))
-        } else {
-            (rows.await?, None)
-        };
+        let total = ["total", "pages"].iter().any(|name| selected.field(name).exists());
+        let range = (offset, limit);
+        let (rows, total) =
+            books.page_at(ctx.scans(), &list, range, columns, total, &size.read).await?;
         let rows = rows.into_iter().map(Book::new).collect();
         Ok(Self { list, rows, page, per_page, total })
     }

@@ -81,7 +81,7 @@ impl BookFilter {
         }
         if let Some(tag) = &self.tag {
             sql.push(" AND ");
-            push_contains(sql, Column::TagKeys, &tag.key_among_others());
+            push_any_contains(sql, &[Column::TagKeys], &tag.key_among_others());
         }
         if let Some(search) = &self.search {
             sql.push(" AND (").join(" AND ", &search.words, push_occurs);
@@ -105,7 +105,8 @@ fn push_occurs(sql: &mut Sql, word: &Word) {
         Column::NotesFolded,
     ];
 
-    sql.push("(").join(" OR ", SEARCHED, |sql, column| push_contains(sql, column, &word.folded));
+    sql.push("(");
+    push_any_contains(sql, &SEARCHED, &word.folded);
     push_isbn_contains(sql, &word.isbns);
     sql.push(")");
 }
@@ -114,24 +115,29 @@ fn push_occurs(sql: &mut Sql, word: &Word) {
 fn push_isbn_contains(sql: &mut Sql, isbns: &[String]) {
     for digits in isbns {
         sql.push(" OR ");
-        push_contains(sql, Column::Isbn, digits);
+        push_any_contains(sql, &[Column::Isbn], digits);
     }
 }
 
-/// Appends the condition that a column contains the text, compared byte by byte. Unlike `LIKE`, its time does
-/// not grow with the length of the text times that of the column.
-fn push_contains(sql: &mut Sql, column: Column, text: &str) {
+/// Appends the condition that one of the columns contains the text, compared byte by byte. Unlike `LIKE`, its time
+/// does not grow with the length of the text times that of the column.
+fn push_any_contains(sql: &mut Sql, columns: &[Column], text: &str) {
     match sql.backend() {
         DbBackend::Postgres if text.len() <= SHORT_WORD_BYTES => {
-            sql.push("position(").bind(text).push(" IN ").column(column).push(") > 0");
+            sql.join(" OR ", columns, |sql, column| {
+                sql.push("position(").bind(text).push(" IN ").column(*column).push(") > 0");
+            });
         }
         // An automaton that reads each character once. After `***=`, no character is special (PostgreSQL,
         // section 9.7.3.4).
         DbBackend::Postgres => {
-            sql.column(column).push(" ~ ").bind(format!("***={text}"));
+            sql.join(" OR ", columns, |sql, column| {
+                sql.column(*column).push(" ~ ").bind(format!("***={text}"));
+            });
         }
         _ => {
-            sql.push(CONTAINS_FUNCTION).push("(").column(column).push(", ").bind(text).push(")");
+            sql.push(CONTAINS_FUNCTION).push("(").bind(text).push(", ");
+            sql.columns(columns.iter().copied()).push(")");
         }
     }
 }

@@ -74,6 +74,9 @@ pub(super) enum Segment {
     Unrated,
 }
 
+/// The SQL of an ascending order.
+const ASCENDING: &str = " ASC";
+
 impl BookOrder {
     pub(crate) fn new(field: BookOrderField, direction: Direction) -> Self {
         Self { field, direction, reversed: false }
@@ -128,6 +131,14 @@ impl BookOrder {
         }
     }
 
+    /// The column that the list is sorted by, before the id.
+    pub(super) fn sort_column(self) -> Option<Column> {
+        self.key(match self.field {
+            BookOrderField::Rating => Segment::Rated,
+            _ => Segment::Whole,
+        })
+    }
+
     /// Appends ` ORDER BY …` for the books of one part.
     pub(super) fn push_order_of(self, sql: &mut Sql, segment: Segment) {
         let direction = self.sql_direction();
@@ -154,7 +165,7 @@ impl BookOrder {
 
     fn sql_direction(self) -> &'static str {
         match (self.direction, self.reversed) {
-            (Direction::Ascending, false) | (Direction::Descending, true) => " ASC",
+            (Direction::Ascending, false) | (Direction::Descending, true) => ASCENDING,
             (Direction::Descending, false) | (Direction::Ascending, true) => " DESC",
         }
     }
@@ -173,6 +184,22 @@ impl BookOrder {
         for bound in bounds.iter().filter(|bound| segment.contains(&bound.position.key)) {
             self.push_bound(sql, segment, bound);
         }
+    }
+
+    /// Appends ` AND …` for the books of a part from a certain one on, in the direction in which the list is read. The
+    /// sort key and the id of that book are read by `SELECT …` and what `push_row` appends.
+    pub(super) fn push_from_row(
+        self,
+        sql: &mut Sql,
+        segment: Segment,
+        push_row: impl FnOnce(&mut Sql),
+    ) {
+        let columns = || self.key(segment).into_iter().chain([Column::Id]);
+        let ascending = self.sql_direction() == ASCENDING;
+        sql.push(" AND (").columns(columns()).push(if ascending { ") >= (" } else { ") <= (" });
+        sql.push("SELECT ").columns(columns());
+        push_row(sql);
+        sql.push(")");
     }
 
     fn push_bound(self, sql: &mut Sql, segment: Segment, bound: &Bound<'_>) {

@@ -79,9 +79,10 @@ impl Books<'_> {
             Some(column) => selection.columns.with(column),
             None => selection.columns,
         };
-        // The total of a filtered list is counted by a second statement, a scan.
         let (filtered, wants_total) = (list.is_filtered(), selection.total);
-        let selection = PageSelection { columns, total: wants_total && !filtered, ..selection };
+        // Otherwise the total is counted by a second statement, a scan.
+        let counted = wants_total && (!filtered || list.is_counted_with_page());
+        let selection = PageSelection { columns, total: counted, ..selection };
         // Each row has the same total and the same owner: they are read from the first row.
         let (mut first, read) = (true, Arc::clone(read));
         let read_row = move |row: &mut RowReader<'_>| {
@@ -96,7 +97,7 @@ impl Books<'_> {
         };
         let mut sql = self.0.db.sql();
         list.push_page(&mut sql, page, selection);
-        let (mut rows, matching) = match (filtered, wants_total) {
+        let (mut rows, matching) = match (filtered, wants_total && !counted) {
             (false, _) => (self.0.db.read_with(sql, read_row).await?, None),
             (true, false) => (self.scan(scans, list.owner, sql, read_row).await?, None),
             (true, true) => {
@@ -109,6 +110,7 @@ impl Books<'_> {
             rows.first_mut().and_then(|(_, of_list)| of_list.take()).unwrap_or_default();
         let total = match matching.or(total.map(quota::to_count)) {
             // The page is empty, so no row contains the total.
+            None if wants_total && page.after.is_none() && page.before.is_none() => Some(0),
             None if wants_total => Some(self.count(scans, list).await?),
             total => total,
         };
@@ -133,9 +135,68 @@ impl Books<'_> {
         Ok(!found.is_empty())
     }
 
-    /// A page by offset: `limit` books after the first `offset` books, with these columns. Their text is added to
-    /// `read`.
+    /// A page by offset: `limit` books after the first `offset` books, with these columns, and the number of books in
+    /// the list if `total`. The text of the books is added to `read`.
     pub(crate) async fn page_at(
+        &self,
+        scans: &OperationScans,
+        list: &BookList,
+        range: (u64, u64),
+        columns: BookColumns,
+        total: bool,
+        read: &Arc<ByteCounter>,
+    ) -> Result<(Vec<Book>, Option<u64>), StoreError> {
+        if total && list.is_counted_with_page() {
+            return self.counted_page_at(scans, list, range, columns, read).await;
+        }
+        let rows = async {
+            if !list.is_filtered() && BookList::is_far(range.0) {
+                return self.far_page(scans, list, range, columns, read).await;
+            }
+            let mut sql = self.0.db.sql();
+            list.push_page_at(&mut sql, range, columns, false);
+            let read = Arc::clone(read);
+            let read_row = move |row: &mut RowReader<'_>| read_counted(row, columns, &read);
+            match list.is_filtered() {
+                true => self.scan(scans, list.owner, sql, read_row).await,
+                false => Ok(self.0.db.read_with(sql, read_row).await?),
+            }
+        };
+        Ok(match total {
+            true => {
+                let (rows, total) = try_join!(rows, self.count(scans, list))?;
+                (rows, Some(total))
+            }
+            false => (rows.await?, None),
+        })
+    }
+
+    /// A page by offset and the total, by one statement.
+    async fn counted_page_at(
+        &self,
+        scans: &OperationScans,
+        list: &BookList,
+        range: (u64, u64),
+        columns: BookColumns,
+        read: &Arc<ByteCounter>,
+    ) -> Result<(Vec<Book>, Option<u64>), StoreError> {
+        let mut sql = self.0.db.sql();
+        list.push_page_at(&mut sql, range, columns, true);
+        let read = Arc::clone(read);
+        let rows = self.scan(scans, list.owner, sql, move |row| {
+            Ok((read_counted(row, columns, &read)?, row.read::<i64>()?))
+        });
+        let rows = rows.await?;
+        let total = match rows.first() {
+            Some((_, total)) => quota::to_count(*total),
+            None if range.0 == 0 => 0,
+            None => self.count(scans, list).await?,
+        };
+        Ok((rows.into_iter().map(|(book, _)| book).collect(), Some(total)))
+    }
+
+    /// A page of a whole library after many books. The books between it and the nearer end of the list are skipped.
+    async fn far_page(
         &self,
         scans: &OperationScans,
         list: &BookList,
@@ -143,14 +204,24 @@ impl Books<'_> {
         columns: BookColumns,
         read: &Arc<ByteCounter>,
     ) -> Result<Vec<Book>, StoreError> {
+        let from_end = self.0.book_count(list.owner).await?.saturating_sub(offset);
+        let backwards = from_end < offset;
+        let (list, (offset, limit)) = match backwards {
+            true => (list.reversed(), (from_end.saturating_sub(limit), limit.min(from_end))),
+            false => (list.clone(), (offset, limit)),
+        };
         let mut sql = self.0.db.sql();
-        list.push_page_at(&mut sql, (offset, limit), columns);
+        list.push_page_at(&mut sql, (offset, limit), columns, false);
         let read = Arc::clone(read);
         let read_row = move |row: &mut RowReader<'_>| read_counted(row, columns, &read);
-        match list.is_scanned_at(offset) {
-            true => self.scan(scans, list.owner, sql, read_row).await,
-            false => Ok(self.0.db.read_with(sql, read_row).await?),
+        let mut rows = match BookList::is_far(offset) {
+            true => self.scan(scans, list.owner, sql, read_row).await?,
+            false => self.0.db.read_with(sql, read_row).await?,
+        };
+        if backwards {
+            rows.reverse();
         }
+        Ok(rows)
     }
 
     /// The number of books in the list. For an unfiltered list it is read from `libraries`.

@@ -1,6 +1,7 @@
 mod create;
 mod delete;
 mod list;
+mod pages;
 mod paging;
 mod read;
 mod reading;

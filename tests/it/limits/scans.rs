@@ -11,7 +11,6 @@ use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp, TestResponse, wait_until}
 
 const SEARCH: &str = "{ books(filter: { search: \"x\" }) { nodes { id } totalCount } }";
 
-/// Takes one connection; [`SEARCH`] takes two.
 const SEARCH_PAGE: &str = "{ books(filter: { search: \"x\" }) { nodes { id } } }";
 
 /// Makes every statement that reads the notes for a search run without an end.
@@ -137,7 +136,6 @@ async fn nothing_else_waits_while_searches_use_all_their_connections() {
 #[tokio::test]
 async fn a_search_of_a_disconnected_client_ends() {
     let (app, alice, _) = endless_searches().await;
-    // SQLite interrupts the searches at once; PostgreSQL cancels them after 15 seconds.
     for _ in 0..2 {
         start_search(&app, &alice, SEARCH_PAGE).await.abort();
     }

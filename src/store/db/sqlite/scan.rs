@@ -17,9 +17,9 @@ use crate::store::db::row::RowReader;
 use crate::store::db::sql::Sql;
 use crate::store::error::QueryError;
 
-/// The SQL function `contains(text, word)` of scan connections: whether the text contains the word, compared
-/// byte by byte; false if the text is null. Its time grows with the sum of both lengths, that of `LIKE` and
-/// `instr` with their product.
+/// The SQL function `contains(word, text, …)` of scan connections: whether one of the texts contains the word,
+/// compared byte by byte; a text that is null does not. Its time grows with the sum of the lengths, that of `LIKE`
+/// and `instr` with their product.
 pub(in crate::store) const CONTAINS_FUNCTION: &str = "contains";
 
 /// How many instructions of SQLite's virtual machine run between two checks whether to interrupt: some tens
@@ -96,15 +96,17 @@ impl ScanPool {
         let connection = connect(&self.path, self.busy_timeout)?;
         connection.pragma_update(None, "query_only", true)?;
         let flags = FunctionFlags::SQLITE_UTF8 | FunctionFlags::SQLITE_DETERMINISTIC;
-        connection.create_scalar_function(CONTAINS_FUNCTION, 2, flags, |arguments| {
+        connection.create_scalar_function(CONTAINS_FUNCTION, -1, flags, |arguments| {
             // SQLite keeps the value for all rows, because the word is a parameter of the statement.
-            let word = arguments.get_or_create_aux(1, |word| {
+            let word = arguments.get_or_create_aux(0, |word| {
                 Ok::<_, FromSqlError>(Finder::new(word.as_bytes()?).into_owned())
             })?;
-            Ok(match arguments.get_raw(0) {
-                ValueRef::Null => false,
-                text => word.find(text.as_bytes()?).is_some(),
-            })
+            for text in (1..arguments.len()).map(|index| arguments.get_raw(index)) {
+                if text != ValueRef::Null && word.find(text.as_bytes()?).is_some() {
+                    return Ok(true);
+                }
+            }
+            Ok(false)
         })?;
         Ok(connection)
     }
@@ -145,7 +147,7 @@ mod tests {
 
     async fn contains(pool: &Arc<ScanPool>, text: Option<&str>, word: &str) -> bool {
         let mut sql = sql("SELECT contains(");
-        sql.bind(text.map(str::to_owned)).push(", ").bind(word).push(")");
+        sql.bind(word).push(", NULL, ").bind(text.map(str::to_owned)).push(", 'moby')");
         pool.query((), sql, bool::from_row).await.expect("a row")[0]
     }
 
@@ -196,6 +198,7 @@ mod tests {
         let (_folder, pool) = pool(Duration::from_secs(3_600));
         for (text, word, expected) in [
             (Some("moby dick"), "dick", true),
+            (None, "moby", true),
             (Some("moby dick"), "Dick", false),
             (Some("100%"), "%", true),
             (Some("100"), "%", false),
