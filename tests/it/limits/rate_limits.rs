@@ -217,7 +217,7 @@ async fn cost_budgets_are_per_viewer_and_per_anonymous_address() {
 async fn a_scan_costs_one_unit_per_thousand_books_and_twenty_words() {
     let app = TestApp::with_config(|config| {
         config.rate_limits = true;
-        config.limits.cost_per_minute = 600;
+        config.limits.cost_per_minute = 1_000;
     })
     .await;
     let alice = app.alice().await;
@@ -226,7 +226,7 @@ async fn a_scan_costs_one_unit_per_thousand_books_and_twenty_words() {
         let response = alice.ask("{ __typename }").await;
         let header = response.header("ratelimit").expect("the rate limit").to_owned();
         let remaining = header.split(['=', ';']).nth(2).expect("the remaining units").to_owned();
-        600 - remaining.parse::<u64>().expect("a number")
+        1_000 - remaining.parse::<u64>().expect("a number")
     };
     let search = "{ books(filter: { search: \"emma\" }) { nodes { id } totalCount } }";
     let words = |number: u32| {
