@@ -71,7 +71,7 @@ impl EventBus {
         self.postgres.is_some()
     }
 
-    /// Subscribes to the end of a session. [`Lagged`] means that the session may have ended.
+    /// Subscribes to the end of a session. [`Lagged`](broker::Lagged) means that the session may have ended.
     pub(crate) fn subscribe_to_session(&self, session: SessionId) -> Subscriber {
         self.broker.subscribe(Topic::Session(session))
     }
