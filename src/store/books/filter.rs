@@ -50,10 +50,10 @@ impl BookFilter {
             sql.push(" AND ").column(Column::Isbn).push(" = ").bind(isbn.clone());
         }
         if let Some(rating) = self.min_rating {
-            sql.push(" AND ").column(Column::Rating).push(" >= ").bind(rating);
+            sql.push(" AND ").column(Column::Rating).push(" >= ").bind(within_column(rating));
         }
         if let Some(rating) = self.max_rating {
-            sql.push(" AND ").column(Column::Rating).push(" <= ").bind(rating);
+            sql.push(" AND ").column(Column::Rating).push(" <= ").bind(within_column(rating));
         }
         if let Some(unrated) = self.unrated {
             sql.push(" AND ").column(Column::Rating);
@@ -117,6 +117,11 @@ fn push_isbn_contains(sql: &mut Sql, isbns: &[String]) {
         sql.push(" OR ");
         push_any_contains(sql, &[Column::Isbn], digits);
     }
+}
+
+/// A rating to compare with. Beyond the ratings that exist, all compare alike, but the column is a small integer.
+fn within_column(rating: i32) -> i32 {
+    rating.clamp(0, 6)
 }
 
 /// Appends the condition that one of the columns contains the text, compared byte by byte. Unlike `LIKE`, its time

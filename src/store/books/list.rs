@@ -224,7 +224,12 @@ impl BookList {
         (offset, limit): (u64, u64),
     ) {
         let segments = order.segments(bounds);
-        if let &[segment] = &*segments {
+        if segments.is_empty() {
+            // The bounds exclude each other.
+            sql.push("SELECT ").column(Column::Id);
+            self.push_books(sql);
+            sql.push(" AND false");
+        } else if let &[segment] = &*segments {
             sql.push("SELECT ").column(Column::Id);
             self.push_segment(sql, from, order, segment, bounds);
             order.push_order_of(sql, segment);

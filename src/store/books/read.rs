@@ -109,8 +109,14 @@ impl Books<'_> {
         let (total, owner) =
             rows.first_mut().and_then(|(_, of_list)| of_list.take()).unwrap_or_default();
         let total = match matching.or(total.map(quota::to_count)) {
-            // The page is empty, so no row contains the total.
-            None if wants_total && page.after.is_none() && page.before.is_none() => Some(0),
+            // No row contains the total: the page is empty, or the statement was repeated after its first row.
+            None if wants_total
+                && rows.is_empty()
+                && page.after.is_none()
+                && page.before.is_none() =>
+            {
+                Some(0)
+            }
             None if wants_total => Some(self.count(scans, list).await?),
             total => total,
         };

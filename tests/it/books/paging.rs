@@ -118,3 +118,45 @@ async fn walk(actor: &Actor, order: &Value, size: usize, forwards: bool) -> Vec<
         }
     }
 }
+
+#[tokio::test]
+async fn two_cursors_return_the_books_between_them_in_every_order() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let ratings = [Some(5), None, Some(3), None, Some(1)];
+    let samples = ratings.map(|rating| Sample {
+        title: "Dune",
+        author: "A",
+        rating,
+        later: rating.is_some(),
+    });
+    fill(&app, &alice, &samples).await;
+    let query = "query($after: String, $before: String, $order: BookOrder, $filter: BookFilter) {
+        books(after: $after, before: $before, orderBy: $order, filter: $filter) {
+            edges { cursor node { id } } totalCount
+        }
+    }";
+    for field in ["CREATED_AT", "UPDATED_AT", "TITLE", "AUTHOR", "RATING"] {
+        for (direction, filter) in
+            [("ASC", json!({})), ("DESC", json!({})), ("ASC", json!({ "search": "dune" }))]
+        {
+            let order = json!({ "field": field, "direction": direction });
+            let list = async |after: &Value, before: &Value| {
+                let variables = json!({
+                    "after": after, "before": before, "order": order, "filter": filter
+                });
+                let list = alice.run(query, variables).await.data();
+                assert_eq!(list["totalCount"], 5);
+                list["edges"].as_array().expect("edges").clone()
+            };
+            let all = list(&Value::Null, &Value::Null).await;
+            for (i, after) in all.iter().enumerate() {
+                for (j, before) in all.iter().enumerate() {
+                    let between = list(&after["cursor"], &before["cursor"]).await;
+                    let expected = all.get(i + 1..j).unwrap_or_default();
+                    assert_eq!(between, expected, "{order} {filter} {i} {j}");
+                }
+            }
+        }
+    }
+}
