@@ -87,6 +87,10 @@ impl UnreadResponses {
 impl ResponsePermit {
     /// Adds bytes. An error if the client has more bytes than the limit then; they are added nevertheless.
     pub(super) fn add(&self, bytes: usize) -> Result<(), TooManyUnread> {
+        // Would add a client that is never removed.
+        if bytes == 0 {
+            return Ok(());
+        }
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
         let mut clients = self.unread.clients();
         let client = clients.entry(self.client).or_default();
@@ -153,6 +157,9 @@ mod tests {
         complete.remove(100);
         assert_eq!(complete.add(10), Ok(()));
         drop(complete);
+        let empty = unread.permit(client(1)).expect("nothing is unread");
+        assert_eq!(empty.add(0), Ok(()));
+        drop(empty);
         assert!(unread.clients().is_empty());
     }
 }

@@ -7,6 +7,9 @@ use crate::graphql::error::Result;
 use crate::graphql::types::reading_stats::ReadingStats;
 use crate::graphql::types::tag::Tag;
 
+/// Size of the JSON of a tag besides its name: `{"name":"","bookCount":1},`.
+const TAG_BYTES: usize = 26;
+
 #[derive(Debug, Default)]
 pub(super) struct ReadingQuery;
 
@@ -20,6 +23,7 @@ impl ReadingQuery {
         let size = ctx.response_size();
         size.wait_for_turn().await;
         let tags = ctx.store().books().tags(ctx.scans(), owner, &size.read).await?;
+        size.add_written(tags.iter().map(|tag| tag.name.len() + TAG_BYTES).sum())?;
         Ok(tags.into_iter().map(Tag::from).collect())
     }
 
