@@ -20,7 +20,13 @@ use crate::store::last_outage::LastOutage;
 /// Maximum time to cancel a statement.
 const CANCEL_TIMEOUT: Duration = Duration::from_secs(3);
 
-/// The connections for scans. There are never more than scans that run at once.
+const OWN_PROCESS: &str = "SELECT pid, extract(epoch FROM backend_start)::text FROM pg_catalog.pg_stat_activity \
+                           WHERE pid = pg_catalog.pg_backend_pid()";
+
+const CANCEL: &str = "SELECT pg_catalog.pg_cancel_backend(pid) FROM pg_catalog.pg_stat_activity \
+                      WHERE pid = $1 AND extract(epoch FROM backend_start)::text = $2";
+
+/// The connections for scans: one for each that runs, and for a moment those of cancelled ones.
 #[derive(Debug)]
 pub(in crate::store::db) struct ScanPool {
     connector: Connector,
@@ -36,8 +42,16 @@ pub(in crate::store::db) struct ScanPool {
 #[derive(Debug)]
 struct ScanConnection {
     connection: Arc<Connection>,
-    /// The process of the database that runs its statements.
-    process_id: i32,
+    process: Process,
+}
+
+/// The process of the database that runs the statements of a connection. Another server, or a later process, may have
+/// the same id.
+#[derive(Debug)]
+struct Process {
+    id: i32,
+    /// In seconds since the Unix epoch, as the database writes it.
+    started: String,
 }
 
 impl ScanPool {
@@ -98,8 +112,9 @@ impl ScanPool {
     async fn open(&self) -> Result<ScanConnection, QueryError> {
         let open = Connection::open(&self.connector, &self.settings, &self.outage, &self.tasks);
         let connection = open.await?;
-        let row = connection.client().query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await?;
-        Ok(ScanConnection { process_id: row.try_get(0)?, connection: Arc::new(connection) })
+        let row = connection.client().query_one(OWN_PROCESS, &[]).await?;
+        let process = Process { id: row.try_get(0)?, started: row.try_get(1)? };
+        Ok(ScanConnection { connection: Arc::new(connection), process })
     }
 
     async fn run_on<T>(
@@ -113,30 +128,38 @@ impl ScanPool {
             return Err(QueryError::unavailable("the result is not awaited any more"));
         }
         let mut rows = pin!(Arc::clone(&on.connection).query(sql, read_row));
-        tokio::select! {
-            rows = &mut rows => {
-                self.put_back(on);
-                return rows;
-            }
-            () = abandoned.cancelled() => {}
-        }
-        match timeout(CANCEL_TIMEOUT, self.cancel(on.process_id)).await {
+        let failed = tokio::select! {
+            rows = &mut rows => match rows {
+                Ok(rows) => {
+                    self.put_back(on);
+                    return Ok(rows);
+                }
+                Err(error) if on.connection.is_closed() => return Err(error),
+                // A row may have been rejected while the statement runs.
+                Err(error) => Some(error),
+            },
+            () = abandoned.cancelled() => None,
+        };
+        match timeout(CANCEL_TIMEOUT, self.cancel(&on.process)).await {
             Ok(Ok(())) => {}
             Ok(Err(error)) => tracing::debug!(%error, "an abandoned statement was not cancelled"),
             Err(_) => tracing::debug!("cancelling an abandoned statement timed out"),
         }
         // The connection is not used again: the database may receive the signal late, when it would cancel the next
         // statement.
-        rows.await
+        match failed {
+            Some(error) => Err(error),
+            None => rows.await,
+        }
     }
 
     /// Cancels the statement that a process of the database runs, over another connection: PgBouncer drops a cancel
     /// request of the protocol if its client does not wait, as that of tokio-postgres.
-    async fn cancel(&self, process_id: i32) -> anyhow::Result<()> {
+    async fn cancel(&self, process: &Process) -> anyhow::Result<()> {
         let name = self.connector.application_name();
         let (client, connection) = self.connector.connect(name, "").await?;
         self.tasks.spawn(connection);
-        client.execute("SELECT pg_catalog.pg_cancel_backend($1)", &[&process_id]).await?;
+        client.execute(CANCEL, &[&process.id, &process.started]).await?;
         Ok(())
     }
 
