@@ -3,12 +3,16 @@ copy-from-reference.sql does on PostgreSQL.
 
     python3 copy_from_reference.py REFERENCE BOOKSHELF
 """
+import re
 import sqlite3
 import sys
+import unicodedata
 from datetime import datetime, timezone
 
 # An id n becomes the UUID whose TypeID ends in the decimal digits of n.
 FIRST_KEY = 0x01900000_0000_7000_8000_000000000000
+
+STROKES = str.maketrans("øØ", "oo")
 
 
 def key(n):
@@ -21,15 +25,20 @@ def millis(text):
     return int(at.timestamp()) * 1000 + at.microsecond // 1000
 
 
-def fold_case(name):
-    if not name.isascii():
-        raise ValueError(f"not ASCII: {name!r}")
-    return name.lower()
+def ascii_lower(text):
+    if not text.isascii():
+        raise ValueError(f"cannot be folded here: {text!r}")
+    return text.lower()
 
 
 def fold(text):
-    """As `fold` in src/input/text/fold.rs does it with ASCII, which is all that the reference data has."""
-    return None if text is None else " ".join(fold_case(text).replace("`", "'").replace("-", " ").split())
+    """As `fold` in src/input/text/fold.rs does it with the letters of the reference data: ASCII, others with
+    accents, and ø."""
+    if text is None:
+        return None
+    if not text.isascii():
+        text = re.sub("[\u0300-\u036f]", "", unicodedata.normalize("NFKD", text)).translate(STROKES)
+    return " ".join(ascii_lower(text).replace("`", "'").replace("-", " ").split())
 
 
 def main(reference, bookshelf):
@@ -39,7 +48,7 @@ def main(reference, bookshelf):
     db.executemany(
         "INSERT INTO users (id, username, username_folded, email, email_folded, password_hash, created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?)",
-        ((key(n), name, fold_case(name), email, fold_case(email), password_hash, millis(at))
+        ((key(n), name, ascii_lower(name), email, ascii_lower(email), password_hash, millis(at))
          for n, name, email, password_hash, at in users))
     books = source.execute(
         "SELECT id, user_id, title, author, isbn, rating, notes, created_at FROM books ORDER BY id")
