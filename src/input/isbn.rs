@@ -193,7 +193,9 @@ mod tests {
 
     #[test]
     fn a_blank_isbn_is_none() {
-        for blank in ["", " \t", "=\"\"", "=\" \"", "\"\"", "\u{FEFF}", "\u{200B}\u{3164}"] {
+        for blank in
+            ["", " \t", "=\"\"", "=\" \"", "\"\"", "\u{FEFF}", "\u{200B}\u{3164}", "\u{2BA}"]
+        {
             assert_eq!(parsed(blank), Ok(None), "{blank:?}");
         }
     }
