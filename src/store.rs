@@ -154,8 +154,8 @@ impl Store {
         self.failed_logins().purge(now).await
     }
 
-    /// Closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up after
-    /// [`CLOSE_TIMEOUT`].
+    /// Closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up
+    /// after [`CLOSE_TIMEOUT`].
     pub(crate) async fn close(&self) {
         if timeout(CLOSE_TIMEOUT, self.db.close()).await.is_err() {
             tracing::warn!("some statements did not end, the connections stay open");

@@ -1,8 +1,8 @@
 //! The migrations of Bookshelf's tables, which are the same on SQLite and PostgreSQL.
 //!
 //! Timestamps are 64-bit integers, in milliseconds since the Unix epoch. Dates are integers such as 20260327. Ids
-//! are UUIDv7. Columns named `…_folded` hold the folded text for uniqueness, sorting and search: without case, and that of books without
-//! accents.
+//! are UUIDv7. Columns named `…_folded` hold the folded text for uniqueness, sorting and search: without case, and that of
+//! books without accents.
 
 use sea_orm_migration::prelude::*;
 use sea_orm_migration::sea_orm::DbBackend;

@@ -39,7 +39,7 @@ pub struct DatabaseState {
 pub struct UnknownMigration {
     /// Its name, such as `m0007_tags`.
     pub name: String,
-    /// Whether the program can use the database after it. False if the database does not say so.
+    /// Whether the program can use the database after it. False if the database has no record of that.
     pub is_compatible: bool,
 }
 
@@ -87,8 +87,8 @@ impl Migrator {
         Ok(DatabaseState { migrations: migrations.collect(), unknown })
     }
 
-    /// Applies all pending migrations, and records which older programs can use the database. Applied migrations that the
-    /// program does not have stay.
+    /// Applies all pending migrations, and records which older programs can use the database. Applied migrations
+    /// that the program does not have stay.
     ///
     /// # Errors
     /// If a statement fails.

@@ -99,8 +99,8 @@ impl<'a> InvalidValue<'a> {
     }
 }
 
-/// Describes the invalid value of a variable; `None` if it has no value. `introspection` tells whether clients can
-/// read the schema.
+/// Describes the invalid value of a variable; `None` if it has no value. `introspection`: whether clients can read
+/// the schema.
 pub(super) fn describe(
     schema: &Schema,
     introspection: bool,

@@ -78,7 +78,7 @@ impl VariableDefinitions {
     }
 
     /// Coerces the values of a request. A variable without a value takes its default; without a default,
-    /// it is absent. `values` has declared variables only. `introspection` tells whether errors may contain names of
+    /// it is absent. `values` has declared variables only. `introspection`: whether errors may contain names of
     /// the schema, and `text` is the document, for their locations.
     pub(super) fn coerce(
         &self,
