@@ -2,6 +2,7 @@
 
 use std::iter::once;
 
+use memchr::memmem;
 use unicode_normalization::UnicodeNormalization;
 
 use super::character::{decimal_digit, is_accent, is_ignorable, is_space_or_hyphen};
@@ -53,16 +54,16 @@ fn fold_up_to(text: &str, max_bytes: usize) -> String {
 /// Does the same as the rest of [`fold_up_to`], byte by byte. Notes of 600 characters take a tenth of the
 /// instructions, which are 9 % of those of an update.
 fn fold_ascii(text: &str, max_bytes: usize) -> String {
-    let mut folded = Vec::with_capacity(text.len().min(max_bytes));
-    for byte in text.bytes() {
-        if folded.len() == max_bytes {
-            break;
-        }
-        let byte = simplify_ascii(byte);
-        if byte != b' ' || folded.last().is_some_and(|last| *last != b' ') {
-            folded.push(byte.to_ascii_lowercase());
-        }
+    // Without a branch, so that the compiler uses vector instructions.
+    let mut folded: Vec<u8> =
+        text.bytes().map(|byte| simplify_ascii(byte).to_ascii_lowercase()).collect();
+    if memmem::find(&folded, b"  ").is_some() {
+        folded.dedup_by(|next, previous| *next == b' ' && *previous == b' ');
     }
+    if folded.first() == Some(&b' ') {
+        folded.remove(0);
+    }
+    folded.truncate(max_bytes);
     if folded.last() == Some(&b' ') {
         folded.pop();
     }
