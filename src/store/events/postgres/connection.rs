@@ -4,7 +4,6 @@ use futures_util::StreamExt;
 use futures_util::stream::poll_fn;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
-use tokio_postgres::types::Type;
 use tokio_postgres::{AsyncMessage, Client};
 
 use super::protocol::CHANNEL;
@@ -66,9 +65,9 @@ impl EventConnection {
     /// Sends a notification. Takes one round trip. PostgreSQL does not wait for the disk, because the
     /// transaction changes no data.
     pub(super) async fn notify(&self, payload: &str) -> Result<(), tokio_postgres::Error> {
-        const SQL: &str = "SELECT pg_notify($1, $2)";
-        let parameters = [(&CHANNEL as _, Type::TEXT), (&payload as _, Type::TEXT)];
-        self.client.query_typed(SQL, &parameters).await.map(drop)
+        // As a simple query, which takes the database less time than one with parameters.
+        let literal = payload.replace('\'', "''");
+        self.client.batch_execute(&format!("NOTIFY {CHANNEL}, '{literal}'")).await
     }
 
     /// The next notification; `None` if the connection was lost.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{MissedTickBehavior, interval, sleep, timeout};
+use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::connection::EventConnection;
 use super::protocol::{Backoff, HEARTBEAT, HEARTBEAT_TIMEOUT, REPLAY_WINDOW};
@@ -21,6 +21,11 @@ const BATCH_SIZE: usize = CHANNEL_CAPACITY / 2;
 
 /// Interval between heartbeats.
 const HEARTBEAT_INTERVAL: Duration = Duration::from_secs(10);
+
+/// Least time between the starts of two notifications of events. A notification costs the database, and each
+/// instance that receives it, about as much whether it has one event or thirty, so that under load events are
+/// collected. The first event after a pause is published at once.
+const BATCH_INTERVAL: Duration = Duration::from_millis(2);
 
 /// Maximum number of events kept for a replay.
 const REPLAY_CAPACITY: usize = 10_000;
@@ -60,11 +65,17 @@ impl PgNotifier {
         let mut batch: Vec<PendingEvent> = Vec::with_capacity(BATCH_SIZE);
         let mut heartbeats = interval(HEARTBEAT_INTERVAL);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut last_start = tokio::time::Instant::now() - BATCH_INTERVAL;
         loop {
             tokio::select! {
                 received = self.pending.recv_many(&mut batch, BATCH_SIZE) => {
                     if received == 0 {
                         return;
+                    }
+                    sleep_until(last_start + BATCH_INTERVAL).await;
+                    last_start = tokio::time::Instant::now();
+                    while batch.len() < BATCH_SIZE && let Ok(pending) = self.pending.try_recv() {
+                        batch.push(pending);
                     }
                     self.notify(&lines(batch.iter().map(|pending| &pending.event))).await;
                     let now = Instant::now();
