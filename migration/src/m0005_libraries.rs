@@ -2,7 +2,7 @@
 //!
 //! SQLite keeps it by triggers. On PostgreSQL a trigger for each row would make the time of a statement grow with
 //! the square of its rows, and one for each statement would take a tenth of the time of an insert. So there the
-//! statements that insert or delete a book update it themselves, and `bookshelf recount` repairs it after
+//! statements that insert, resize or delete a book update it themselves, and `bookshelf recount` repairs it after
 //! statements of others.
 
 use sea_orm_migration::prelude::*;
@@ -11,23 +11,8 @@ use sea_orm_migration::sea_orm::DbBackend;
 #[derive(DeriveMigrationName)]
 pub(crate) struct Migration;
 
-/// The size of a book in whole kibibytes. Few updates change it.
-const POSTGRES: &[&str] = &[
-    "CREATE FUNCTION book_kibibytes(bytes integer) RETURNS integer LANGUAGE sql IMMUTABLE
-     RETURN (bytes + 1023) / 1024",
-    "CREATE FUNCTION libraries_resize() RETURNS trigger LANGUAGE plpgsql AS $$
-     BEGIN
-       UPDATE libraries
-       SET kibibytes = kibibytes + book_kibibytes(NEW.bytes) - book_kibibytes(OLD.bytes)
-       WHERE owner_id = NEW.owner_id;
-       RETURN NULL;
-     END $$",
-    "CREATE TRIGGER libraries_resize AFTER UPDATE OF bytes ON books FOR EACH ROW
-     WHEN (book_kibibytes(OLD.bytes) <> book_kibibytes(NEW.bytes))
-     EXECUTE FUNCTION libraries_resize()",
-];
-
-const SQLITE: &[&str] = &[
+/// The size of a book is counted in whole kibibytes. Few updates change it.
+const TRIGGERS: &[&str] = &[
     "CREATE TRIGGER libraries_add AFTER INSERT ON books BEGIN
        INSERT INTO libraries (owner_id, book_count, kibibytes)
        VALUES (NEW.owner_id, 1, (NEW.bytes + 1023) / 1024)
@@ -63,30 +48,29 @@ impl MigrationTrait for Migration {
                     .on_delete(ForeignKeyAction::Cascade),
             )
             .take();
-        let statements = match manager.get_database_backend() {
+        let triggers = match manager.get_database_backend() {
             DbBackend::Postgres => {
                 // Leaves space on each page for the next row version, so that an update changes no index (HOT).
                 libraries.extra("WITH (fillfactor = 50)");
-                POSTGRES
+                // The program's statements do it.
+                &[]
             }
             _ => {
                 libraries.extra("WITHOUT ROWID");
-                SQLITE
+                TRIGGERS
             }
         };
         manager.create_table(libraries).await?;
         let db = manager.get_connection();
-        for statement in statements {
-            db.execute_unprepared(statement).await?;
+        for trigger in triggers {
+            db.execute_unprepared(trigger).await?;
         }
         Ok(())
     }
 
     async fn down(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let db = manager.get_connection();
-        if manager.get_database_backend() == DbBackend::Postgres {
-            db.execute_unprepared("DROP FUNCTION libraries_resize, book_kibibytes CASCADE").await?;
-        } else {
+        if manager.get_database_backend() == DbBackend::Sqlite {
             for trigger in ["libraries_add", "libraries_remove", "libraries_resize"] {
                 db.execute_unprepared(&format!("DROP TRIGGER {trigger}")).await?;
             }

@@ -8,6 +8,7 @@ mod read;
 mod reading;
 mod stats;
 mod tags;
+mod update;
 mod write;
 
 pub(crate) use filter::BookFilter;
@@ -18,4 +19,5 @@ pub(crate) use model::{Book, BookChanges, BookColumns, Column, NewBook};
 pub(crate) use order::{BookOrder, BookOrderField, Direction, KeysetPosition, Relative, SortKey};
 pub(crate) use stats::ReadingStats;
 pub(crate) use tags::TagCount;
-pub(crate) use write::{CreateOutcome, UpdateOutcome};
+pub(crate) use update::UpdateOutcome;
+pub(crate) use write::CreateOutcome;

@@ -1,7 +1,8 @@
 //! The quota of an account: how many books its library may have, and how much text.
 //!
-//! Each statement that inserts or deletes a book changes the size of the library too: on SQLite by triggers, on
-//! PostgreSQL in the statement itself ([`Quota::push_reservation`], [`push_release`]). See `m0005_libraries.rs`.
+//! Each statement that inserts, resizes or deletes a book changes the size of the library too: on SQLite by triggers
+//! (`m0005_libraries.rs`), on PostgreSQL in the statement itself ([`Quota::push_reservation`], [`push_resize`],
+//! [`push_release`]).
 
 use super::db::sql::Sql;
 use crate::entity::book;
@@ -73,6 +74,15 @@ impl Quota {
 fn push_no_library(sql: &mut Sql, owner: UserId) {
     sql.push("NOT EXISTS (SELECT 1 FROM ").table(Entity);
     sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner);
+}
+
+/// Appends, on PostgreSQL, the statement that adds to the size of the owner's library by how much the book of the
+/// common table expression `before` grows from `bytes` to `new_bytes`.
+pub(super) fn push_resize(sql: &mut Sql, owner: UserId) {
+    sql.push("UPDATE ").table(Entity).push(" SET ").column(Column::Kibibytes).push(" = ");
+    sql.column(Column::Kibibytes).push(" + (before.new_bytes + 1023) / 1024 - (before.");
+    sql.column(book::Column::Bytes).push(" + 1023) / 1024 FROM before WHERE ");
+    sql.column(Column::OwnerId).push(" = ").bind(owner).push(" RETURNING 1");
 }
 
 /// Appends, on PostgreSQL, the statement that removes the books of the common table expression `deleted` from

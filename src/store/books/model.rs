@@ -82,8 +82,17 @@ impl Assignments {
         })
     }
 
-    pub(super) fn iter(&self) -> impl Iterator<Item = &Assignment> {
-        self.0.iter()
+    pub(super) fn columns(&self) -> impl Iterator<Item = Column> {
+        self.0.iter().map(|assignment| assignment.column)
+    }
+}
+
+impl IntoIterator for Assignments {
+    type Item = Assignment;
+    type IntoIter = std::vec::IntoIter<Assignment>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.0.into_iter()
     }
 }
 

@@ -1,7 +1,5 @@
 //! SQL statements. The text and the values that it binds are written together, so that they cannot disagree.
 
-use std::fmt::Write as _;
-
 use sea_orm::{DbBackend, EntityName, IdenStatic, Value};
 
 /// A statement: its text and the values of its placeholders, in their order.
@@ -11,6 +9,10 @@ pub(in crate::store) struct Sql {
     text: String,
     values: Vec<Value>,
 }
+
+/// A placeholder of a statement, by its number from 1.
+#[derive(Clone, Copy, Debug)]
+pub(in crate::store) struct Placeholder(usize);
 
 /// Typical length of a statement, in bytes.
 const ESTIMATED_BYTES: usize = 512;
@@ -68,14 +70,24 @@ impl Sql {
 
     /// Appends a placeholder and binds a value to it.
     pub(in crate::store) fn bind(&mut self, value: impl Into<Value>) -> &mut Self {
+        let placeholder = self.add_value(value);
+        self.placeholder(placeholder)
+    }
+
+    /// Binds a value and appends nothing. For a value that the statement uses several times.
+    pub(in crate::store) fn add_value(&mut self, value: impl Into<Value>) -> Placeholder {
         self.values.push(value.into());
-        match self.backend {
-            DbBackend::Postgres => {
-                // Writing to a string cannot fail.
-                let _ = write!(self.text, "${}", self.values.len());
-            }
-            _ => self.text.push('?'),
-        }
+        Placeholder(self.values.len())
+    }
+
+    /// Appends the placeholder of a bound value.
+    pub(in crate::store) fn placeholder(&mut self, Placeholder(number): Placeholder) -> &mut Self {
+        self.text.push(match self.backend {
+            DbBackend::Postgres => '$',
+            _ => '?',
+        });
+        // With `write!`, the numbers took a twentieth of the instructions of `createBook`.
+        self.text.push_str(itoa::Buffer::new().format(number));
         self
     }
 
@@ -103,14 +115,13 @@ mod tests {
     #[test]
     fn values_are_bound_in_the_order_of_their_placeholders() {
         for (backend, text) in [
-            (DbBackend::Sqlite, "SELECT a FROM b WHERE c IN (?, ?) AND d = ?"),
-            (DbBackend::Postgres, "SELECT a FROM b WHERE c IN ($1, $2) AND d = $3"),
+            (DbBackend::Sqlite, "SELECT a FROM b WHERE c IN (?1, ?2) AND d = ?3 OR e > ?1"),
+            (DbBackend::Postgres, "SELECT a FROM b WHERE c IN ($1, $2) AND d = $3 OR e > $1"),
         ] {
             let mut sql = Sql::new(backend);
-            sql.push("SELECT a FROM b WHERE c IN (").join(", ", [1, 2], |sql, number| {
-                sql.bind(number);
-            });
-            sql.push(") AND d = ").bind("x");
+            let first = sql.add_value(1);
+            sql.push("SELECT a FROM b WHERE c IN (").placeholder(first).push(", ").bind(2);
+            sql.push(") AND d = ").bind("x").push(" OR e > ").placeholder(first);
             assert_eq!(sql.text(), text);
             assert_eq!(sql.values(), [1.into(), 2.into(), "x".into()]);
         }

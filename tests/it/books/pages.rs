@@ -91,7 +91,7 @@ async fn a_far_page_skips_the_books_before_or_after_it_whichever_are_fewer() {
         let statements = app.take_statements();
         let pages: Vec<_> = statements.iter().filter(|sql| sql.contains(" FROM books ")).collect();
         let newest_first =
-            pages[0].ends_with("DESC LIMIT ?") || pages[0].contains("id DESC LIMIT $");
+            pages[0].contains("DESC LIMIT ?") || pages[0].contains("id DESC LIMIT $");
         assert_eq!((pages.len(), newest_first), (1, page < 50), "{page} {skipped}: {pages:#?}");
     }
 }

@@ -1,6 +1,7 @@
 //! The size of a library is limited: the number of its books, and the bytes of their texts.
 
-use serde_json::json;
+use futures_util::future::join_all;
+use serde_json::{Value, json};
 
 use crate::support::{Actor, GRAPHQL_RESPONSE, TestApp};
 
@@ -43,10 +44,12 @@ async fn texts_longer_than_the_account_may_have_are_rejected() {
     alice.update(&second, json!({ "notes": "n".repeat(5_000) })).await.assert_ok();
     assert_eq!(app.db_count("libraries WHERE book_count = 2 AND kibibytes = 8").await, 1);
 
-    let grow = alice.update(&first, json!({ "notes": "ü".repeat(1_501) })).await;
+    let grow = alice.update(&first, json!({ "notes": "ü".repeat(1_536) })).await;
     grow.assert_error_with_status(403, "QUOTA_EXCEEDED");
-    alice.update(&first, json!({ "title": "Longer" })).await.assert_error("QUOTA_EXCEEDED");
-    // What does not grow is accepted, and shrinking makes space again.
+    let with_title = json!({ "title": "Longer", "notes": "ü".repeat(1_535) });
+    alice.update(&first, with_title).await.assert_error("QUOTA_EXCEEDED");
+    // A change that needs no further kibibyte is accepted, and shrinking makes space again.
+    alice.update(&first, json!({ "title": "A bit longer" })).await.assert_ok();
     alice.update(&first, json!({ "rating": 5 })).await.assert_ok();
     alice.update(&first, json!({ "title": "U" })).await.assert_ok();
     alice.update(&first, json!({ "notes": "short", "publisher": "P" })).await.assert_ok();
@@ -64,4 +67,30 @@ async fn texts_longer_than_the_account_may_have_are_rejected() {
     }
     let more = json!({ "title": "T", "author": "A", "tags": tags });
     alice.create(more).await.assert_error_with_status(403, "QUOTA_EXCEEDED");
+}
+
+#[tokio::test]
+async fn the_size_of_a_library_is_right_after_concurrent_updates() {
+    let (app, alice) = app_with_quota(100, 100).await;
+    let id = alice.add_book(json!({ "title": "T", "author": "A" })).await;
+    let other = alice.add_book(json!({ "title": "U", "author": "A" })).await;
+    // Some of them lose against another version.
+    join_all((0..40_usize).map(|number| {
+        let (alice, book) = (&alice, if number % 3 == 0 { &other } else { &id });
+        async move {
+            let mut input =
+                json!({ "notes": "n".repeat(number % 7 * 700), "rating": number % 5 + 1 });
+            if number % 4 == 0 {
+                input["expectedVersion"] = json!(1 + number / 8);
+            }
+            let payload = alice.update(book, input).await.data();
+            let code = &payload["userErrors"][0]["code"];
+            assert!(["VERSION_CONFLICT".into(), Value::Null].contains(code), "{payload}");
+        }
+    }))
+    .await;
+    let size = "libraries WHERE kibibytes = (SELECT sum((bytes + 1023) / 1024) FROM books)";
+    assert_eq!(app.db_count(size).await, 1);
+    let bytes = "books WHERE bytes = octet_length(title) + octet_length(author) + coalesce(octet_length(notes), 0)";
+    assert_eq!(app.db_count(bytes).await, 2);
 }
