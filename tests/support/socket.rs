@@ -9,6 +9,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error, Message};
 use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
 
+use super::wait::TIMEOUT;
+
 /// A WebSocket client.
 pub struct Socket(WebSocketStream<MaybeTlsStream<TcpStream>>);
 
@@ -91,7 +93,7 @@ impl Socket {
     /// Receives the next WebSocket message, including pings.
     #[must_use]
     pub async fn read(&mut self) -> Message {
-        let message = timeout(Duration::from_secs(10), self.0.next()).await.expect("a message");
+        let message = timeout(TIMEOUT, self.0.next()).await.expect("a message");
         message.expect("an open WebSocket").expect("a message")
     }
 }

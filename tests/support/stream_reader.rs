@@ -1,11 +1,11 @@
-use std::time::Duration;
-
 use axum::body::BodyDataStream;
 use axum::http::{HeaderMap, StatusCode};
 use axum::response::Response;
 use futures_util::StreamExt;
 use serde_json::Value;
 use tokio::time::timeout;
+
+use super::wait::TIMEOUT;
 
 /// A streaming response.
 pub struct StreamReader {
@@ -23,7 +23,7 @@ impl StreamReader {
     /// The next frame as sent; `None` at the end of the body.
     #[must_use]
     pub async fn frame(&mut self) -> Option<String> {
-        let frame = timeout(Duration::from_secs(10), self.body.next()).await.expect("a frame");
+        let frame = timeout(TIMEOUT, self.body.next()).await.expect("a frame");
         let frame = frame?.expect("a body without an error");
         Some(String::from_utf8(frame.to_vec()).expect("UTF-8"))
     }
