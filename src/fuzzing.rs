@@ -1,6 +1,7 @@
 //! Properties that hold for any input. Fuzzers call these functions with generated inputs (`fuzz/`), and the
 //! tests below with random ones.
 
+use crate::book_files::{BookFileFormat, BookFileReader, BookFileWriter};
 use crate::graphql::fuzzing as graphql;
 use crate::graphql::request::GraphqlRequest;
 use crate::http::fuzzing as http;
@@ -62,6 +63,26 @@ pub fn document(data: &[u8]) {
     graphql::request(GraphqlRequest { query, ..GraphqlRequest::default() });
 }
 
+/// A file is refused, or it has as many rows as it says. What can be imported is the same after an export.
+pub fn book_file(data: &[u8]) {
+    let Ok(reader) = BookFileReader::open(data.to_vec().into(), None) else { return };
+    let rows = reader.row_count();
+    let read: Vec<_> = reader.collect();
+    assert_eq!(u32::try_from(read.len()), Ok(rows));
+    assert!(read.is_sorted_by_key(|row| row.line));
+    assert!(read.iter().all(|row| row.book.is_ok() || !row.notes.is_empty()));
+    let books: Vec<_> = read.into_iter().filter_map(|row| row.book.ok()).collect();
+    for format in [BookFileFormat::Csv, BookFileFormat::Json] {
+        let (mut writer, mut file) = (BookFileWriter::new(format), Vec::new());
+        writer.begin(&mut file);
+        books.iter().for_each(|book| writer.write(book, &mut file));
+        writer.end(&mut file);
+        let again = BookFileReader::open(file.into(), None);
+        let again = again.unwrap_or_else(|error| panic!("{format:?}: {error}"));
+        assert!(again.map(|row| row.book).eq(books.iter().cloned().map(Ok)), "{format:?}");
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -112,6 +133,40 @@ mod tests {
         "\u{feff}",
     ];
 
+    /// Parts of files of books.
+    const PIECES: [&str; 30] = [
+        "Dune",
+        ",",
+        ";",
+        "\t",
+        "\"",
+        "\n",
+        "\r\n",
+        "\r",
+        "\"\"",
+        "=\"\"",
+        "'=",
+        "=1+1",
+        " ",
+        "0374159122",
+        "read",
+        "4.5",
+        "2022/10/29-2022/11/28",
+        "2019/05",
+        "<br/>",
+        "&amp;",
+        "&",
+        "\0",
+        "é\u{301}",
+        "\u{200B}",
+        "{\"title\":\"T\",\"author\":\"A\"}",
+        "{",
+        "}",
+        "]}",
+        "\"title\":",
+        "null",
+    ];
+
     proptest! {
         #[test]
         fn id_parsing_never_panics(
@@ -134,6 +189,18 @@ mod tests {
             text in prop_oneof![".*", "(ISBN(-1[03])?:? ?)?97[89][ -]?[0-9 -]{9,12}[0-9X]", "[0-9]{9}[0-9Xx]"],
         ) {
             isbn(text.as_bytes());
+        }
+
+        #[test]
+        fn book_file_reading_never_panics(
+            bytes: Vec<u8>,
+            pieces in proptest::collection::vec(0..PIECES.len(), 0..40),
+        ) {
+            book_file(&bytes);
+            let pieces: Vec<_> = pieces.into_iter().map(|piece| PIECES[piece]).collect();
+            for header in ["", "Title,Author\n", "Title;Author;My Rating;ISBN;Bookshelves;Date Read;My Review\n", "Title,Authors,Read Status,Dates Read,Tags\n", "{\"books\":["] {
+                book_file(format!("{header}{}", pieces.concat()).as_bytes());
+            }
         }
 
         #[test]

@@ -9,6 +9,7 @@
 //!     graphql            the API: types, queries, mutations, errors
 //!       auth             authentication: passwords, access tokens, sessions
 //!         store          all database queries; no other module connects to the database
+//!         book_files     files of books: Goodreads, StoryGraph, our CSV and JSON; no database
 //!           entity       database rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
 //! byte_counter  config  telemetry  clock  id  client_ip   shared utilities, for all layers
@@ -21,6 +22,8 @@ pub mod app;
 mod auth;
 #[cfg(feature = "benchmarks")]
 pub mod benchmarks;
+#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "imports and exports use it"))]
+mod book_files;
 mod byte_counter;
 pub mod cli;
 mod client_ip;

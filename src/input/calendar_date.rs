@@ -1,6 +1,6 @@
 //! Calendar days, without a time and a time zone.
 
-use std::fmt;
+use std::fmt::{self, Write};
 
 use sea_orm::DeriveValueType;
 use serde::{Serialize, Serializer};
@@ -8,6 +8,7 @@ use time::Date;
 use time::macros::format_description;
 
 use super::validation_error::{ValidationError, ValidationErrorCode};
+use crate::clock::Timestamp;
 
 /// A day of the years 0 to 9999 of the Gregorian calendar.
 ///
@@ -24,6 +25,13 @@ impl CalendarDate {
         let date = Date::parse(text, format_description!("[year]-[month]-[day]")).ok()?;
         let number = date.year() * 10_000 + i32::from(u8::from(date.month())) * 100;
         has_four_digits.then(|| Self(number + i32::from(date.day())))
+    }
+
+    /// The day of an instant in UTC; `None` if its year is not from 0 to 9999.
+    pub(crate) fn from_utc(instant: Timestamp) -> Option<Self> {
+        let mut text = String::new();
+        write!(text, "{instant}").ok()?;
+        Self::parse(text.split('T').next()?)
     }
 
     /// The lowest and the highest value that a day of this year can have. No day is between them if the year is not

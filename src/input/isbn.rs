@@ -1,5 +1,7 @@
 //! International Standard Book Numbers (ISO 2108), in all common spellings.
 
+use std::str::FromStr;
+
 use isbn::{Isbn10, Isbn13, IsbnError};
 use sea_orm::DeriveValueType;
 
@@ -42,6 +44,12 @@ impl Isbn {
     /// 13 digits.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The ISBN-10 of the same book; `None` if it has none, as those that start with 979.
+    pub(crate) fn to_isbn_10(&self) -> Option<String> {
+        let isbn = Isbn13::from_str(&self.0).and_then(Isbn10::try_from);
+        isbn.ok().map(|isbn| isbn.to_string())
     }
 }
 
@@ -258,6 +266,7 @@ mod tests {
             let unchecked = format!("978{digits}");
             prop_assert!(from_10.starts_with(&unchecked));
             prop_assert_eq!(parsed(&from_10), Ok(Some(from_10.clone())));
+            prop_assert_eq!(Isbn(from_10).to_isbn_10(), Some(format!("{digits}{last}")));
         }
 
         #[test]

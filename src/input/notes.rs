@@ -10,9 +10,11 @@ use super::validation_error::ValidationError;
 pub(crate) struct Notes(String);
 
 impl Notes {
+    pub(crate) const MAX_CHARS: usize = 20_000;
+
     /// Blank text is `None`, not an error. The line breaks of other systems become U+000A.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
-        Ok(text::parse_lines(text, 20_000)?.map(Self))
+        Ok(text::parse_lines(text, Self::MAX_CHARS)?.map(Self))
     }
 
     pub(crate) fn as_str(&self) -> &str {

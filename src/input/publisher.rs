@@ -10,12 +10,14 @@ use super::validation_error::ValidationError;
 pub(crate) struct Publisher(String);
 
 impl Publisher {
+    pub(crate) const MAX_CHARS: usize = 200;
+
     /// Blank text is `None`, not an error.
     pub(crate) fn parse(text: &str) -> Result<Option<Self>, ValidationError> {
         if text::is_blank(text) {
             return Ok(None);
         }
-        text::parse_line(text, 200).map(|publisher| Some(Self(publisher)))
+        text::parse_line(text, Self::MAX_CHARS).map(|publisher| Some(Self(publisher)))
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -9,7 +9,7 @@ use super::text;
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// Maximum number of tags of a book.
-const MAX_TAGS: usize = 50;
+pub(crate) const MAX_TAGS: usize = 50;
 
 /// Stands between two tags. A tag is one line and cannot contain it.
 const SEPARATOR: &str = "\n";
@@ -19,8 +19,10 @@ const SEPARATOR: &str = "\n";
 pub(crate) struct Tag(String);
 
 impl Tag {
+    pub(crate) const MAX_CHARS: usize = 50;
+
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        text::parse_line(text, 50).map(Self)
+        text::parse_line(text, Self::MAX_CHARS).map(Self)
     }
 
     /// Equal for tags that differ in case only.
@@ -31,6 +33,12 @@ impl Tag {
     /// What [`Tags::keys`] contains if the tag is among them.
     pub(crate) fn key_among_others(&self) -> String {
         [SEPARATOR, &self.key(), SEPARATOR].concat()
+    }
+}
+
+impl AsRef<str> for Tag {
+    fn as_ref(&self) -> &str {
+        &self.0
     }
 }
 

@@ -10,8 +10,10 @@ use super::validation_error::ValidationError;
 pub(crate) struct Title(String);
 
 impl Title {
+    pub(crate) const MAX_CHARS: usize = 500;
+
     pub(crate) fn parse(text: &str) -> Result<Self, ValidationError> {
-        text::parse_line(text, 500).map(Self)
+        text::parse_line(text, Self::MAX_CHARS).map(Self)
     }
 
     pub(crate) fn as_str(&self) -> &str {

@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 9] = [
     &["http"],
     &["graphql"],
     &["auth"],
-    &["store"],
+    &["store", "book_files"],
     &["entity"],
     &["input"],
     &["byte_counter", "config", "telemetry", "clock", "id", "client_ip"],

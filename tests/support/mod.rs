@@ -10,6 +10,7 @@ mod app;
 mod database;
 mod postgres_cluster;
 mod redact;
+mod sample_files;
 mod server_process;
 mod skip;
 mod socket;
@@ -23,6 +24,9 @@ pub use app::{JWT_SECRET, TestApp};
 pub use database::TestDatabase;
 pub use postgres_cluster::PostgresCluster;
 pub use redact::{redact_id, redact_text};
+pub use sample_files::{
+    goodreads_file, older_goodreads_file, sample_isbn, sample_title, storygraph_file,
+};
 pub use server_process::{ServerProcess, server_command};
 pub use skip::{skip, variable};
 pub use socket::Socket;
