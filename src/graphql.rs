@@ -26,6 +26,7 @@ mod services;
 mod subscription;
 mod types;
 mod unread_responses;
+mod upload;
 
 pub use dyn_schema::DynSchema;
 pub(crate) use schema::schema;

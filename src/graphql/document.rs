@@ -10,6 +10,7 @@ use async_graphql::{ServerError, UploadValue, Variables};
 
 use super::error::{ApiError, ErrorCode, server_error};
 use super::request::{GraphqlRequest, OperationInfo};
+use super::upload::UPLOAD_SCALAR;
 use crate::config::Limits;
 
 mod apollo_workarounds;
@@ -31,7 +32,7 @@ use limits::AuthAttempts;
 use model::{Document, Operation, hash, parse_hash};
 use prepare::DocumentPreparer;
 use trusted_documents::TrustedDocuments;
-use variables::{UPLOAD_SCALAR, estimated_bytes, insert_uploads, normalize_integers};
+use variables::{estimated_bytes, insert_uploads, normalize_integers};
 
 /// Finds, validates and caches documents.
 #[derive(Debug)]

@@ -2,6 +2,7 @@
 
 use async_graphql::{InputValueError, InputValueResult, Scalar, ScalarType, Value};
 
+use super::upload::{self, UPLOAD_SCALAR};
 use crate::clock::Timestamp;
 use crate::input::calendar_date::CalendarDate;
 
@@ -52,6 +53,7 @@ pub(super) fn is_valid(scalar: &str, text: Option<&str>) -> bool {
     match scalar {
         "DateTime" => text.and_then(Timestamp::parse).is_some(),
         "Date" => text.and_then(CalendarDate::parse).is_some(),
+        UPLOAD_SCALAR => text.is_some_and(upload::is_token),
         _ => true,
     }
 }
@@ -69,5 +71,8 @@ mod tests {
             let name = scalar.split(' ').next().unwrap_or_default();
             assert!(!is_valid(name, None) && !is_valid(name, Some("\u{0}")), "{name}");
         }
+        let file = upload::token(0);
+        assert!(is_valid(UPLOAD_SCALAR, Some(&file)));
+        assert!(!is_valid(UPLOAD_SCALAR, Some("cover.png")) && !is_valid(UPLOAD_SCALAR, None));
     }
 }

@@ -143,8 +143,16 @@ async fn next_part(parts: &mut Multipart<'static>) -> Result<Option<Field<'stati
     parts.next_field().await.map_err(|error| to_http_error(&error))
 }
 
-async fn read_part(part: Field<'static>) -> Result<Bytes, HttpError> {
-    part.bytes().await.map_err(|error| to_http_error(&error))
+/// The content of a part, which arrives as one chunk, since the whole body has arrived. It is not copied.
+async fn read_part(mut part: Field<'static>) -> Result<Bytes, HttpError> {
+    let mut content = Bytes::new();
+    while let Some(chunk) = part.chunk().await.map_err(|error| to_http_error(&error))? {
+        content = match content.is_empty() {
+            true => chunk,
+            false => [content, chunk].concat().into(),
+        };
+    }
+    Ok(content)
 }
 
 fn part_too_long() -> HttpError {

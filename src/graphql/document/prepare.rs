@@ -20,10 +20,11 @@ use super::limits::{self, RootFields};
 use super::messages::{self, Messages};
 use super::model::{Document, Executable, Operation, hash};
 use super::syntax::{LineIndex, Visitor, tokens, walk};
-use super::variables::{DependsOnVariables, NoRequest, VariableDefinitions, is_upload_token};
+use super::variables::{DependsOnVariables, NoRequest, VariableDefinitions};
 use crate::config::Limits;
 use crate::graphql::error::{ApiError, ErrorCode, server_error};
 use crate::graphql::request::OperationInfo;
+use crate::graphql::upload::is_token;
 
 /// Estimated size in memory of one token of a document that is kept in apollo-compiler's form, in bytes: 155
 /// were measured for a list of books with a condition.
@@ -283,7 +284,7 @@ impl Visitor for ExtraRules<'_> {
                     self.value(field);
                 }
             }
-            Value::String(text) if is_upload_token(text) => {
+            Value::String(text) if is_token(text) => {
                 let message = "A file must be sent as a part of a multipart request.";
                 self.violations.push(Violation::new(message, value.location()));
             }

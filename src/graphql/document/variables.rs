@@ -19,14 +19,7 @@ use super::invalid_value;
 use super::syntax::LineIndex;
 use crate::graphql::error::{ErrorCode, server_error};
 use crate::graphql::request::Upload;
-
-/// The prefix of the string by which async-graphql refers to a file: it replaces a file in the variables by this
-/// string with the index of the file, until the resolver reads it. If a client could send such a string itself, it
-/// would refer to a file that does not exist.
-const UPLOAD_TOKEN_PREFIX: &str = "#__graphql_file__:";
-
-/// The name of the scalar of files.
-pub(super) const UPLOAD_SCALAR: &str = "Upload";
+use crate::graphql::upload::{self, UPLOAD_SCALAR};
 
 /// Estimated size in memory of the definition of a variable without its default, in bytes.
 const BYTES_PER_DEFINITION: usize = 400;
@@ -178,21 +171,16 @@ pub(super) fn insert_uploads(
                 let message = "Each path in map must refer to a variable that is null.";
                 return Err(server_error(ErrorCode::BadRequest, message));
             };
-            *null = Value::String(format!("{UPLOAD_TOKEN_PREFIX}{}", files.len()));
+            *null = Value::String(upload::token(files.len()));
         }
         files.push(file);
     }
     Ok(files)
 }
 
-/// Whether a string refers to a file.
-pub(super) fn is_upload_token(text: &str) -> bool {
-    text.starts_with(UPLOAD_TOKEN_PREFIX)
-}
-
 fn contains_upload_token(value: &Value) -> bool {
     match value {
-        Value::String(text) => is_upload_token(text),
+        Value::String(text) => upload::is_token(text),
         Value::Array(items) => items.iter().any(contains_upload_token),
         Value::Object(fields) => fields.values().any(contains_upload_token),
         _ => false,

@@ -52,6 +52,10 @@ pub(crate) enum UserErrorCode {
     DuplicateIsbn,
     /// The book was changed since `expectedVersion`.
     VersionConflict,
+    /// The file is larger than accepted.
+    FileTooLarge,
+    /// The file has none of the accepted formats, or is damaged.
+    UnsupportedFile,
 }
 
 impl UserError {
