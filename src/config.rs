@@ -13,6 +13,7 @@ mod model;
 mod options;
 mod origin;
 mod postgres;
+mod public_url;
 mod settings;
 mod spelling;
 mod sqlite_url;
@@ -30,5 +31,6 @@ pub use postgres::PostgresTarget;
 pub(crate) use postgres::{
     HostName, PostgresHost, RootCertificates, SslMode, TargetSession, TlsOptions,
 };
+pub use public_url::{ParsePublicUrlError, PublicUrl};
 pub use spelling::unknown_environment_variables;
 pub use types::{Database, JwtSecrets, LogFormat};

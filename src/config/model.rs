@@ -10,6 +10,7 @@ use ipnet::IpNet;
 use super::limits::Limits;
 use super::listen_address::ListenAddress;
 use super::origin::Origin;
+use super::public_url::PublicUrl;
 use super::settings::{Setting, SettingInfo, settings};
 use super::types::{Database, JwtSecrets, LogFormat};
 use super::value::{SettingValue, bcrypt_cost, log_filter};
@@ -20,6 +21,11 @@ settings! {
         /// Host name or address, and port, to accept connections on.
         listen: ListenAddress = ListenAddress::from(([127, 0, 0, 1], 8000)),
             SettingInfo::new("LISTEN", "HOST:PORT");
+
+        /// Address of the server as its clients know it, which links begin with: `https://books.example.org`, perhaps
+        /// with a path.
+        public_url: Option<PublicUrl> = None,
+            SettingInfo::new("PUBLIC_URL", "URL").default_text("from the request");
 
         /// Database that stores the data: `sqlite://FILE`, `sqlite::memory:` for a trial, or
         /// `postgres://USER:PASSWORD@HOST/NAME`.
@@ -56,7 +62,8 @@ settings! {
         cors_origins: Vec<Origin> = Vec::new(),
             SettingInfo::new("CORS_ORIGINS", "ORIGIN,…").default_text("none");
 
-        /// Addresses and networks of proxies whose X-Forwarded-For is trusted, separated by commas.
+        /// Addresses and networks of proxies whose X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host are trusted,
+        /// separated by commas.
         trusted_proxies: Vec<IpNet> = Vec::new(),
             SettingInfo::new("TRUSTED_PROXIES", "NETWORK,…").default_text("none");
 

@@ -13,6 +13,7 @@ use super::jwt_secrets;
 use super::listen_address::{ListenAddress, ParseListenAddressError};
 use super::origin::{Origin, ParseOriginError};
 use super::postgres::PostgresTarget;
+use super::public_url::{ParsePublicUrlError, PublicUrl};
 use super::sqlite_url::{self, SqliteUrl};
 use super::types::{Database, JwtSecrets, LogFormat};
 
@@ -183,6 +184,23 @@ impl SettingValue for Option<PathBuf> {
 
     fn to_text(&self) -> String {
         self.as_deref().map(|path| path.display().to_string()).unwrap_or_default()
+    }
+}
+
+impl SettingValue for Option<PublicUrl> {
+    fn parse(text: &str) -> Result<Self, String> {
+        match text.is_empty() {
+            true => Ok(None),
+            false => text.parse().map(Some).map_err(|error: ParsePublicUrlError| error.to_string()),
+        }
+    }
+
+    fn to_text(&self) -> String {
+        self.as_ref().map(ToString::to_string).unwrap_or_default()
+    }
+
+    fn remark(&self) -> Option<String> {
+        self.is_none().then(|| "from the request".to_owned())
     }
 }
 

@@ -1,6 +1,6 @@
 //! The context of a request, and the accessors through which resolvers use it.
 
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, LazyLock, Mutex, PoisonError};
 
 use async_graphql::{Context, ContextBase};
 
@@ -15,6 +15,7 @@ use crate::auth::passwords::PasswordHasher;
 use crate::auth::refresh_token::RefreshToken;
 use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
+use crate::config::PublicUrl;
 use crate::id::UserId;
 use crate::store::Store;
 use crate::store::scans::OperationScans;
@@ -39,6 +40,9 @@ pub(crate) struct RequestContext {
     response_size: Arc<ResponseSize>,
 }
 
+/// The URL that links in a response begin with, without a slash at its end.
+pub(crate) type BaseUrl = LazyLock<PublicUrl, Box<dyn FnOnce() -> PublicUrl + Send>>;
+
 /// The client that sent the request.
 #[derive(Debug)]
 pub(crate) struct ClientInfo {
@@ -52,6 +56,8 @@ pub(crate) struct ClientInfo {
     pub(crate) cookie: Option<RefreshToken>,
     /// Whether responses report the cost of the operation.
     pub(crate) wants_cost_report: bool,
+    /// The URL of the server as the client knows it.
+    base_url: BaseUrl,
     /// How the response changes its cookie.
     change: Mutex<Option<CookieUpdate>>,
 }
@@ -64,14 +70,15 @@ pub(crate) enum CookieUpdate {
 }
 
 impl ClientInfo {
-    /// A client of which only the IP address is known.
-    pub(crate) fn new(address: ClientIp) -> Self {
+    /// A client of which only the IP address and the URL of its requests are known.
+    pub(crate) fn new(address: ClientIp, base_url: BaseUrl) -> Self {
         Self {
             address,
             user_agent: None,
             cookie_mode: false,
             cookie: None,
             wants_cost_report: false,
+            base_url,
             change: Mutex::default(),
         }
     }
@@ -114,6 +121,8 @@ pub(super) trait ContextExt<'a> {
     /// The scans of this operation.
     fn scans(&self) -> &'a OperationScans;
     fn client(&self) -> &'a ClientInfo;
+    /// The URL that links begin with, without a slash at its end.
+    fn base_url(&self) -> &'a str;
     /// Hashes and verifies passwords.
     fn passwords(&self) -> PasswordHasher<'a>;
     /// Identifies the request in log lines.
@@ -168,6 +177,10 @@ impl<'a> ContextExt<'a> for Context<'a> {
 
     fn client(&self) -> &'a ClientInfo {
         &request(self).client
+    }
+
+    fn base_url(&self) -> &'a str {
+        self.client().base_url.as_str()
     }
 
     fn passwords(&self) -> PasswordHasher<'a> {

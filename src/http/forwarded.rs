@@ -1,23 +1,28 @@
-//! Finds the client address of a request.
+//! What proxies say about a request: the address of its client, and the address of the server as the client knows it.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::sync::Once;
 
 use axum::extract::ConnectInfo;
 use axum::http::request::Parts;
+use axum::http::uri::Authority;
+use axum::http::{HeaderMap, header};
 use ipnet::IpNet;
 
 use crate::client_ip::ClientIp;
+use crate::config::PublicUrl;
 
 /// Each proxy appends the address of its client to this header.
 const FORWARDED_FOR: &str = "x-forwarded-for";
 
+/// The scheme and the host of the request that the proxy has received.
+const FORWARDED_PROTO: &str = "x-forwarded-proto";
+const FORWARDED_HOST: &str = "x-forwarded-host";
+
 /// The address of the connection's peer. If that is a trusted proxy, the last address in `X-Forwarded-For`
 /// that is not a trusted proxy. A client can forge the entries before it, so they are ignored.
 pub(super) fn client_ip(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
-    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
-    let peer = peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip());
-    let mut address = ClientIp::from(peer);
+    let mut address = peer(parts);
     warn_about_untrusted_proxy(address, parts, proxies);
     let headers: Vec<_> = parts.headers.get_all(FORWARDED_FOR).iter().collect();
     let mut forwarded = headers.iter().rev().flat_map(|value| {
@@ -31,6 +36,52 @@ pub(super) fn client_ip(parts: &Parts, proxies: &[IpNet]) -> ClientIp {
         }
     }
     address
+}
+
+/// The scheme and the host by which a client has reached the server.
+#[derive(Debug)]
+pub(super) struct RequestedHost {
+    scheme: &'static str,
+    host: String,
+}
+
+impl RequestedHost {
+    /// Reads them from the request; from `X-Forwarded-Proto` and `X-Forwarded-Host` if the peer is a trusted proxy and
+    /// sends them.
+    pub(super) fn new(parts: &Parts, proxies: &[IpNet]) -> Self {
+        let headers = &parts.headers;
+        let (mut scheme, mut host) = ("http", None);
+        if is_trusted(peer(parts), proxies) {
+            if last_element(headers, FORWARDED_PROTO)
+                .is_some_and(|it| it.eq_ignore_ascii_case("https"))
+            {
+                scheme = "https";
+            }
+            host = last_element(headers, FORWARDED_HOST);
+        }
+        // A URI with a host replaces the header (RFC 9112, section 3.2.2).
+        let host = host
+            .or_else(|| parts.uri.authority().map(Authority::as_str))
+            .or_else(|| headers.get(header::HOST)?.to_str().ok());
+        Self { scheme, host: host.unwrap_or_default().to_owned() }
+    }
+
+    /// The URL of the server; `None` if the host is not valid.
+    pub(super) fn url(&self) -> Option<PublicUrl> {
+        PublicUrl::from_host(self.scheme, &self.host)
+    }
+}
+
+/// The last element of a header, which the peer has added.
+fn last_element<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
+    let value = headers.get_all(name).iter().next_back()?.to_str().ok()?;
+    value.rsplit(',').next().map(str::trim).filter(|element| !element.is_empty())
+}
+
+/// The address of the connection's peer.
+fn peer(parts: &Parts) -> ClientIp {
+    let peer = parts.extensions.get::<ConnectInfo<SocketAddr>>();
+    ClientIp::from(peer.map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |ConnectInfo(peer)| peer.ip()))
 }
 
 /// Logs one warning in the life of the process if a proxy of the operator seems not to be trusted: then all its clients
@@ -98,6 +149,42 @@ mod tests {
         assert_eq!(forwarded_ip("127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(forwarded_ip("::ffff:127.0.0.1", &["198.51.100.7"]), "198.51.100.7");
         assert_eq!(forwarded_ip("127.0.0.1", &[]), "127.0.0.1");
+    }
+
+    fn requested_url(peer: &str, headers: &[(&str, &str)]) -> Option<String> {
+        let peer: IpAddr = peer.parse().expect("an address");
+        let mut request = Request::get("/").extension(ConnectInfo(SocketAddr::new(peer, 4711)));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let (parts, ()) = request.body(()).expect("a request").into_parts();
+        let proxies = ["10.0.0.0/8".parse().expect("a network")];
+        RequestedHost::new(&parts, &proxies).url().map(|url| url.to_string())
+    }
+
+    #[test]
+    fn the_requested_url_is_that_of_trusted_proxies_or_of_the_request() {
+        let host = ("host", "books.internal:8000");
+        let forwarded =
+            [host, ("x-forwarded-proto", "https"), ("x-forwarded-host", "books.example.org")];
+        for (peer, headers, expected) in [
+            ("192.0.2.1", &[host][..], Some("http://books.internal:8000")),
+            ("192.0.2.1", &forwarded, Some("http://books.internal:8000")),
+            ("10.0.0.1", &forwarded, Some("https://books.example.org")),
+            ("10.0.0.1", &forwarded[..2], Some("https://books.internal:8000")),
+            ("10.0.0.1", &[host, ("x-forwarded-proto", "ftp")], Some("http://books.internal:8000")),
+            (
+                "10.0.0.1",
+                &[("x-forwarded-host", "evil.example, books.example.org"), host],
+                Some("http://books.example.org"),
+            ),
+            ("10.0.0.1", &[("x-forwarded-host", "a b"), host], None),
+            ("192.0.2.1", &[("host", "evil.example/path")], None),
+            ("192.0.2.1", &[("host", "user@evil.example")], None),
+            ("192.0.2.1", &[], None),
+        ] {
+            assert_eq!(requested_url(peer, headers).as_deref(), expected, "{peer} {headers:?}");
+        }
     }
 
     #[test]
