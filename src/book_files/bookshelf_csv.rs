@@ -1,8 +1,8 @@
 //! Our CSV file.
 
-use super::FileBook;
 use super::columns::Column;
 use super::csv_rows::CsvValues;
+use super::model::FileBook;
 use super::spreadsheet::restore;
 use super::tag_list;
 use super::values::RowValues;

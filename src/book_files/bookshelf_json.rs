@@ -8,8 +8,9 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 
 use super::bookshelf_csv::status;
+use super::model::{FileBook, Source};
+use super::unsupported_file::UnsupportedFile;
 use super::values::RowValues;
-use super::{FileBook, Source, UnsupportedFile};
 
 /// Reads the elements of the list.
 #[derive(Debug)]

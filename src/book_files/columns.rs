@@ -1,6 +1,6 @@
 //! The columns of CSV files that have a meaning, by name.
 
-use super::Source;
+use super::model::Source;
 use Column::{
     AddedAt, Author, DatesRead, ExtraAuthors, FinishedOn, Isbn, Isbn13, Notes, OriginalYear,
     PageCount, PrivateNotes, PublishedYear, Publisher, Rating, ReadCount, Shelves, StartedOn,

@@ -1,11 +1,11 @@
 //! The rows of a CSV file, with their values by column.
 
-use super::Source;
-use super::UnsupportedFile;
 use super::columns::Column;
 use super::csv_records::{CsvRecord, CsvRecords, UnclosedQuote};
 use super::encoding::EncodedText;
 use super::header::Header;
+use super::model::Source;
+use super::unsupported_file::UnsupportedFile;
 
 /// Reads the rows after the header.
 pub(super) struct CsvRows {

@@ -1,9 +1,9 @@
 //! The CSV file of Goodreads, in its form of 24 columns and the older one of 31.
 
-use super::FileBook;
 use super::columns::Column;
 use super::csv_rows::CsvValues;
 use super::html;
+use super::model::FileBook;
 use super::spreadsheet::restore;
 use super::values::{RowValues, join_paragraphs, single_spaced};
 use crate::input::reading_status::ReadingStatus;

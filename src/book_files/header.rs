@@ -1,6 +1,6 @@
 //! The header of a CSV file: what kind of file it is, its separator, and what each column contains.
 
-use super::Source;
+use super::model::Source;
 use std::io::Read;
 
 use super::columns::{Column, LAYOUTS};

@@ -6,11 +6,10 @@ use super::bookshelf_json::{JsonRow, JsonRows};
 use super::columns::Column;
 use super::csv_rows::{CsvRow, CsvRows};
 use super::encoding::EncodedText;
+use super::model::{FileBook, MAX_FILE_BYTES, MAX_FILE_ROWS, Source};
+use super::unsupported_file::UnsupportedFile;
 use super::values::RowValues;
-use super::{
-    FileBook, MAX_FILE_BYTES, MAX_FILE_ROWS, Source, UnsupportedFile, bookshelf_csv, goodreads,
-    storygraph,
-};
+use super::{bookshelf_csv, goodreads, storygraph};
 use crate::input::title::Title;
 
 /// Reads the rows of a file one by one. Beside the content of the file it uses a constant amount of memory.

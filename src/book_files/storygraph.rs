@@ -1,9 +1,9 @@
 //! The CSV file of StoryGraph.
 
-use super::FileBook;
 use super::columns::Column;
 use super::csv_rows::CsvValues;
 use super::html;
+use super::model::FileBook;
 use super::values::{RowValues, single_spaced};
 use crate::input::calendar_date::CalendarDate;
 use crate::input::isbn::Isbn;

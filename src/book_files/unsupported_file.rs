@@ -1,6 +1,6 @@
 //! Why a file cannot be read as a whole.
 
-use super::{MAX_FILE_BYTES, MAX_FILE_ROWS, Source};
+use super::model::{MAX_FILE_BYTES, MAX_FILE_ROWS, Source};
 
 /// A file that is refused before any of its rows is read. The message says what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]

@@ -4,9 +4,9 @@ mod cells;
 mod goodreads;
 mod json;
 
-use super::FileBook;
 use super::bookshelf_csv::status_name;
 use super::columns::BOOKSHELF_COLUMNS;
+use super::model::FileBook;
 use super::spreadsheet::neutralize;
 use super::tag_list;
 use crate::input::isbn::Isbn;

@@ -1,8 +1,8 @@
 //! The CSV file of Goodreads. It has no place for the start of reading and for the time of day.
 
-use super::Cells;
-use crate::book_files::FileBook;
+use super::cells::Cells;
 use crate::book_files::goodreads::{CURRENTLY_READING, DID_NOT_FINISH, READ, TO_READ};
+use crate::book_files::model::FileBook;
 use crate::book_files::spreadsheet::neutralize;
 use crate::input::calendar_date::CalendarDate;
 use crate::input::isbn::Isbn;

@@ -2,8 +2,8 @@
 
 use serde::Serialize;
 
-use super::status_name;
-use crate::book_files::FileBook;
+use crate::book_files::bookshelf_csv::status_name;
+use crate::book_files::model::FileBook;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
 use crate::input::publisher::Publisher;
