@@ -13,11 +13,13 @@ use crate::store::Store;
 use crate::store::error::error_chain;
 use crate::{graphql, telemetry};
 
+mod export;
 mod migrate;
 mod output;
 mod password;
 mod user;
 
+use export::ExportArguments;
 use migrate::Migrate;
 use output::{OutputClosed, print, report};
 use user::UserCommand;
@@ -52,6 +54,8 @@ enum Command {
         #[command(subcommand)]
         command: UserCommand,
     },
+    /// Write all books of an account to a file, oldest first
+    Export(ExportArguments),
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, without its secrets
@@ -74,7 +78,9 @@ pub fn main() -> ExitCode {
     }
     let command = cli.command.unwrap_or(Command::Serve);
     let purpose = match command {
-        Command::Migrate { .. } | Command::Recount | Command::User { .. } => Purpose::Database,
+        Command::Migrate { .. } | Command::Recount | Command::User { .. } | Command::Export(_) => {
+            Purpose::Database
+        }
         Command::Serve | Command::Config | Command::Schema => Purpose::Server,
     };
     let config = match cli.options.resolve(purpose) {
@@ -94,6 +100,7 @@ pub fn main() -> ExitCode {
         Command::Migrate { direction } => run(migrate::run(config, direction)),
         Command::Recount => run(recount(config)),
         Command::User { command } => run(user::run(config, command)),
+        Command::Export(arguments) => run(export::run(config, arguments)),
         Command::Config => print(&config.to_string()),
         Command::Schema => Ok(()),
     };

@@ -1,6 +1,7 @@
 //! The rows of the tables, as sea-orm maps them. Without logic.
 
 pub(crate) mod book;
+pub(crate) mod export;
 pub(crate) mod failed_login;
 pub(crate) mod library;
 pub(crate) mod refresh_token;

@@ -19,6 +19,7 @@ mod cookie;
 mod csrf;
 mod database_check;
 mod error_response;
+mod exports;
 mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;
@@ -63,6 +64,7 @@ pub(crate) fn router(state: AppState) -> Router {
     let mut router = Router::new()
         .route("/graphql", endpoint.clone())
         .route("/graphql/", endpoint)
+        .route("/exports/{token}/{name}", get(exports::download))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if state.config.introspection {

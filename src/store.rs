@@ -18,6 +18,7 @@ mod connector;
 mod db;
 pub(crate) mod error;
 pub(crate) mod events;
+pub(crate) mod exports;
 pub(crate) mod failed_logins;
 mod last_outage;
 mod library_size;
@@ -148,9 +149,10 @@ impl Store {
         self.events.publish(&ended).await;
     }
 
-    /// Deletes expired sessions, with their refresh tokens, and expired failed logins.
+    /// Deletes expired sessions, with their refresh tokens, expired links to exports and expired failed logins.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.sessions().purge(now).await?;
+        self.exports().purge(now).await?;
         self.failed_logins().purge(now).await
     }
 

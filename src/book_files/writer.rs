@@ -32,6 +32,24 @@ pub(crate) struct BookFileWriter {
     books: u64,
 }
 
+impl BookFileFormat {
+    /// `csv` or `json`.
+    pub(crate) fn extension(self) -> &'static str {
+        match self {
+            Self::Csv | Self::Goodreads => "csv",
+            Self::Json => "json",
+        }
+    }
+
+    /// The media type, with its character set.
+    pub(crate) fn media_type(self) -> &'static str {
+        match self {
+            Self::Csv | Self::Goodreads => "text/csv; charset=utf-8",
+            Self::Json => "application/json",
+        }
+    }
+}
+
 impl BookFileWriter {
     pub(crate) fn new(format: BookFileFormat) -> Self {
         Self { format, books: 0 }

@@ -12,8 +12,13 @@ pub(super) struct OutputClosed;
 /// # Errors
 /// [`OutputClosed`] if the reader has gone; other errors if the output cannot be written.
 pub(super) fn print(text: &str) -> anyhow::Result<()> {
+    print_bytes(text.as_bytes())
+}
+
+/// Like [`print`], for the parts of a file.
+pub(super) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
-    match output.write_all(text.as_bytes()).and_then(|()| output.flush()) {
+    match output.write_all(bytes).and_then(|()| output.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Err(OutputClosed.into()),
         written => Ok(written?),
     }

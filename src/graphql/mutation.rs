@@ -5,8 +5,14 @@ mod account;
 mod auth_payload;
 mod book;
 mod book_input;
+mod export;
 mod session;
 
 /// The root of all mutations.
 #[derive(Debug, Default, async_graphql::MergedObject)]
-pub(crate) struct Mutation(session::SessionMutation, account::AccountMutation, book::BookMutation);
+pub(crate) struct Mutation(
+    session::SessionMutation,
+    account::AccountMutation,
+    book::BookMutation,
+    export::ExportMutation,
+);

@@ -1,5 +1,6 @@
 //! Books.
 
+mod export;
 mod filter;
 mod list;
 mod model;

@@ -1,5 +1,6 @@
 mod create;
 mod delete;
+mod export;
 mod list;
 mod pages;
 mod paging;

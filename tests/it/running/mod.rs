@@ -7,6 +7,7 @@ use std::process::{Command, Output, Stdio};
 use crate::support::server_command;
 
 mod commands;
+mod exports;
 mod logs;
 mod migrations;
 mod settings;
