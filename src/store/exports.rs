@@ -90,10 +90,11 @@ impl Exports<'_> {
         hash: LinkHash,
         now: Timestamp,
     ) -> Result<Option<Export>, StoreError> {
-        let export = self.find(hash, now).await?;
+        // A link that does not work costs no write: anybody can ask for one.
+        let Some(export) = self.find(hash, now).await? else { return Ok(None) };
         let link = Entity::delete_many().filter(Column::TokenHash.eq(hash.to_vec()));
         let deleted = link.exec(&*self.0.db.writer().await?).await?.rows_affected;
-        Ok(export.filter(|_| deleted > 0))
+        Ok((deleted > 0).then_some(export))
     }
 
     async fn resolve(
