@@ -13,7 +13,7 @@
 //!         book_files     files of books: Goodreads, StoryGraph, our CSV and JSON; no database
 //!           entity       database rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
-//! byte_counter  config  telemetry  clock  id  client_ip   shared utilities, for all layers
+//! background_thread  byte_counter  config  telemetry  clock  id  client_ip   shared utilities, for all layers
 //! ```
 //!
 //! Within a layer the files have the names of the product's nouns. To follow a book through the layers, open
@@ -21,6 +21,7 @@
 
 pub mod app;
 mod auth;
+mod background_thread;
 #[cfg(feature = "benchmarks")]
 pub mod benchmarks;
 #[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "imports use it"))]

@@ -9,9 +9,9 @@ use std::thread;
 
 use bcrypt::{BcryptError, HashParts};
 use secrecy::{ExposeSecret, SecretString};
-use thread_priority::{ThreadPriority, ThreadPriorityValue};
 use tokio::sync::oneshot;
 
+use crate::background_thread;
 use crate::client_ip::ClientPrefix;
 use crate::input::password::{MAX_BYTES, Password, normalize};
 use crate::input::validation_error::ValidationError;
@@ -58,8 +58,7 @@ impl HashingPool {
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         for number in 0..cores {
             let queue = Arc::clone(&queue);
-            thread::Builder::new().name(format!("password-{number}")).spawn(move || {
-                lower_thread_priority();
+            background_thread::spawn(format!("password-{number}"), move || {
                 while let Some(job) = queue.take() {
                     job();
                 }
@@ -167,15 +166,6 @@ impl PasswordHasher<'_> {
         self.pool.queue.push(self.client, job).map_err(|queue::Full| HashError::Busy)?;
         // No result: the full queue dropped this job in favour of another client's.
         receiver.await.unwrap_or(Err(HashError::Busy))
-    }
-}
-
-/// Lowers the priority of this thread, to nice 9 on Linux: on a busy core, hashing gets about an eighth of
-/// the CPU time and everything else the rest.
-fn lower_thread_priority() {
-    let priority = ThreadPriorityValue::try_from(25).map(ThreadPriority::Crossplatform);
-    if priority.is_err() || priority.is_ok_and(|priority| priority.set_for_current().is_err()) {
-        tracing::debug!("could not lower the priority of a hashing thread");
     }
 }
 
