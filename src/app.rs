@@ -14,6 +14,7 @@ use tokio::time::sleep;
 use crate::auth::Auth;
 use crate::clock::Clock;
 use crate::config::Config;
+use crate::covers::Covers;
 use crate::graphql::document::Documents;
 use crate::graphql::execute::GraphqlService;
 use crate::graphql::rate_limit::RateLimits;
@@ -71,8 +72,9 @@ impl App {
         let config = Arc::new(config);
         let ids = Arc::new(IdGenerator::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
+        let covers = Covers::open(&config).await?;
         let rates = RateLimits::new(&config, &clock);
-        let services = Arc::new(Services { store, auth, clock, ids, rates });
+        let services = Arc::new(Services { store, auth, covers, clock, ids, rates });
         let api = Arc::new(graphql_service(schema, &services, &config)?);
 
         let listener = listener::bind(&config.listen).await?;

@@ -4,6 +4,7 @@
 //! A setting is declared once, in `model.rs` or `limits.rs`. Its option, its variable, its parsing and the
 //! output of `bookshelf config` follow from the declaration.
 
+mod covers_url;
 mod dotenv;
 mod error;
 mod jwt_secrets;
@@ -20,6 +21,8 @@ mod sqlite_url;
 mod types;
 mod value;
 
+pub use covers_url::CoversUrl;
+pub(crate) use covers_url::aws_variables;
 pub use dotenv::read_dotenv;
 pub use error::ConfigError;
 pub use limits::Limits;

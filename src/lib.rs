@@ -9,6 +9,7 @@
 //!     graphql            the API: types, queries, mutations, errors
 //!       auth             authentication: passwords, access tokens, sessions
 //!       exports          files of whole libraries, and the links to them
+//!       covers           images of books: processing and storage
 //!         store          all database queries; no other module connects to the database
 //!         book_files     files of books: Goodreads, StoryGraph, our CSV and JSON; no database
 //!           entity       database rows (sea-orm), no logic
@@ -31,6 +32,8 @@ pub mod cli;
 mod client_ip;
 pub mod clock;
 pub mod config;
+#[expect(dead_code, reason = "the API of covers will use it")]
+mod covers;
 mod entity;
 mod exports;
 #[cfg(any(test, fuzzing))]

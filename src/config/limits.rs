@@ -103,6 +103,8 @@ settings! {
         account_bytes: u64 = 1 << 30,
         /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
         password_queue: usize = 64,
+        /// Covers that may wait to be processed, one at a time. Beyond that, requests get `SERVICE_UNAVAILABLE`.
+        cover_queue: usize = 16,
 
         /// Time from the handshake of a WebSocket to its `connection_init`.
         websocket_init_timeout: Duration = Duration::from_secs(5),

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use ipnet::IpNet;
 
+use super::covers_url::CoversUrl;
 use super::limits::Limits;
 use super::listen_address::ListenAddress;
 use super::origin::Origin;
@@ -30,6 +31,13 @@ settings! {
         /// Database that stores the data: `sqlite://FILE`, `sqlite::memory:` for a trial, or
         /// `postgres://USER:PASSWORD@HOST/NAME`.
         database: Database = Database::default(), SettingInfo::new("DATABASE_URL", "URL").secret();
+
+        /// Where the files of covers are stored: a folder, or `s3://BUCKET/PREFIX` with the usual variables
+        /// `AWS_…`. Several instances need a shared folder or S3.
+        covers_url: CoversUrl = CoversUrl::default(),
+            SettingInfo::new("COVERS_URL", "URL")
+                .secret()
+                .default_text("a folder next to the SQLite database; PostgreSQL: data/covers");
 
         /// PostgreSQL: number of pipelined connections for single statements, and maximum size of the pool for
         /// transactions. SQLite: maximum number of pooled read connections. Both: searches and other scans have

@@ -4,6 +4,7 @@ use clap::builder::{OsStr, Str};
 use clap::{Arg, ArgMatches, Args, Command, FromArgMatches};
 use secrecy::{ExposeSecret, SecretString};
 
+use super::covers_url::CoversUrl;
 use super::error::{ConfigError, Problem};
 use super::jwt_secrets::HOW_TO_MAKE_ONE;
 use super::model::Config;
@@ -73,6 +74,14 @@ impl Options {
                 }),
                 Database::Postgres(_) => {}
             }
+        }
+        if let CoversUrl::Default(_) = config.covers_url {
+            config.covers_url = match &config.database {
+                Database::Sqlite(path) | Database::Temporary { path, .. } => {
+                    CoversUrl::next_to(path)
+                }
+                Database::Postgres(_) => CoversUrl::of_postgres(),
+            };
         }
         for (variable, ttl) in
             [("REFRESH_TOKEN_TTL", config.refresh_token_ttl), ("SESSION_TTL", config.session_ttl)]
@@ -169,6 +178,29 @@ mod tests {
         );
         let JwtSecrets::GeneratedFile(secret) = config.jwt_secrets else { panic!("configured") };
         assert_eq!(secret, Path::new("/srv/books.jwt-secret"));
+    }
+
+    #[test]
+    fn covers_are_stored_next_to_the_database_by_default() {
+        let secret = "w2Qk8ZrT5uYp1LxNc7BvJd3HgMf9SaEo";
+        let postgres = ["--database-url", "postgres://localhost/b", "--jwt-secrets", secret];
+        for (arguments, folder) in [
+            (&[][..], "data/bookshelf.covers"),
+            (&["--database-url", "sqlite:///srv/books.db"], "/srv/books.covers"),
+            (
+                &["--database-url", "sqlite:///srv/books.db", "--covers-url", ""],
+                "/srv/books.covers",
+            ),
+            (&["--database-url", "sqlite:///srv/books.db", "--covers-url", "/c"], "/c"),
+            (&postgres, "data/covers"),
+        ] {
+            let config = resolved(arguments).expect("a configuration");
+            assert_eq!(config.covers_url.to_string(), folder, "{arguments:?}");
+        }
+        let config = resolved(&["--database-url", "sqlite::memory:"]).expect("a configuration");
+        let Database::Temporary { folder, .. } = &config.database else { panic!("not temporary") };
+        let CoversUrl::Default(covers) = &config.covers_url else { panic!("not the default") };
+        assert!(covers.starts_with(folder.path()), "{covers:?} is not removed with the database");
     }
 
     #[test]

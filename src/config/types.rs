@@ -12,7 +12,7 @@ use super::postgres::PostgresTarget;
 use super::sqlite_url;
 
 /// The file of the default database, relative to the working directory.
-const DEFAULT_FILE: &str = "data/bookshelf.db";
+pub(super) const DEFAULT_FILE: &str = "data/bookshelf.db";
 
 /// The database that stores the data. The default is the file `data/bookshelf.db`.
 #[derive(Clone, Debug)]

@@ -9,6 +9,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 use secrecy::SecretString;
 
+use super::covers_url::CoversUrl;
 use super::jwt_secrets;
 use super::listen_address::{ListenAddress, ParseListenAddressError};
 use super::origin::{Origin, ParseOriginError};
@@ -53,6 +54,17 @@ impl SettingValue for Database {
             },
             None => Err("expected sqlite://FILE or postgres://USER:PASSWORD@HOST/NAME".into()),
         }
+    }
+
+    fn to_text(&self) -> String {
+        self.to_string()
+    }
+}
+
+/// An empty text is the default.
+impl SettingValue for CoversUrl {
+    fn parse(text: &str) -> Result<Self, String> {
+        if text.is_empty() { Ok(Self::default()) } else { Self::parse_url(text) }
     }
 
     fn to_text(&self) -> String {

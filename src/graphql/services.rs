@@ -5,6 +5,7 @@ use std::sync::Arc;
 use super::rate_limit::RateLimits;
 use crate::auth::Auth;
 use crate::clock::Clock;
+use crate::covers::Covers;
 use crate::id::IdGenerator;
 use crate::store::Store;
 
@@ -13,6 +14,8 @@ use crate::store::Store;
 pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) auth: Auth,
+    #[expect(dead_code, reason = "the API of covers will use it")]
+    pub(crate) covers: Covers,
     pub(crate) clock: Clock,
     pub(crate) ids: Arc<IdGenerator>,
     pub(crate) rates: RateLimits,

@@ -382,6 +382,8 @@ impl Actor {
 }
 
 fn http_client() -> reqwest::Client {
+    // The client requires one; an error means that there is one.
+    let _ = rustls::crypto::ring::default_provider().install_default();
     let client = reqwest::Client::builder().read_timeout(Duration::from_secs(60)).build();
     client.expect("a client")
 }

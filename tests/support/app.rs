@@ -114,6 +114,7 @@ impl TestApp {
         let mut config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: database.config(),
+            covers_url: database.covers_url(),
             jwt_secrets: JwtSecrets::Configured(vec![JWT_SECRET.into()]),
             bcrypt_cost: 10,
             rate_limits: false,

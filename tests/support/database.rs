@@ -1,7 +1,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bookshelf::app::{App, Overrides};
-use bookshelf::config::{Config, Database, JwtSecrets, PostgresTarget};
+use bookshelf::config::{Config, CoversUrl, Database, JwtSecrets, PostgresTarget};
 use sea_orm::{
     ConnectOptions, ConnectionTrait, Database as Connector, DatabaseConnection, Statement,
 };
@@ -15,6 +15,8 @@ use super::skip::variable;
 pub struct TestDatabase {
     url: String,
     kind: Kind,
+    /// The files of covers, which all instances share.
+    covers: TempDir,
 }
 
 enum Kind {
@@ -65,7 +67,7 @@ impl TestDatabase {
         let folder = tempfile::tempdir().expect("a folder");
         let path = folder.path().join("bookshelf.db");
         let url = format!("sqlite://{}", path.display());
-        Self { url, kind: Kind::Sqlite { _folder: folder, path } }
+        Self { url, kind: Kind::Sqlite { _folder: folder, path }, covers: covers() }
     }
 
     async fn create_postgres(
@@ -85,6 +87,7 @@ impl TestDatabase {
         Self {
             url: format!("{base}/{name}{query}"),
             kind: Kind::Postgres { server, name, _cluster: cluster },
+            covers: covers(),
         }
     }
 
@@ -93,6 +96,7 @@ impl TestDatabase {
         let config = Config {
             listen: ([127, 0, 0, 1], 0).into(),
             database: self.config(),
+            covers_url: self.covers_url(),
             jwt_secrets: JwtSecrets::Configured(vec![JWT_SECRET.into()]),
             log_filter: "off".to_owned(),
             ..Config::default()
@@ -116,6 +120,10 @@ impl TestDatabase {
     /// The URL for a test that connects itself: sqlx has no TLS here.
     pub fn url_without_tls(&self) -> &str {
         without_query(&self.url)
+    }
+
+    pub fn covers_url(&self) -> CoversUrl {
+        CoversUrl::Folder(self.covers.path().to_owned())
     }
 
     pub fn config(&self) -> Database {
@@ -226,4 +234,9 @@ async fn connect(url: &str) -> DatabaseConnection {
     let mut options = ConnectOptions::new(without_query(url));
     options.max_connections(1).sqlx_logging(false);
     Connector::connect(options).await.expect("the test database")
+}
+
+/// A folder for covers.
+fn covers() -> TempDir {
+    tempfile::tempdir().expect("a folder")
 }
