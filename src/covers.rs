@@ -20,6 +20,9 @@ pub(crate) use key::{CoverKey, CoverSize};
 pub(crate) use storage::sweep::SweepError;
 pub(crate) use storage::{CoverFile, StorageError};
 
+#[cfg(any(test, fuzzing))]
+pub(crate) use image::process as process_image;
+
 use pool::ImagePool;
 use storage::Storage;
 

@@ -2,6 +2,7 @@
 //! tests below with random ones.
 
 use crate::book_files::{BookFileFormat, BookFileReader, BookFileWriter};
+use crate::covers::process_image;
 use crate::graphql::fuzzing as graphql;
 use crate::graphql::request::GraphqlRequest;
 use crate::http::fuzzing as http;
@@ -44,6 +45,14 @@ pub fn isbn(data: &[u8]) {
         // Folded, because some letters are typed as quotation marks, such as U+02BA.
         Ok(None) => assert!(!fold(text).chars().any(char::is_alphanumeric), "{text}"),
         Err(_) => {}
+    }
+}
+
+/// A file is not an image, or its cover has the longest side of a cover at most.
+pub fn cover(data: &[u8]) {
+    if let Ok(images) = process_image(data) {
+        let sides = 1..=1_600;
+        assert!(sides.contains(&images.width) && sides.contains(&images.height), "{images:?}");
     }
 }
 
@@ -201,6 +210,16 @@ mod tests {
             for header in ["", "Title,Author\n", "Title;Author;My Rating;ISBN;Bookshelves;Date Read;My Review\n", "Title,Authors,Read Status,Dates Read,Tags\n", "{\"books\":["] {
                 book_file(format!("{header}{}", pieces.concat()).as_bytes());
             }
+        }
+
+        #[test]
+        fn image_decoding_never_panics(
+            start in proptest::sample::select(vec![
+                &b"\xff\xd8\xff"[..], b"\x89PNG\r\n\x1a\n", b"GIF89a", b"RIFF\xff\0\0\0WEBPVP8 ",
+            ]),
+            bytes: Vec<u8>,
+        ) {
+            cover(&[start, &bytes].concat());
         }
 
         #[test]
