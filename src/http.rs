@@ -20,6 +20,7 @@ mod csrf;
 mod database_check;
 mod error_response;
 mod exports;
+mod etag;
 mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

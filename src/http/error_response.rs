@@ -6,9 +6,10 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
+use super::client_limit::LimitReached;
 use super::media_type::MediaType;
 use super::status::status;
-use crate::graphql::error::ErrorCode;
+use crate::graphql::error::{ApiError, ErrorCode};
 
 /// How long to wait before a retry, in seconds: what another client or request uses may be released at any moment.
 const RETRY_AFTER_SECS: u16 = 1;
@@ -26,6 +27,19 @@ pub(super) struct HttpError {
 impl HttpError {
     pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
         Self { code, message: message.into(), request_id: None, media_type: MediaType::Json }
+    }
+
+    /// The error of a request that would pass a limit. `message` is for the client that has reached its own.
+    pub(super) fn limit_reached(reached: LimitReached, message: &'static str) -> Self {
+        match reached {
+            LimitReached::Total => Self::overloaded(),
+            LimitReached::PerClient => Self::new(ErrorCode::RateLimited, message),
+        }
+    }
+
+    /// The error of a request that this server cannot serve now.
+    pub(super) fn overloaded() -> Self {
+        Self::new(ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string())
     }
 
     pub(super) fn message(&self) -> &str {

@@ -16,7 +16,7 @@ use super::media_type::is_utf8;
 use super::parameters::{json_object, parameters};
 use super::upload;
 use crate::config::Limits;
-use crate::graphql::error::{ApiError, ErrorCode};
+use crate::graphql::error::ErrorCode;
 use crate::graphql::request::GraphqlRequest;
 
 /// Reads the GraphQL request from the query string, a JSON body or a multipart body. `takes_files` returns
@@ -96,15 +96,7 @@ async fn in_time(
 
 /// The error of a body that does not fit beside the others in memory.
 pub(super) fn too_many_bodies(reached: LimitReached) -> HttpError {
-    match reached {
-        LimitReached::Total => {
-            HttpError::new(ErrorCode::ServiceUnavailable, ApiError::Overloaded.to_string())
-        }
-        LimitReached::PerClient => {
-            let message = "Too many request bodies from your address at the same time.";
-            HttpError::new(ErrorCode::RateLimited, message)
-        }
-    }
+    HttpError::limit_reached(reached, "Too many request bodies from your address at the same time.")
 }
 
 /// For how many bytes there is room at once if a body has at least as many.

@@ -8,6 +8,8 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use sha2::{Digest, Sha256};
 
+use super::etag;
+
 /// The schema that is served, and its `ETag`, a hash of its bytes (RFC 9110, section 8.8.3).
 #[derive(Debug)]
 pub(super) struct SchemaFile {
@@ -23,14 +25,7 @@ impl SchemaFile {
 }
 
 pub(super) async fn get(State(file): State<Arc<SchemaFile>>, headers: HeaderMap) -> Response {
-    let is_current = headers.get_all(header::IF_NONE_MATCH).iter().any(|value| {
-        value.to_str().is_ok_and(|tags| {
-            tags.split(',')
-                .map(|tag| tag.trim().trim_start_matches("W/"))
-                .any(|tag| tag == file.etag || tag == "*")
-        })
-    });
-    let mut response = if is_current {
+    let mut response = if etag::is_current(&headers, &file.etag) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
         let media_type = HeaderValue::from_static("application/graphql; charset=utf-8");
