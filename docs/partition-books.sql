@@ -11,6 +11,7 @@ DECLARE
     part integer;
     suffix text;
 BEGIN
+    ALTER TABLE book_covers DROP CONSTRAINT book_covers_book;
     ALTER TABLE books RENAME TO books_before;
     ALTER TABLE books_before RENAME CONSTRAINT books_key TO books_key_before;
     CREATE TABLE books (LIKE books_before INCLUDING DEFAULTS INCLUDING CONSTRAINTS, CONSTRAINT books_key
@@ -45,6 +46,8 @@ BEGIN
 
     INSERT INTO books SELECT * FROM books_before;
     DROP TABLE books_before;
+    ALTER TABLE book_covers ADD CONSTRAINT book_covers_book
+        FOREIGN KEY (owner_id, book_id) REFERENCES books (owner_id, id) ON DELETE CASCADE;
 END $$;
 
 COMMIT;

@@ -9,6 +9,7 @@ use anyhow::Context;
 use axum::Router;
 use migration::Migrator;
 use tokio::net::TcpListener;
+use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::auth::Auth;
@@ -23,6 +24,7 @@ use crate::http::{self, AppState, HttpServer, Shutdown};
 use crate::id::IdGenerator;
 use crate::store::{StatementObserver, Store};
 
+mod cover_removal;
 mod listener;
 
 /// How often expired rows, such as sessions and tokens, are removed.
@@ -72,7 +74,7 @@ impl App {
         let config = Arc::new(config);
         let ids = Arc::new(IdGenerator::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
-        let covers = Covers::open(&config).await?;
+        let covers = Covers::open(&config).await.context("cannot store covers")?;
         let rates = RateLimits::new(&config, &clock);
         let services = Arc::new(Services { store, auth, covers, clock, ids, rates });
         let api = Arc::new(graphql_service(schema, &services, &config)?);
@@ -101,7 +103,10 @@ impl App {
     /// Serves until `stop` completes, and then for the lame duck period, in which readiness fails. Then waits for open
     /// requests, up to the shutdown timeout, and closes the database.
     pub async fn serve(self, stop: impl Future<Output = ()>) {
-        let purge = tokio::spawn(purge(Arc::clone(&self.services)));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(purge(Arc::clone(&self.services)));
+        tasks.spawn(cover_removal::remove_queued(Arc::clone(&self.services)));
+        tasks.spawn(cover_removal::sweep(Arc::clone(&self.services)));
         let lame_duck = async {
             stop.await;
             tracing::info!("stopping");
@@ -116,7 +121,7 @@ impl App {
         if !self.shutdown.wait(self.config.limits.shutdown_timeout).await {
             tracing::warn!("some requests did not complete within the shutdown timeout");
         }
-        purge.abort();
+        tasks.shutdown().await;
         self.services.store.close().await;
         self.config.database.remove_temporary_files();
         tracing::info!("stopped");

@@ -5,7 +5,6 @@ use std::collections::HashSet;
 use std::fmt;
 
 use bytes::Bytes;
-use futures_util::Stream;
 
 use crate::clock::Timestamp;
 use crate::config::{Config, aws_variables};
@@ -71,13 +70,6 @@ impl Covers {
     /// Removes the files of a cover, if they exist. To be called after its row is removed.
     pub(crate) async fn delete(&self, key: &CoverKey) -> Result<(), StorageError> {
         self.storage.delete(key).await
-    }
-
-    /// The key and the time of the last change of each file, in any order. A cover has three files.
-    pub(crate) fn list(
-        &self,
-    ) -> impl Stream<Item = Result<(CoverKey, Timestamp), StorageError>> + Send + use<> {
-        self.storage.list()
     }
 
     /// Removes the covers without a row whose files are older than an hour. `rows` returns which of some keys have a

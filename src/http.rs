@@ -16,6 +16,7 @@ use tower_http::request_id::{PropagateRequestIdLayer, SetRequestIdLayer};
 mod client_info;
 mod client_limit;
 mod cookie;
+mod covers;
 mod csrf;
 mod database_check;
 mod error_response;
@@ -66,6 +67,7 @@ pub(crate) fn router(state: AppState) -> Router {
         .route("/graphql", endpoint.clone())
         .route("/graphql/", endpoint)
         .route("/exports/{token}/{name}", get(exports::download))
+        .route("/covers/{key}/{size}", get(covers::get))
         .route("/health/live", get(health::live))
         .route("/health/ready", get(health::ready));
     if state.config.introspection {

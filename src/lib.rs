@@ -32,7 +32,6 @@ pub mod cli;
 mod client_ip;
 pub mod clock;
 pub mod config;
-#[expect(dead_code, reason = "the API of covers will use it")]
 mod covers;
 mod entity;
 mod exports;

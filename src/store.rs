@@ -6,6 +6,7 @@ use std::time::Duration;
 use anyhow::anyhow;
 use migration::Migrator;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend};
+use tokio::sync::Notify;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -15,6 +16,8 @@ use crate::id::SessionId;
 
 pub(crate) mod books;
 mod connector;
+mod cover_removal;
+pub(crate) mod covers;
 mod db;
 pub(crate) mod error;
 pub(crate) mod events;
@@ -59,6 +62,8 @@ pub(crate) struct Store {
     scans: Scans,
     quota: Quota,
     migrator: Migrator,
+    /// Wakes the task that removes the files of covers.
+    cover_removal: Arc<Notify>,
     /// The lock of the servers on SQLite. On PostgreSQL, the connection of the events has it.
     file_lock: Option<Arc<FileLock>>,
 }
@@ -120,7 +125,8 @@ impl Store {
             books: config.limits.account_books,
             kibibytes: config.limits.account_bytes / 1024,
         };
-        Ok(Self { db, outage, events, scans, quota, migrator, file_lock })
+        let cover_removal = Arc::default();
+        Ok(Self { db, outage, events, scans, quota, migrator, cover_removal, file_lock })
     }
 
     /// Logs that statements failed. On PostgreSQL, an outage is logged once.

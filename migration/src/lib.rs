@@ -16,6 +16,7 @@ mod m0003_books;
 mod m0004_failed_logins;
 mod m0005_libraries;
 mod m0006_publisher;
+mod m0007_book_covers;
 mod m0009_exports;
 mod migrator;
 mod step;
@@ -34,6 +35,7 @@ pub fn steps() -> Vec<Step> {
         Step::breaking(m0004_failed_logins::Migration),
         Step::breaking(m0005_libraries::Migration),
         Step::breaking(m0006_publisher::Migration),
+        Step::compatible(m0007_book_covers::Migration),
         Step::compatible(m0009_exports::Migration),
     ]
 }

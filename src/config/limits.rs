@@ -53,8 +53,8 @@ settings! {
         /// Root fields of a mutation that take a password or a refresh token: `register`, `login`,
         /// `refreshToken` and `changePassword` together.
         auth_mutations: usize = 1,
-        /// Cost of an operation: a field costs 1, `notes` 5, and a list its page size times the cost of its
-        /// children.
+        /// Cost of an operation: a field costs 1, `notes` 5, `setBookCover` 500, and a list its page size times the
+        /// cost of its children.
         cost: u64 = 5_000,
         /// Approximate bytes of memory for the cache of validated documents. Cached documents need no
         /// validation.
@@ -91,6 +91,10 @@ settings! {
         /// Concurrent connections of one IPv4 address or IPv6 /64. Further connections get a response with
         /// status 429 and are closed. Trusted proxies have no such limit.
         connections_per_client: usize = 256,
+        /// Covers that are being sent at once. Further requests get a response with status 503.
+        cover_downloads: usize = 1_024,
+        /// The same, for one IPv4 address or IPv6 /64. Further requests get a response with status 429.
+        cover_downloads_per_client: usize = 128,
         /// Queries and mutations that run at once. Further ones are rejected with `SERVICE_UNAVAILABLE`.
         concurrent_operations: usize = 512,
         /// Operations of one account that search, filter or count its books at once, and how many such
@@ -98,8 +102,8 @@ settings! {
         scans_per_account: usize = 2,
         /// Books of one account. Further ones are rejected with `QUOTA_EXCEEDED`.
         account_books: u64 = 100_000,
-        /// Bytes of the texts of one account; each book counts as whole kibibytes. Further ones are rejected with
-        /// `QUOTA_EXCEEDED`.
+        /// Bytes of the texts and covers of one account; each book counts as whole kibibytes. Further ones are
+        /// rejected with `QUOTA_EXCEEDED`.
         account_bytes: u64 = 1 << 30,
         /// Passwords that may wait for a free core. Beyond that, requests get `SERVICE_UNAVAILABLE`.
         password_queue: usize = 64,

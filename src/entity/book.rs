@@ -55,7 +55,7 @@ pub struct Model {
     pub(crate) publisher_folded: Option<String>,
     /// Chosen by the client that created the book; unique per owner.
     pub(crate) idempotency_key: Option<IdempotencyKey>,
-    /// Bytes of the texts that the owner has set.
+    /// Bytes of the texts that the owner has set, and of the cover.
     pub(crate) bytes: i32,
     /// Starts at 1 and increases by one with every change.
     pub(crate) version: i32,

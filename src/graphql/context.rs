@@ -16,6 +16,7 @@ use crate::auth::refresh_token::RefreshToken;
 use crate::client_ip::ClientIp;
 use crate::clock::Timestamp;
 use crate::config::PublicUrl;
+use crate::covers::Covers;
 use crate::id::UserId;
 use crate::store::Store;
 use crate::store::scans::OperationScans;
@@ -115,6 +116,8 @@ pub(super) trait ContextExt<'a> {
     fn identity(&self) -> Identity;
     fn store(&self) -> &'a Store;
     fn auth(&self) -> &'a Auth;
+    /// Processes images, and stores the files of covers.
+    fn covers(&self) -> &'a Covers;
     fn loaders(&self) -> &'a Loaders;
     /// Counts the bytes of the response.
     fn response_size(&self) -> &'a ResponseSize;
@@ -163,8 +166,12 @@ impl<'a> ContextExt<'a> for Context<'a> {
         &request(self).services.auth
     }
 
+    fn covers(&self) -> &'a Covers {
+        &request(self).services.covers
+    }
+
     fn loaders(&self) -> &'a Loaders {
-        &request(self).loaders
+        loaders(self)
     }
 
     fn response_size(&self) -> &'a ResponseSize {
@@ -228,6 +235,11 @@ impl<'a> ContextExt<'a> for Context<'a> {
     fn new_id<Id: From<uuid::Uuid>>(&self) -> Id {
         request(self).services.ids.next()
     }
+}
+
+/// The loaders of the request.
+pub(super) fn loaders<'a, T>(ctx: &ContextBase<'a, T>) -> &'a Loaders {
+    &request(ctx).loaders
 }
 
 /// Counts the bytes of the response.

@@ -43,11 +43,31 @@ type ResolveShared<T> = for<'a> fn(
     &'a <T as DirectJson>::Shared,
 ) -> BoxFuture<'a, ServerResult<Value>>;
 
-/// Plans a field that is an object in memory; `None` if its resolver has to provide it.
+/// Plans a field that is an object, for all objects of a list; `None` if its resolver has to provide it.
 type PlanObject<T> = for<'a> fn(
     &'a ContextSelectionSet<'a>,
-    &'a <T as DirectJson>::Shared,
+    &'a Positioned<Field>,
+    &'a Objects<'a, T>,
 ) -> BoxFuture<'a, Option<PlannedObject<T>>>;
+
+/// Objects that are written by one plan, with what they share.
+pub(super) struct Objects<'a, T: DirectJson> {
+    objects: Vec<&'a T>,
+    shared: T::Shared,
+}
+
+impl<'a, T: DirectJson> Objects<'a, T> {
+    /// `None` if there is no object, or if they share nothing.
+    pub(super) fn new(objects: impl Iterator<Item = &'a T>) -> Option<Self> {
+        let objects: Vec<_> = objects.collect();
+        let shared = objects.first()?.shared();
+        objects.iter().all(|object| object.shared() == shared).then_some(Self { objects, shared })
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = &'a T> {
+        self.objects.iter().copied()
+    }
+}
 
 /// How a field of a type is written.
 pub(super) enum Writer<T: DirectJson> {
@@ -55,7 +75,7 @@ pub(super) enum Writer<T: DirectJson> {
     Value(WriteValue<T>),
     /// The value follows from what all objects share. It is resolved once for a list.
     Shared(ResolveShared<T>),
-    /// The value is an object in memory. It is planned once for a list.
+    /// The value is an object. It is planned once for a list, and in memory then.
     Object(PlanObject<T>),
 }
 
@@ -80,7 +100,10 @@ enum PlannedValue<T: DirectJson> {
 
 impl<T: DirectJson> ObjectPlan<T> {
     /// `None` if each object has to resolve one of the selected fields.
-    pub(super) async fn new(ctx: &ContextSelectionSet<'_>, shared: &T::Shared) -> Option<Self> {
+    pub(super) async fn new(
+        ctx: &ContextSelectionSet<'_>,
+        objects: &Objects<'_, T>,
+    ) -> Option<Self> {
         // A field that fails adds an error for each object, with the path of that object.
         if contains_failing_field(&ctx.item.node) {
             return None;
@@ -100,7 +123,7 @@ impl<T: DirectJson> ObjectPlan<T> {
             key.raw(if plan.is_empty() { b"" } else { b"," });
             key.value(response_key).ok()?;
             key.raw(b":");
-            plan.push(PlannedField { key, value: Self::plan(ctx, field, shared).await? });
+            plan.push(PlannedField { key, value: Self::plan(ctx, field, objects).await? });
         }
         Some(Self(plan))
     }
@@ -108,7 +131,7 @@ impl<T: DirectJson> ObjectPlan<T> {
     async fn plan(
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
-        shared: &T::Shared,
+        objects: &Objects<'_, T>,
     ) -> Option<PlannedValue<T>> {
         let name = field.node.name.node.as_str();
         if name == "__typename" {
@@ -122,15 +145,16 @@ impl<T: DirectJson> ObjectPlan<T> {
                 let ctx = ctx.with_field(field);
                 let ctx = ctx.with_selection_set(&field.node.selection_set);
                 // An error is dropped here, and reported when each object resolves the field.
-                let value = resolve(&ctx, field, shared).await.ok()?;
+                let value = resolve(&ctx, field, &objects.shared).await.ok()?;
                 response_size(&ctx).remove_written(&value);
                 let mut json = Json::default();
                 json.value(&value).ok()?;
                 Some(PlannedValue::Constant(json))
             }
             Writer::Object(plan) => {
+                let ctx = ctx.with_field(field);
                 let ctx = ctx.with_selection_set(&field.node.selection_set);
-                plan(&ctx, shared).await.map(PlannedValue::Object)
+                plan(&ctx, field, objects).await.map(PlannedValue::Object)
             }
         }
     }
@@ -160,12 +184,8 @@ pub(super) struct JsonList<'a, R, T: DirectJson> {
 impl<R: Sync, T: DirectJson> JsonList<'_, R, T> {
     /// The list as JSON; `None` if each object has to resolve itself.
     async fn write(&self, ctx: &ContextSelectionSet<'_>) -> Option<Result<Json>> {
-        let mut objects = self.rows.iter().map(self.object);
-        let shared = objects.next()?.shared();
-        if objects.any(|object| object.shared() != shared) {
-            return None;
-        }
-        let plan = ObjectPlan::new(ctx, &shared).await?;
+        let objects = Objects::new(self.rows.iter().map(self.object))?;
+        let plan = ObjectPlan::new(ctx, &objects).await?;
         let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES * self.rows.len() + 2);
         let (mut counted, mut yielded) = (0, 0);
         for (index, row) in self.rows.iter().enumerate() {
@@ -247,7 +267,8 @@ impl<T: DirectJson> OutputType for JsonObject<T> {
         ctx: &ContextSelectionSet<'_>,
         field: &Positioned<Field>,
     ) -> ServerResult<Value> {
-        let Some(plan) = ObjectPlan::new(ctx, &self.0.shared()).await else {
+        let objects = Objects { objects: vec![&self.0], shared: self.0.shared() };
+        let Some(plan) = ObjectPlan::new(ctx, &objects).await else {
             return self.0.resolve(ctx, field).await;
         };
         let mut json = Json::with_capacity(ESTIMATED_OBJECT_BYTES);
@@ -305,6 +326,11 @@ impl Json {
     /// Appends a text as a string. The text must not need escapes: an id, a time or a cursor.
     pub(super) fn plain(&mut self, text: impl Display) -> Result<()> {
         write!(self.0, "\"{text}\"").map_err(|error| ApiError::Internal(Arc::new(error)))
+    }
+
+    /// Appends other JSON.
+    pub(super) fn append(&mut self, json: &Self) {
+        self.raw(&json.0);
     }
 
     fn raw(&mut self, json: &[u8]) {

@@ -1,6 +1,6 @@
 //! Loads rows by id in batches: one statement for a list instead of one per row.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, HashMap};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};
@@ -13,6 +13,7 @@ use crate::byte_counter::ByteCounter;
 use crate::id::{BookId, SessionId, UserId};
 use crate::store::StoreError;
 use crate::store::books::Book;
+use crate::store::covers::Cover;
 use crate::store::sessions::Session;
 use crate::store::users::Profile;
 
@@ -67,12 +68,39 @@ impl Loadable for Book {
         if let [(owner, id)] = keys {
             return Ok(books.find(*owner, *id).await?.into_iter().collect());
         }
-        // A request usually reads books of one owner, its viewer.
-        let owners: BTreeSet<_> = keys.iter().map(|(owner, _)| *owner).collect();
         let mut found = Vec::new();
-        for owner in owners {
-            let ids: Vec<_> = keys.iter().filter(|key| key.0 == owner).map(|key| key.1).collect();
+        for (owner, ids) in by_owner(keys) {
             found.extend(books.find_many(owner, &ids, read).await?);
+        }
+        Ok(found)
+    }
+}
+
+/// The ids of books by owner. A request usually reads books of one owner, its viewer.
+fn by_owner(keys: &[BookKey]) -> BTreeMap<UserId, Vec<BookId>> {
+    let mut ids: BTreeMap<_, Vec<_>> = BTreeMap::new();
+    for (owner, id) in keys {
+        ids.entry(*owner).or_default().push(*id);
+    }
+    ids
+}
+
+/// The cover of a book, by the key of the book.
+impl Loadable for Cover {
+    type Id = BookKey;
+
+    fn id(&self) -> BookKey {
+        (self.owner_id, self.book_id)
+    }
+
+    async fn find_many(
+        services: &Services,
+        keys: &[BookKey],
+        _: &ByteCounter,
+    ) -> Result<Vec<Self>, StoreError> {
+        let mut found = Vec::new();
+        for (owner, ids) in by_owner(keys) {
+            found.extend(services.store.covers().find_many(owner, &ids).await?);
         }
         Ok(found)
     }
@@ -127,6 +155,7 @@ pub(crate) struct Loaders {
     read: Arc<ByteCounter>,
     users: LazyLoader<Profile>,
     books: LazyLoader<Book>,
+    covers: LazyLoader<Cover>,
     sessions: LazyLoader<Session>,
 }
 
@@ -136,8 +165,8 @@ const YIELD_COUNT: usize = 1;
 
 impl Loaders {
     pub(super) fn new(services: Arc<Services>, read: Arc<ByteCounter>) -> Self {
-        let (users, books, sessions) = Default::default();
-        Self { services, read, users, books, sessions }
+        let (users, books, covers, sessions) = Default::default();
+        Self { services, read, users, books, covers, sessions }
     }
 
     fn loader<'a, R: Loadable>(
@@ -159,6 +188,7 @@ impl Loaders {
     pub(super) async fn clear(&self) {
         self.loader(&self.users).clear_all().await;
         self.loader(&self.books).clear_all().await;
+        self.loader(&self.covers).clear_all().await;
         self.loader(&self.sessions).clear_all().await;
     }
 
@@ -171,6 +201,16 @@ impl Loaders {
     /// The owner's book with this id.
     pub(super) async fn book(&self, owner: UserId, id: BookId) -> LoadResult<Book> {
         self.loader(&self.books).load((owner, id)).await
+    }
+
+    /// The cover of the owner's book with this id; `None` if it has none.
+    pub(super) async fn cover(&self, owner: UserId, book: BookId) -> LoadResult<Cover> {
+        self.loader(&self.covers).load((owner, book)).await
+    }
+
+    /// Removes the cover of a book from the cache, since it was changed.
+    pub(super) async fn clear_cover(&self, owner: UserId, book: BookId) {
+        self.loader(&self.covers).clear((owner, book)).await;
     }
 
     /// The session with this id, of any user; `None` if it has expired or ended.

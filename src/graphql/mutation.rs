@@ -4,6 +4,7 @@
 mod account;
 mod auth_payload;
 mod book;
+mod book_cover;
 mod book_input;
 mod export;
 mod session;
@@ -15,4 +16,5 @@ pub(crate) struct Mutation(
     account::AccountMutation,
     book::BookMutation,
     export::ExportMutation,
+    book_cover::BookCoverMutation,
 );

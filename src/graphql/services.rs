@@ -14,7 +14,6 @@ use crate::store::Store;
 pub(crate) struct Services {
     pub(crate) store: Store,
     pub(crate) auth: Auth,
-    #[expect(dead_code, reason = "the API of covers will use it")]
     pub(crate) covers: Covers,
     pub(crate) clock: Clock,
     pub(crate) ids: Arc<IdGenerator>,

@@ -5,6 +5,7 @@ pub(super) mod book_change;
 pub(super) mod book_filter;
 pub(super) mod book_page;
 pub(super) mod connection;
+pub(super) mod cover;
 pub(super) mod node;
 pub(super) mod reading_stats;
 pub(super) mod reading_status;

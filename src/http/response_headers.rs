@@ -3,7 +3,7 @@
 use axum::http::{HeaderName, HeaderValue, header};
 use axum::response::Response;
 
-const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
+pub(super) const CROSS_ORIGIN_RESOURCE_POLICY: HeaderName =
     HeaderName::from_static("cross-origin-resource-policy");
 
 /// Sets the headers that protect a response in browsers and caches. A response keeps its own Content-Security-Policy,

@@ -23,6 +23,8 @@ pub(crate) struct SharedState {
     pub(super) config: Arc<Config>,
     /// Limits the bytes of request bodies in memory.
     pub(super) bodies: Arc<ClientLimiter>,
+    /// Limits the covers that are being sent.
+    pub(super) covers: Arc<ClientLimiter>,
     /// Limits the WebSocket connections of each client.
     pub(super) websockets: Arc<ClientLimiter>,
     pub(super) origin_warnings: Arc<OriginWarnings>,
@@ -44,6 +46,7 @@ impl AppState {
             limits.bodies_in_flight_bytes,
             limits.bodies_in_flight_bytes_per_client,
         );
+        let covers = ClientLimiter::new(limits.cover_downloads, limits.cover_downloads_per_client);
         let websockets = ClientLimiter::new(usize::MAX, limits.websockets_per_client);
         let (origin_warnings, database_check) = Default::default();
         Self(Arc::new(SharedState {
@@ -51,6 +54,7 @@ impl AppState {
             api,
             config,
             bodies,
+            covers,
             websockets,
             origin_warnings,
             database_check,

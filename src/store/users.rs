@@ -272,6 +272,7 @@ impl Users<'_> {
         books.exec(&*transaction).await?;
         Entity::delete_by_id(user.id).exec(&*transaction).await?;
         transaction.commit().await?;
+        self.0.wake_cover_removal();
         self.0.publish_sessions_ended(&ended).await;
         Ok(Some(ended))
     }

@@ -110,7 +110,7 @@ function report(differences, all) {
 
 test('every argument with a default is tried', () => {
   const tried = defaults().map(({ query }) => query).join('\n');
-  for (const call of ['page: $v', 'perPage: $v', 'everywhere: $v', '{field: $v}', '{direction: $v}']) {
+  for (const call of ['page: $v', 'perPage: $v', 'everywhere: $v', 'size: $v', '{field: $v}', '{direction: $v}']) {
     assert.ok(tried.includes(call), call);
   }
 });

@@ -39,15 +39,18 @@ export function recording(requests) {
   return async (url, options) => {
     const response = await fetch(url, options);
     const { method = 'GET', body } = options ?? {};
-    requests.push({ method, url: new URL(url), body: body && JSON.parse(body), status: response.status });
+    requests.push({ method, url: new URL(url), body: operationIn(body), status: response.status });
     return response;
   };
 }
 
+/** The operation in a body, which is a form if it has files. */
+const operationIn = (body) => body && JSON.parse(body instanceof FormData ? body.get('operations') : body);
+
 /** Delays the events of subscriptions over HTTP, or the response of the mutation CreateBook, by a second. */
 export const delaying = (delayed) => (send) => async (url, options) => {
   const response = await send(url, options);
-  const operation = operationOf({ url: new URL(url), body: options.body && JSON.parse(options.body) });
+  const operation = operationOf({ url: new URL(url), body: operationIn(options.body) });
   if (delayed === 'response' && operation === 'CreateBook') await setTimeout(1_000);
   if (delayed !== 'events' || !response.headers.get('content-type').startsWith('text/event-stream')) return response;
   const delay = async (chunk, stream) => { await setTimeout(1_000); stream.enqueue(chunk); };
@@ -85,3 +88,9 @@ export function queue() {
     },
   };
 }
+
+/** An image: one red pixel. */
+export const png = Buffer.from(
+  'iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAIAAACQd1PeAAAADElEQVR4nGP4z8AAAAMBAQDJ/pLvAAAAAElFTkSuQmCC',
+  'base64',
+);

@@ -255,6 +255,7 @@ async fn migrations_can_be_applied_and_reverted() {
             "m0004_failed_logins",
             "m0005_libraries",
             "m0006_publisher",
+            "m0007_book_covers",
             "m0009_exports",
         ];
         names.map(|name| format!("{state} {name}\n")).concat()

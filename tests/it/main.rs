@@ -12,6 +12,7 @@ mod attacks;
 mod auth;
 mod books;
 mod cli;
+mod covers;
 mod http;
 mod limits;
 mod running;

@@ -356,7 +356,11 @@ impl Actor {
         })
     }
 
-    async fn call(&self, mut request: Builder, body: Body) -> Result<Response, BoxError> {
+    pub(super) async fn call(
+        &self,
+        mut request: Builder,
+        body: Body,
+    ) -> Result<Response, BoxError> {
         if !self.access_token.is_empty() {
             request = request.header("authorization", format!("Bearer {}", self.access_token));
         }

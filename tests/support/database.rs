@@ -1,3 +1,4 @@
+use std::path::Path;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use bookshelf::app::{App, Overrides};
@@ -120,6 +121,11 @@ impl TestDatabase {
     /// The URL for a test that connects itself: sqlx has no TLS here.
     pub fn url_without_tls(&self) -> &str {
         without_query(&self.url)
+    }
+
+    /// The folder with the files of covers.
+    pub fn covers_folder(&self) -> &Path {
+        self.covers.path()
     }
 
     pub fn covers_url(&self) -> CoversUrl {

@@ -7,6 +7,7 @@
 
 mod actor;
 mod app;
+mod covers;
 mod database;
 mod postgres_cluster;
 mod redact;
@@ -21,6 +22,7 @@ mod wait;
 
 pub use actor::Actor;
 pub use app::{JWT_SECRET, TestApp};
+pub use covers::{jpeg, noisy_jpeg, path_of};
 pub use database::TestDatabase;
 pub use postgres_cluster::PostgresCluster;
 pub use redact::{redact_id, redact_text};

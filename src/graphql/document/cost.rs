@@ -1,4 +1,4 @@
-//! The cost of an operation: 1 for each field, 5 for `notes`, and a list costs its page size times its children. It is
+//! The cost of an operation: 1 for each field, more for some, and a list costs its page size times its children. It is
 //! computed once for a document, as a function of the variables.
 
 use apollo_compiler::Name;
@@ -15,6 +15,9 @@ const PAGE_SIZE_ARGS: [&str; 3] = ["first", "last", "perPage"];
 
 /// The cost of `notes`, which may have 20,000 characters.
 const NOTES_COST: u64 = 5;
+
+/// The cost of `setBookCover`, which decodes an image.
+const COVER_COST: u64 = 500;
 
 /// The argument with one id for each element of a list.
 const IDS_ARG: &str = "ids";
@@ -148,7 +151,11 @@ impl CostEstimator<'_> {
     fn field(&self, field: &Field, page: Option<&Multiplier>) -> Cost {
         let own_page = Self::page(field);
         let is_list = field.definition.ty.is_list();
-        let fields = if field.name == "notes" { NOTES_COST } else { 1 };
+        let fields = match field.name.as_str() {
+            "notes" => NOTES_COST,
+            "setBookCover" => COVER_COST,
+            _ => 1,
+        };
         let mut cost = Cost { fields, parts: Vec::new() };
         if is_list {
             let times =

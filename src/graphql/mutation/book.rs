@@ -42,9 +42,9 @@ impl CreateBookPayload {
     }
 }
 
-/// The result of `updateBook`.
+/// The result of `updateBook`, `setBookCover` and `removeBookCover`.
 #[derive(Debug, Default, SimpleObject)]
-struct UpdateBookPayload {
+pub(super) struct UpdateBookPayload {
     /// The book after the change; null if there are errors.
     book: Option<JsonObject<Book>>,
     /// Why the book was not changed; empty on success.
@@ -52,7 +52,11 @@ struct UpdateBookPayload {
 }
 
 impl UpdateBookPayload {
-    fn rejected(error: UserError) -> Self {
+    pub(super) fn done(book: Book) -> Self {
+        Self { book: Some(JsonObject(book)), user_errors: Vec::new() }
+    }
+
+    pub(super) fn rejected(error: UserError) -> Self {
         Self { book: None, user_errors: vec![error] }
     }
 }
@@ -119,10 +123,7 @@ impl BookMutation {
         };
         let books = ctx.store().books();
         Ok(match books.update(owner, id, changes, expected_version, ctx.now()).await? {
-            UpdateOutcome::Done(book) => UpdateBookPayload {
-                book: Some(JsonObject(Book::new(book))),
-                user_errors: Vec::new(),
-            },
+            UpdateOutcome::Done(book) => UpdateBookPayload::done(Book::new(book)),
             UpdateOutcome::NotFound => UpdateBookPayload::rejected(UserError::not_found("book")),
             UpdateOutcome::VersionConflict(book) => {
                 UpdateBookPayload::rejected(version_conflict(book))

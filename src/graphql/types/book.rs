@@ -4,12 +4,13 @@ use std::sync::Arc;
 
 use async_graphql::{Context, ID, Object, OutputType};
 
+use super::cover::{self, Cover};
 use super::reading_status::ReadingStatus;
 use super::user::User;
 use crate::auth::identity::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::{DirectJson, WriteValue, Writer};
-use crate::graphql::error::Result;
+use crate::graphql::error::{ApiError, Nullable, Result};
 use crate::graphql::scalars::{Date, DateTime};
 use crate::id::{BookId, UserId};
 use crate::input::isbn::Isbn;
@@ -120,6 +121,12 @@ impl Book {
         Ok(tags)
     }
 
+    /// The cover; null if the book has none.
+    async fn cover(&self, ctx: &Context<'_>) -> Nullable<Cover> {
+        let cover = ctx.loaders().cover(self.0.owner_id, self.0.id).await;
+        cover.map(|cover| cover.map(Cover)).map_err(ApiError::from).transpose()
+    }
+
     /// The account that owns the book.
     async fn owner(&self) -> User {
         User(self.0.owner_id)
@@ -167,6 +174,11 @@ const FIELDS: &[BookField] = &[
             let owner = User(*owner);
             Box::pin(async move { owner.resolve(ctx, field).await })
         }),
+    },
+    BookField {
+        name: "cover",
+        column: None,
+        writer: Writer::Object(|ctx, field, books| Box::pin(cover::plan(ctx, field, books))),
     },
     column("title", Column::Title, |book, json| json.value(book.0.title()?.as_str())),
     column("author", Column::Author, |book, json| json.value(book.0.author()?.as_str())),

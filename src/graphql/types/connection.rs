@@ -7,7 +7,9 @@ use super::book_filter::{BookFilter, BookOrder};
 use super::user::User;
 use crate::graphql::context::ContextExt;
 use crate::graphql::cursor;
-use crate::graphql::direct_json::{DirectJson, Json, JsonList, ObjectPlan, PlannedObject, Writer};
+use crate::graphql::direct_json::{
+    DirectJson, Json, JsonList, ObjectPlan, Objects, PlannedObject, Writer,
+};
 use crate::graphql::error::{ApiError, Result};
 use crate::graphql::page_size::{DEFAULT_PAGE_SIZE, parse_page_size};
 use crate::id::UserId;
@@ -201,9 +203,10 @@ impl BookEdge {
 
 const CURSOR: Writer<BookEdge> = Writer::Value(|edge, json| json.plain(edge.encode_cursor()?));
 
-const NODE: Writer<BookEdge> = Writer::Object(|ctx, owner| {
+const NODE: Writer<BookEdge> = Writer::Object(|ctx, _, edges| {
     Box::pin(async move {
-        let plan = ObjectPlan::<Book>::new(ctx, owner).await?;
+        let books = Objects::new(edges.iter().map(|edge| &edge.node))?;
+        let plan = ObjectPlan::new(ctx, &books).await?;
         let write = move |edge: &BookEdge, json: &mut Json| plan.write(&edge.node, json);
         Some(Box::new(write) as PlannedObject<BookEdge>)
     })

@@ -87,6 +87,7 @@ impl Books<'_> {
         push_delete(&mut sql, owner, id);
         let deleted = !self.0.db.write::<BookId>(owner, sql).await?.is_empty();
         if deleted {
+            self.0.wake_cover_removal();
             self.publish(owner, id, ChangeKind::Deleted).await;
         }
         Ok(deleted)

@@ -381,8 +381,9 @@ export function defaults() {
 
 const withDefault = (inputs) => inputs.filter(({ defaultValue }) => defaultValue !== undefined);
 
-/** The fields without selections of what a field gives. */
+/** The fields without selections of what a field gives; nothing for a field that is a leaf itself. */
 function leavesOf(field) {
+  if (!isCompositeType(getNamedType(field.type))) return '';
   const fields = Object.values(getNamedType(field.type).getFields());
   const leaves = fields.filter(({ type }) => !isCompositeType(getNamedType(type)));
   return `{ ${leaves.map(({ name }) => name).join(' ')} }`;
@@ -393,6 +394,7 @@ function operationOn(type, selection, of) {
     Query: `query($v: ${of}) { ${selection} }`,
     Mutation: `mutation($v: ${of}) { ${selection} }`,
     User: `query($v: ${of}) { viewer { ${selection} } }`,
+    Cover: `query($v: ${of}) { books { nodes { cover { ${selection} } } } }`,
   };
   if (!operations[type.name]) throw new Error(`no way to a ${type.name} is known`);
   return operations[type.name];

@@ -12,7 +12,7 @@ export const DEFAULT_ORDER = { field: 'CREATED_AT', direction: 'DESC' };
 /** A book of which only title and author are given. */
 const PLAIN = {
   isbn: null, rating: null, notes: null, publisher: null, status: null, startedOn: null, finishedOn: null,
-  publishedYear: null, pageCount: null, tags: [],
+  publishedYear: null, pageCount: null, tags: [], cover: null,
 };
 
 const DEFAULT_SIZE = 20;
@@ -170,6 +170,17 @@ export class Library {
     const updated = { ...book, ...values, version, updatedAt: generated.updatedAt(id, version) };
     this.put(updated);
     return { book: updated, userErrors: [] };
+  }
+
+  /** Removes the cover of a book. */
+  removeBookCover({ id }, generated) {
+    const book = this.books.get(id);
+    if (!book) return { userErrors: [userError('NOT_FOUND', ['id'])] };
+    if (book.cover === null) return { book, userErrors: [] };
+    const version = book.version + 1;
+    const changed = { ...book, cover: null, version, updatedAt: generated.updatedAt(id, version) };
+    this.put(changed);
+    return { book: changed, userErrors: [] };
   }
 
   /** Removes a book. */

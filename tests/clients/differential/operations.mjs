@@ -39,11 +39,12 @@ const LENGTHS = { sessions: 12, userErrors: 4, tags: 20, byStatus: 5, byMonth: 1
 
 /** The root fields of a mutation that are looked at, each as often as its number says. */
 const MUTATIONS = {
-  createBook: 9, updateBook: 9, deleteBook: 5, updateProfile: 3, revokeSession: 2, refreshToken: 1,
+  createBook: 9, updateBook: 9, deleteBook: 5, removeBookCover: 3, updateProfile: 3, revokeSession: 2, refreshToken: 1,
   // Only of this session, since `everywhere` would end those of all others.
   logout: 0.4,
   // Not here: register, login, changePassword and deleteAccount. Each takes a password, which takes
   // longer than a hundred other operations, and gives out a token of which nothing can be foretold.
+  // Nor setBookCover, which takes a file: its key cannot be foretold either.
 };
 
 /**

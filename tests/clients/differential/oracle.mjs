@@ -36,6 +36,7 @@ const resolvers = {
     sessions: (_, { library }) => library.sessions,
   },
   Book: { owner: (_, { library }) => library.user },
+  Cover: { url: ({ size }, _, { url }) => url.replace(/medium$/, size.toLowerCase()) },
   Session: { current: (_, { session }, { id }) => id === session },
   BookChange: {
     book: (_, { library }, { bookId }) => library.books.get(bookId),
@@ -48,6 +49,7 @@ const resolvers = {
     createBook: signedIn((args, { library, generated }) => library.createBook(args, generated)),
     updateBook: signedIn((args, { library, generated }) => library.updateBook(args, generated)),
     deleteBook: signedIn((args, { library }) => library.deleteBook(args)),
+    removeBookCover: signedIn((args, { library, generated }) => library.removeBookCover(args, generated)),
     updateProfile: signedIn((args, { library }) => library.updateProfile(args)),
     logout: signedIn((_, { library, session }) =>
       ({ revokedSessions: Number(library.endSession(session)), userErrors: [] })),

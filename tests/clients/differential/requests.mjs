@@ -4,11 +4,15 @@ import { createHash } from 'node:crypto';
 
 import { Library } from './library.mjs';
 import { schema } from './oracle.mjs';
+import { png } from '../users.mjs';
 
 const ROW = `id title author isbn rating notes publisher version createdAt updatedAt
-  status startedOn finishedOn readCount publishedYear pageCount tags`;
+  status startedOn finishedOn readCount publishedYear pageCount tags cover { url width height }`;
 
 const PASSWORD = 'correct horse battery staple';
+
+/** Of how many books one has a cover. */
+const BOOKS_PER_COVER = 4;
 
 /** How many sessions there are to revoke. */
 const SPARE_SESSIONS = 5;
@@ -66,6 +70,9 @@ export class Account {
     for (let index = 0; index < books.length; index += 5) await account.add(books.slice(index, index + 5));
     account.taken = [other];
     account.reset(await account.snapshot());
+    const ids = [...account.library.books.keys()];
+    for (const id of ids.filter((_, index) => index % BOOKS_PER_COVER === 0)) await account.setCover(id);
+    account.reset(await account.snapshot());
     return account;
   }
 
@@ -104,6 +111,19 @@ export class Account {
     const [text] = await transports.post(this.url, token, { query: sessions });
     const { data } = JSON.parse(text);
     return { token, session: data.viewer.sessions.find(({ current }) => current).id };
+  }
+
+  /** Sets the cover of a book. */
+  async setCover(id) {
+    const query = 'mutation($id: ID!, $file: Upload!) { setBookCover(id: $id, file: $file) { userErrors { code } } }';
+    const form = new FormData();
+    form.append('operations', JSON.stringify({ query, variables: { id, file: null } }));
+    form.append('map', JSON.stringify({ 0: ['variables.file'] }));
+    form.append('0', new Blob([png]));
+    const sent = { ...headers(this.token), 'apollo-require-preflight': 'true' };
+    const response = await fetch(this.url, { method: 'POST', headers: sent, body: form });
+    const { data, errors } = await response.json();
+    if (errors || data.setBookCover.userErrors.length > 0) throw new Error(JSON.stringify({ data, errors }));
   }
 
   /** Adds up to five books. */

@@ -1,5 +1,5 @@
-//! Uploads by the GraphQL multipart request specification. No field of the schema takes a file yet,
-//! so these tests define their own schema.
+//! Uploads by the GraphQL multipart request specification. These tests define their own schema, with a field that
+//! takes several files.
 
 use std::convert::Infallible;
 

@@ -1,0 +1,5 @@
+mod file;
+mod links;
+mod lists;
+mod mutations;
+mod removal;
