@@ -12,7 +12,7 @@ import {
   BOOKS, BOOK_CHANGED, CREATE_BOOK, DELETE_BOOK, addBook, applyChange, removeBook,
 } from './apollo/books.mjs';
 import { makeApolloClient } from './apollo/client.mjs';
-import { delaying, roundTrip, recording, operationOf, queue, register } from './users.mjs';
+import { delaying, png, roundTrip, recording, operationOf, queue, register } from './users.mjs';
 
 globalThis.WebSocket ??= WebSocket; // Node.js has a global WebSocket since version 22
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
@@ -185,4 +185,37 @@ test('events arrive in a multipart response', async (t) => {
   await add('Dune');
   assert.equal((await changes.take()).data.bookChanged.bookEdge.node.title, 'Dune');
   subscription.unsubscribe();
+});
+
+test('a cover is uploaded and shown', async (t) => {
+  const { client, session, requests, addBook: add } = await setUp(t);
+  const id = await add('Dune');
+  const book = gql`query Cover($id: ID!) { book(id: $id) { id cover { url width } } }`;
+  const cached = async () => (await client.query({ query: book, variables: { id } })).data.book.cover;
+  assert.equal(await cached(), null);
+  const mutation = gql`
+    mutation SetCover($id: ID!, $file: Upload!) {
+      setBookCover(id: $id, file: $file) {
+        book { id version cover { url width } }
+        userErrors { code message field }
+      }
+    }
+  `;
+  const upload = async (content) => {
+    const variables = { id, file: new File([content], 'cover.png') };
+    return (await client.mutate({ mutation, variables })).data.setBookCover;
+  };
+  const rejected = await upload('no image');
+  assert.deepEqual(rejected.userErrors.map(({ code, field }) => ({ code, field })), [
+    { code: 'UNSUPPORTED_FILE', field: ['file'] },
+  ]);
+  session.accessToken = 'stale'; // refreshed, and then the file is sent again
+  const done = await upload(png);
+  assert.deepEqual(done.userErrors, []);
+  assert.equal(done.book.cover.width, 1);
+  assert.equal((await cached()).url, done.book.cover.url, 'the cache has the new cover');
+  assert.deepEqual(requests.filter((request) => operationOf(request) === 'SetCover').map(({ status }) => status), [200, 401, 200]);
+  const image = await fetch(done.book.cover.url); // as an <img> does
+  assert.match(image.headers.get('content-type'), /^image\/(jpeg|webp)$/);
+  assert.ok((await image.arrayBuffer()).byteLength > 0);
 });

@@ -8,7 +8,7 @@ import { page, updated } from './snippets.mjs';
 
 test('the snippets in docs/clients.md are up to date', async () => {
   const { names, text } = await updated();
-  for (const client of ['apollo/client.mjs', 'apollo/books.mjs', 'urql/client.mjs', 'relay/environment.js', 'relay/books.js']) {
+  for (const client of ['apollo/client.mjs', 'apollo/books.mjs', 'apollo/upload.mjs', 'urql/client.mjs', 'relay/environment.js', 'relay/books.js']) {
     assert.ok(names.includes(`tests/clients/${client}`), `${client} is on the page`);
   }
   assert.equal(await readFile(page, 'utf8'), text, 'to update it: npm run snippets');

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 
 import { startServer } from '../server.mjs';
-import { delaying, recording, operationOf, queue, register } from './users.mjs';
+import { delaying, png, recording, operationOf, queue, register } from './users.mjs';
 import { makeUrqlClient } from './urql/client.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
@@ -188,4 +188,31 @@ test('events arrive as Server-Sent Events and update the cache', async (t) => {
   assert.equal(titles(await results.take()), 'Dune Messiah');
   subscription.unsubscribe();
   list.unsubscribe();
+});
+
+test('a cover is uploaded and shown', async (t) => {
+  const { client, addBook: add } = await setUp(t);
+  const id = await add('Dune');
+  const book = gql`query Cover($id: ID!) { book(id: $id) { id cover { url width } } }`;
+  const cached = async () => (await client.query(book, { id })).data.book.cover;
+  assert.equal(await cached(), null);
+  const mutation = gql`
+    mutation SetCover($id: ID!, $file: Upload!) {
+      setBookCover(id: $id, file: $file) {
+        book { id version cover { url width } }
+        userErrors { code message field }
+      }
+    }
+  `;
+  const upload = async (content) => {
+    const { data, error } = await client.mutation(mutation, { id, file: new File([content], 'cover.png') });
+    assert.equal(error, undefined);
+    return data.setBookCover;
+  };
+  assert.equal((await upload('no image')).userErrors[0].code, 'UNSUPPORTED_FILE');
+  const { book: { cover } } = await upload(png);
+  assert.equal(cover.width, 1);
+  assert.equal((await cached()).url, cover.url, 'the cache has the new cover');
+  const image = await fetch(cover.url); // as an <img> does
+  assert.match(image.headers.get('content-type'), /^image\/(jpeg|webp)$/);
 });

@@ -9,6 +9,8 @@ import { relayStylePagination } from '@apollo/client/utilities';
 import { createClient } from 'graphql-ws';
 import { catchError, from, switchMap, throwError } from 'rxjs';
 
+import { fetchWithFiles, hasFiles, uploadLink } from './upload.mjs';
+
 const REFRESH = gql`
   mutation Refresh($refreshToken: String!) {
     refreshToken(input: { refreshToken: $refreshToken }) {
@@ -88,14 +90,16 @@ export function makeApolloClient({ url, session, sha256, fetch, generated, ...op
     ...options.socket,
   });
 
+  const persisted = new PersistedQueryLink({
+    ...(generated ? { generateHash: (document) => document.__meta__.hash } : { sha256 }),
+    useGETForHashedQueries: true,
+  });
   const http = ApolloLink.from([
     refreshAndRetry,
     authenticate,
-    new PersistedQueryLink({
-      ...(generated ? { generateHash: (document) => document.__meta__.hash } : { sha256 }),
-      useGETForHashedQueries: true,
-    }),
-    new HttpLink({ uri: url, fetch }),
+    // A file is sent once, with the text of its operation.
+    ApolloLink.split(hasFiles, uploadLink, persisted),
+    new HttpLink({ uri: url, fetch: fetchWithFiles(fetch) }),
   ]);
   const client = new ApolloClient({
     link: ApolloLink.split(

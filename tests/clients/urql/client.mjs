@@ -109,7 +109,7 @@ const cache = (schema) => cacheExchange({
   schema, // the introspection result of this API: see @urql/introspection
   keys: {
     ...Object.fromEntries([
-      'AuthPayload', 'BookChange', 'BookPage', 'CreateBookPayload', 'DeleteBookPayload',
+      'AuthPayload', 'BookChange', 'BookPage', 'Cover', 'CreateBookPayload', 'DeleteBookPayload',
       'UpdateBookPayload', 'UserError',
     ].map((name) => [name, () => null])),
     BookEdge: ({ cursor }) => cursor ?? null,
@@ -142,6 +142,7 @@ export const makeUrqlClient = ({ url, session, schema, fetch }) => new Client({
   fetch,
   fetchSubscriptions: true, // as Server-Sent Events
   preferGetMethod: false,
+  fetchOptions: { headers: { 'apollo-require-preflight': 'true' } }, // for multipart requests, which have files
   exchanges: [
     cache(schema),
     authentication(session),
