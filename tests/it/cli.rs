@@ -265,7 +265,7 @@ async fn migrations_can_be_applied_and_reverted() {
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(database.number("SELECT count(*) FROM books").await, 0);
     assert!(migrate(&["down"]).ends_with("pending m0009_exports\n"));
-    assert_eq!(migrate(&["down", "6"]), all("pending"));
+    assert_eq!(migrate(&["down", "7"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
 }
 
