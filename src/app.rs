@@ -22,6 +22,7 @@ use crate::graphql::rate_limit::RateLimits;
 use crate::graphql::{self, DynSchema, Services};
 use crate::http::{self, AppState, HttpServer, Shutdown};
 use crate::id::IdGenerator;
+use crate::imports::Imports;
 use crate::store::{StatementObserver, Store};
 
 mod cover_removal;
@@ -76,7 +77,9 @@ impl App {
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
         let covers = Covers::open(&config).await.context("cannot store covers")?;
         let rates = RateLimits::new(&config, &clock);
-        let services = Arc::new(Services { store, auth, covers, clock, ids, rates });
+        let at_once = config.limits.concurrent_imports;
+        let imports = Imports::new(store.clone(), clock.clone(), Arc::clone(&ids), at_once);
+        let services = Arc::new(Services { store, auth, covers, imports, clock, ids, rates });
         let api = Arc::new(graphql_service(schema, &services, &config)?);
 
         let listener = listener::bind(&config.listen).await?;
@@ -107,6 +110,8 @@ impl App {
         tasks.spawn(purge(Arc::clone(&self.services)));
         tasks.spawn(cover_removal::remove_queued(Arc::clone(&self.services)));
         tasks.spawn(cover_removal::sweep(Arc::clone(&self.services)));
+        let imports = self.services.imports.clone();
+        tasks.spawn(async move { imports.watch_abandoned().await });
         let lame_duck = async {
             stop.await;
             tracing::info!("stopping");
@@ -118,6 +123,7 @@ impl App {
             () = lame_duck => {}
         }
         self.shutdown.begin();
+        self.services.imports.stop().await;
         if !self.shutdown.wait(self.config.limits.shutdown_timeout).await {
             tracing::warn!("some requests did not complete within the shutdown timeout");
         }

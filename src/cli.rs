@@ -14,12 +14,14 @@ use crate::store::error::error_chain;
 use crate::{graphql, telemetry};
 
 mod export;
+mod import;
 mod migrate;
 mod output;
 mod password;
 mod user;
 
 use export::ExportArguments;
+use import::ImportArguments;
 use migrate::Migrate;
 use output::{OutputClosed, print, report};
 use user::UserCommand;
@@ -56,6 +58,8 @@ enum Command {
     },
     /// Write all books of an account to a file, oldest first
     Export(ExportArguments),
+    /// Import a file of books into an account
+    Import(ImportArguments),
     /// Print the GraphQL schema
     Schema,
     /// Print the effective configuration, without its secrets
@@ -78,7 +82,11 @@ pub fn main() -> ExitCode {
     }
     let command = cli.command.unwrap_or(Command::Serve);
     let purpose = match command {
-        Command::Migrate { .. } | Command::Recount | Command::User { .. } | Command::Export(_) => {
+        Command::Migrate { .. }
+        | Command::Recount
+        | Command::User { .. }
+        | Command::Import(_)
+        | Command::Export(_) => {
             Purpose::Database
         }
         Command::Serve | Command::Config | Command::Schema => Purpose::Server,
@@ -101,6 +109,7 @@ pub fn main() -> ExitCode {
         Command::Recount => run(recount(config)),
         Command::User { command } => run(user::run(config, command)),
         Command::Export(arguments) => run(export::run(config, arguments)),
+        Command::Import(arguments) => run(import::run(config, arguments)),
         Command::Config => print(&config.to_string()),
         Command::Schema => Ok(()),
     };

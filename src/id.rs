@@ -68,6 +68,10 @@ typed_id!(
     /// Identifies a book.
     BookId, BookTag, "book"
 );
+typed_id!(
+    /// Identifies an import of a file.
+    ImportId, ImportTag, "import"
+);
 
 impl BookId {
     /// When the book was created: the time in the id (RFC 9562, section 5.7).
@@ -75,6 +79,18 @@ impl BookId {
         let millis = self.0.as_u128() >> 80;
         // 48 bits fit.
         clock::Timestamp::from_millis(i64::try_from(millis).unwrap_or(i64::MAX))
+    }
+
+    /// An id of a book that was created at this time elsewhere. Of the ids of one time, that with the higher position is
+    /// the larger. A time before 1970 becomes 1970.
+    fn at(time: clock::Timestamp, position: u32, random: u64) -> Self {
+        const RANDOM_BITS: u32 = 42;
+        const VERSION: u128 = 7 << 76;
+        const VARIANT: u128 = 0b10 << 62;
+        let (high, low) = (u128::from(position >> 20), u128::from(position & 0xF_FFFF));
+        let random = u128::from(random) & ((1 << RANDOM_BITS) - 1);
+        let time = Self::first_at(time).0.as_u128() >> 80 << 80;
+        Self(Uuid::from_u128(time | VERSION | high << 64 | VARIANT | low << RANDOM_BITS | random))
     }
 
     /// The smallest id of a book created at this time or later.
@@ -98,6 +114,13 @@ pub(crate) struct IdGenerator {
 impl IdGenerator {
     pub(crate) fn new(clock: Clock) -> Self {
         Self { clock, context: Mutex::new(ContextV7::new()) }
+    }
+
+    /// A new id of a book that was created at this time elsewhere. See [`BookId::at`].
+    pub(crate) fn book_at(&self, time: clock::Timestamp, position: u32) -> BookId {
+        let unique: Uuid = self.next();
+        // The lowest bits are random.
+        BookId::at(time, position, unique.as_u64_pair().1)
     }
 
     /// A new, unique id: a UUIDv7 (RFC 9562, section 5.7).
@@ -139,6 +162,27 @@ mod tests {
             let time = clock::Timestamp::from_millis(millis);
             assert_eq!(BookId::first_at(time), first.into(), "{millis}");
         }
+    }
+
+    #[test]
+    fn ids_of_one_time_are_ordered_by_position() {
+        let time = clock::Timestamp::from_millis(1_774_602_900_123);
+        let positions = [0, 1, 0xF_FFFF, 0x10_0000, 0x1234_5678, u32::MAX];
+        for random in [0, u64::MAX] {
+            let ids = positions.map(|position| BookId::at(time, position, random));
+            assert!(ids.is_sorted_by(|a, b| a < b), "{ids:?}");
+            for id in ids {
+                assert_eq!(id.created_at(), time);
+                assert_eq!(
+                    (id.0.get_version_num(), id.0.get_variant()),
+                    (7, uuid::Variant::RFC4122)
+                );
+                assert_eq!(BookId::parse(&id.to_string()), Some(id));
+            }
+        }
+        assert_ne!(BookId::at(time, 1, 1), BookId::at(time, 1, 2));
+        let before = clock::Timestamp::from_millis(-1);
+        assert_eq!(BookId::at(before, 0, 0).created_at(), clock::Timestamp::from_millis(0));
     }
 
     #[test]

@@ -10,6 +10,7 @@
 //!       auth             authentication: passwords, access tokens, sessions
 //!       exports          files of whole libraries, and the links to them
 //!       covers           images of books: processing and storage
+//!       imports          imports of files, in the background
 //!         store          all database queries; no other module connects to the database
 //!         book_files     files of books: Goodreads, StoryGraph, our CSV and JSON; no database
 //!           entity       database rows (sea-orm), no logic
@@ -25,7 +26,6 @@ mod auth;
 mod background_thread;
 #[cfg(feature = "benchmarks")]
 pub mod benchmarks;
-#[cfg_attr(not(test), expect(dead_code, unused_imports, reason = "imports use it"))]
 mod book_files;
 mod byte_counter;
 pub mod cli;
@@ -40,6 +40,7 @@ pub mod fuzzing;
 pub mod graphql;
 mod http;
 mod id;
+mod imports;
 mod input;
 mod store;
 pub mod telemetry;

@@ -23,8 +23,9 @@ pub(crate) mod error;
 pub(crate) mod events;
 pub(crate) mod exports;
 pub(crate) mod failed_logins;
+pub(crate) mod imports;
 mod last_outage;
-mod library_size;
+pub(crate) mod library_size;
 pub(crate) mod migrations;
 pub(crate) mod page;
 pub(crate) mod quota;
@@ -155,11 +156,13 @@ impl Store {
         self.events.publish(&ended).await;
     }
 
-    /// Deletes expired sessions, with their refresh tokens, expired links to exports and expired failed logins.
+    /// Deletes expired sessions, with their refresh tokens, expired links to exports, expired failed logins and old
+    /// imports.
     pub(crate) async fn purge(&self, now: Timestamp) -> Result<(), StoreError> {
         self.sessions().purge(now).await?;
         self.exports().purge(now).await?;
-        self.failed_logins().purge(now).await
+        self.failed_logins().purge(now).await?;
+        self.imports().purge(now).await
     }
 
     /// Closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up

@@ -17,6 +17,7 @@ mod m0004_failed_logins;
 mod m0005_libraries;
 mod m0006_publisher;
 mod m0007_book_covers;
+mod m0008_imports;
 mod m0009_exports;
 mod migrator;
 mod step;
@@ -36,6 +37,7 @@ pub fn steps() -> Vec<Step> {
         Step::breaking(m0005_libraries::Migration),
         Step::breaking(m0006_publisher::Migration),
         Step::compatible(m0007_book_covers::Migration),
+        Step::compatible(m0008_imports::Migration),
         Step::compatible(m0009_exports::Migration),
     ]
 }

@@ -3,6 +3,7 @@
 use crate::clock::Timestamp;
 use crate::id::{SessionId, UserId};
 use crate::store::books::Book;
+use crate::store::imports::ImportJob;
 use crate::store::sessions::Session;
 
 /// The result of authenticating a request.
@@ -69,6 +70,12 @@ impl Owned for Book {
 impl Owned for Session {
     fn owner(&self) -> UserId {
         self.user_id
+    }
+}
+
+impl Owned for ImportJob {
+    fn owner(&self) -> UserId {
+        self.owner_id
     }
 }
 

@@ -132,8 +132,7 @@ impl UserCommands<'_> {
     }
 
     async fn find(&self, email: &str) -> anyhow::Result<User> {
-        let user = self.store.users().find_by_email(&parse_email(email)?).await?;
-        user.ok_or_else(|| anyhow!("no account has this email address"))
+        find_user(self.store, email).await
     }
 
     /// Reads a new password and checks it as a registration does.
@@ -146,6 +145,12 @@ impl UserCommands<'_> {
         let password = password.map_err(|error| invalid("password", &error))?;
         Ok(hasher.hash(password).await?)
     }
+}
+
+/// The account with this email address.
+pub(super) async fn find_user(store: &Store, email: &str) -> anyhow::Result<User> {
+    let user = store.users().find_by_email(&parse_email(email)?).await?;
+    user.ok_or_else(|| anyhow!("no account has this email address"))
 }
 
 fn parse_email(email: &str) -> anyhow::Result<Email> {

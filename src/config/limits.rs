@@ -100,6 +100,9 @@ settings! {
         /// Operations of one account that search, filter or count its books at once, and how many such
         /// statements of the account run at once. Further operations are rejected with `RATE_LIMITED`.
         scans_per_account: usize = 2,
+        /// Imports of files that run at once, each of another account. Further ones are rejected with
+        /// `RATE_LIMITED`.
+        concurrent_imports: usize = 4,
         /// Books of one account. Further ones are rejected with `QUOTA_EXCEEDED`.
         account_books: u64 = 100_000,
         /// Bytes of the texts and covers of one account; each book counts as whole kibibytes. Further ones are

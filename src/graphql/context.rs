@@ -18,6 +18,7 @@ use crate::clock::Timestamp;
 use crate::config::PublicUrl;
 use crate::covers::Covers;
 use crate::id::UserId;
+use crate::imports::Imports;
 use crate::store::Store;
 use crate::store::scans::OperationScans;
 
@@ -118,6 +119,7 @@ pub(super) trait ContextExt<'a> {
     fn auth(&self) -> &'a Auth;
     /// Processes images, and stores the files of covers.
     fn covers(&self) -> &'a Covers;
+    fn imports(&self) -> &'a Imports;
     fn loaders(&self) -> &'a Loaders;
     /// Counts the bytes of the response.
     fn response_size(&self) -> &'a ResponseSize;
@@ -168,6 +170,10 @@ impl<'a> ContextExt<'a> for Context<'a> {
 
     fn covers(&self) -> &'a Covers {
         &request(self).services.covers
+    }
+
+    fn imports(&self) -> &'a Imports {
+        &request(self).services.imports
     }
 
     fn loaders(&self) -> &'a Loaders {

@@ -103,7 +103,7 @@ pub(crate) enum ApiError {
     #[error("The operation took too long.")]
     TimedOut,
     #[error(
-        "Events were missed, because the client or the database was too slow; please reload and subscribe again."
+        "Events were missed, because the client or the database was too slow, or many books changed at once; please reload and subscribe again."
     )]
     SubscriberTooSlow,
     #[error("Registration is off; please ask the operator of this server for an account.")]

@@ -10,10 +10,11 @@ use dataloader::cached::Loader;
 
 use super::services::Services;
 use crate::byte_counter::ByteCounter;
-use crate::id::{BookId, SessionId, UserId};
+use crate::id::{BookId, ImportId, SessionId, UserId};
 use crate::store::StoreError;
 use crate::store::books::Book;
 use crate::store::covers::Cover;
+use crate::store::imports::ImportJob;
 use crate::store::sessions::Session;
 use crate::store::users::Profile;
 
@@ -122,6 +123,28 @@ impl Loadable for Session {
     }
 }
 
+impl Loadable for ImportJob {
+    type Id = (UserId, ImportId);
+
+    fn id(&self) -> (UserId, ImportId) {
+        (self.owner_id, self.id)
+    }
+
+    async fn find_many(
+        services: &Services,
+        keys: &[(UserId, ImportId)],
+        _: &ByteCounter,
+    ) -> Result<Vec<Self>, StoreError> {
+        let owners: BTreeSet<_> = keys.iter().map(|(owner, _)| *owner).collect();
+        let mut found = Vec::new();
+        for owner in owners {
+            let ids: Vec<_> = keys.iter().filter(|key| key.0 == owner).map(|key| key.1).collect();
+            found.extend(services.store.imports().find_many(owner, &ids).await?);
+        }
+        Ok(found)
+    }
+}
+
 type LoadResult<R> = Result<Option<Arc<R>>, StoreError>;
 
 /// Loads all ids that were requested together.
@@ -157,6 +180,7 @@ pub(crate) struct Loaders {
     books: LazyLoader<Book>,
     covers: LazyLoader<Cover>,
     sessions: LazyLoader<Session>,
+    imports: LazyLoader<ImportJob>,
 }
 
 /// How often a loader yields before it reads a batch, so that other fields can add their ids. After one
@@ -165,8 +189,8 @@ const YIELD_COUNT: usize = 1;
 
 impl Loaders {
     pub(super) fn new(services: Arc<Services>, read: Arc<ByteCounter>) -> Self {
-        let (users, books, covers, sessions) = Default::default();
-        Self { services, read, users, books, covers, sessions }
+        let (users, books, covers, sessions, imports) = Default::default();
+        Self { services, read, users, books, covers, sessions, imports }
     }
 
     fn loader<'a, R: Loadable>(
@@ -190,6 +214,7 @@ impl Loaders {
         self.loader(&self.books).clear_all().await;
         self.loader(&self.covers).clear_all().await;
         self.loader(&self.sessions).clear_all().await;
+        self.loader(&self.imports).clear_all().await;
     }
 
     /// Caches an account that was already read, so that it is not queried again.
@@ -211,6 +236,11 @@ impl Loaders {
     /// Removes the cover of a book from the cache, since it was changed.
     pub(super) async fn clear_cover(&self, owner: UserId, book: BookId) {
         self.loader(&self.covers).clear((owner, book)).await;
+    }
+
+    /// The owner's import with this id.
+    pub(super) async fn import(&self, owner: UserId, id: ImportId) -> LoadResult<ImportJob> {
+        self.loader(&self.imports).load((owner, id)).await
     }
 
     /// The session with this id, of any user; `None` if it has expired or ended.

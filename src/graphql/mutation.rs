@@ -7,6 +7,7 @@ mod book;
 mod book_cover;
 mod book_input;
 mod export;
+mod import;
 mod session;
 
 /// The root of all mutations.
@@ -17,4 +18,5 @@ pub(crate) struct Mutation(
     book::BookMutation,
     export::ExportMutation,
     book_cover::BookCoverMutation,
+    import::ImportMutation,
 );

@@ -1,6 +1,7 @@
 //! The root fields of queries. Each converts its arguments into a call and wraps the result.
 
 mod book;
+mod import;
 mod node;
 mod reading;
 mod viewer;
@@ -11,5 +12,6 @@ pub(crate) struct Query(
     viewer::ViewerQuery,
     book::BookQuery,
     reading::ReadingQuery,
+    import::ImportQuery,
     node::NodeQuery,
 );

@@ -7,7 +7,7 @@ use super::subscription::Subscription;
 
 /// The GraphQL schema of this server.
 pub(crate) fn schema() -> DynSchema {
-    DynSchema::new(Query::default(), Mutation::default(), Subscription)
+    DynSchema::new(Query::default(), Mutation::default(), Subscription::default())
 }
 
 /// The schema in the Schema Definition Language, sorted, as in `schema.graphql`.

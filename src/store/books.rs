@@ -1,6 +1,7 @@
 //! Books.
 
 mod export;
+mod batch;
 mod filter;
 mod list;
 mod model;
@@ -12,6 +13,7 @@ mod tags;
 mod update;
 mod write;
 
+pub(crate) use batch::{BookBatch, BookUpdate, TitleKey};
 pub(crate) use filter::BookFilter;
 #[cfg(feature = "benchmarks")]
 pub(crate) use list::first_page_sql;

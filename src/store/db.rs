@@ -18,7 +18,8 @@ use std::thread::available_parallelism;
 
 use futures_util::join;
 use sea_orm::{
-    DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode, TransactionOptions,
+    ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, SqliteTransactionMode,
+    TransactionOptions,
 };
 use tokio::task::spawn_blocking;
 
@@ -44,7 +45,7 @@ use pool::Pool;
 pub use pool::StatementObserver;
 use postgres::{PipelinedPool, PoolSizes};
 use row::{FromRow, RowReader};
-use sql::Sql;
+use sql::{BatchStatement, Sql};
 use sqlite::Sqlite;
 pub(super) use sqlite::scan::CONTAINS_FUNCTION;
 use write_lock::{WriteGuard, WriteLock};
@@ -192,6 +193,36 @@ impl Db {
             Driver::Postgres(pipelined, _) => pipelined.write(owner, &sql, T::from_row).await,
             Driver::Sqlite(sqlite, _) => sqlite.write(sql).await,
         }
+    }
+
+    /// Runs writing statements in one transaction. Writes nothing and returns false if one returns another number of
+    /// rows than it must: the data was changed since the statements were made. When this returns true, the changes are on
+    /// disk.
+    pub(super) async fn write_batch(
+        &self,
+        statements: Vec<BatchStatement>,
+    ) -> Result<bool, QueryError> {
+        if let Driver::Sqlite(sqlite, _) = &self.driver {
+            statements.iter().for_each(|statement| self.observe(&statement.sql));
+            return sqlite.write_batch(statements).await;
+        }
+        let transaction = self.begin().await?;
+        for BatchStatement { sql, rows } in statements {
+            let statement = sql.into_statement();
+            match rows {
+                None => {
+                    transaction.execute_raw(statement).await?;
+                }
+                Some(rows) => {
+                    if transaction.query_all_raw(statement).await?.len() != rows {
+                        transaction.rollback().await?;
+                        return Ok(false);
+                    }
+                }
+            }
+        }
+        transaction.commit().await?;
+        Ok(true)
     }
 
     /// The connections for a reading statement of sea-orm.

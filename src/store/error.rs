@@ -48,6 +48,7 @@ pub(super) enum UniqueConstraint {
     Email,
     BookIsbn,
     BookIdempotencyKey,
+    RunningImport,
 }
 
 /// The error of a statement, with the unique constraint that it violated, if any.
@@ -186,7 +187,7 @@ fn classify_sqlx(cause: &sqlx::Error) -> ErrorKind {
 }
 
 /// Each constraint with its name, which PostgreSQL reports, and its columns, which SQLite reports.
-const CONSTRAINTS: [(UniqueConstraint, &str, &str); 4] = [
+const CONSTRAINTS: [(UniqueConstraint, &str, &str); 5] = [
     (UniqueConstraint::Username, "users_username_unique", "users.username_folded"),
     (UniqueConstraint::Email, "users_email_unique", "users.email_folded"),
     (UniqueConstraint::BookIsbn, "books_isbn_unique", "books.owner_id, books.isbn"),
@@ -195,6 +196,7 @@ const CONSTRAINTS: [(UniqueConstraint, &str, &str); 4] = [
         "books_idempotency_key_unique",
         "books.owner_id, books.idempotency_key",
     ),
+    (UniqueConstraint::RunningImport, "import_jobs_running_unique", "import_jobs.owner_id"),
 ];
 
 /// Whether a constraint has this name. That of a partition or a shard has a suffix, as in `books_isbn_unique_3`.
@@ -210,7 +212,7 @@ fn classify_sqlstate(code: &str, constraint: Option<&str>) -> ErrorKind {
                 .into_iter()
                 .find_map(|(unique, name, _)| is_named(constraint?, name).then_some(unique)),
         ),
-        // Every foreign key references the account, directly or through the session.
+        // Every foreign key references the account, directly or through the session or the import.
         ("23503", _) => ErrorKind::UserDeleted,
         // Classes: connection, resources, operator intervention, system error; 40: serialization failure
         // or deadlock. 0A000, 26000: a prepared statement became invalid. 25006: a read-only standby before

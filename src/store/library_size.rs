@@ -2,11 +2,37 @@
 
 use sea_orm::{ConnectionTrait, DbBackend};
 
+use super::db::row::RowReader;
 use super::quota::{ExceededQuota, push_book_count, to_count};
 use super::{Store, StoreError};
 use crate::id::UserId;
 
+/// How much a library may still grow.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct LibrarySpace {
+    pub(crate) books: i64,
+    /// The size of each book in whole kibibytes, summed up.
+    pub(crate) kibibytes: i64,
+}
+
 impl Store {
+    /// How much the owner's library may still grow.
+    pub(crate) async fn library_space(&self, owner: UserId) -> Result<LibrarySpace, StoreError> {
+        use crate::entity::library::{Column, Entity};
+
+        let mut sql = self.db.sql();
+        sql.push("SELECT ").columns([Column::BookCount, Column::Kibibytes]).push(" FROM ");
+        sql.table(Entity).push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner);
+        let read_row = |row: &mut RowReader<'_>| Ok((row.read::<i64>()?, row.read::<i64>()?));
+        let sizes = self.db.read_with(sql, read_row).await?;
+        let (books, kibibytes) = sizes.first().copied().unwrap_or_default();
+        let left = |limit: u64, used| i64::try_from(limit).unwrap_or(i64::MAX).saturating_sub(used);
+        Ok(LibrarySpace {
+            books: left(self.quota.books, books),
+            kibibytes: left(self.quota.kibibytes, kibibytes),
+        })
+    }
+
     /// The number of books in the owner's library.
     pub(crate) async fn book_count(&self, owner: UserId) -> Result<u64, StoreError> {
         let mut sql = self.db.sql();

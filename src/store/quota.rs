@@ -24,7 +24,7 @@ pub(crate) enum ExceededQuota {
 }
 
 /// The size of a book of this many bytes.
-fn kibibytes(bytes: i32) -> i64 {
+pub(super) fn kibibytes(bytes: i32) -> i64 {
     (i64::from(bytes) + 1023) / 1024
 }
 
@@ -43,25 +43,49 @@ impl Quota {
     /// Appends, on PostgreSQL, the statement that adds a book of this many bytes to the size of the owner's
     /// library. It returns a row unless the quota would be exceeded.
     pub(super) fn push_reservation(self, sql: &mut Sql, owner: UserId, bytes: i32) {
+        self.push_reservation_of(sql, owner, 1, kibibytes(bytes));
+    }
+
+    /// The same for several books, of which there must be space for one at least.
+    pub(super) fn push_reservation_of(
+        self,
+        sql: &mut Sql,
+        owner: UserId,
+        books: i64,
+        kibibytes: i64,
+    ) {
         use Column::{BookCount, Kibibytes, OwnerId};
 
         sql.push("INSERT INTO ").table(Entity).push(" AS library (");
         sql.columns([OwnerId, BookCount, Kibibytes]).push(") VALUES (").bind(owner);
-        sql.push(", 1, ").bind(kibibytes(bytes)).push(") ON CONFLICT (").column(OwnerId);
+        sql.push(", ").bind(books).push(", ").bind(kibibytes);
+        sql.push(") ON CONFLICT (").column(OwnerId);
         sql.push(") DO UPDATE SET ").column(BookCount).push(" = library.").column(BookCount);
-        sql.push(" + 1, ").column(Kibibytes).push(" = library.").column(Kibibytes);
-        sql.push(" + excluded.").column(Kibibytes);
-        sql.push(" WHERE library.").column(BookCount).push(" < ").bind(self.books);
+        sql.push(" + excluded.").column(BookCount).push(", ").column(Kibibytes);
+        sql.push(" = library.").column(Kibibytes).push(" + excluded.").column(Kibibytes);
+        sql.push(" WHERE library.").column(BookCount).push(" + excluded.").column(BookCount);
+        sql.push(" <= ").bind(self.books);
         sql.push(" AND library.").column(Kibibytes).push(" + excluded.").column(Kibibytes);
         sql.push(" <= ").bind(self.kibibytes).push(" RETURNING ").column(OwnerId);
     }
 
     /// Appends the condition that the library has space for another book of this many bytes.
     pub(super) fn push_has_space(self, sql: &mut Sql, owner: UserId, bytes: i32) {
+        self.push_has_space_for(sql, owner, 1, kibibytes(bytes));
+    }
+
+    /// Appends the condition that the library has space for this many more books of this size in all.
+    pub(super) fn push_has_space_for(
+        self,
+        sql: &mut Sql,
+        owner: UserId,
+        books: i64,
+        kibibytes: i64,
+    ) {
         push_no_library(sql, owner);
-        sql.push(" AND (").column(Column::BookCount).push(" >= ").bind(self.books);
-        sql.push(" OR ").column(Column::Kibibytes).push(" + ").bind(kibibytes(bytes));
-        sql.push(" > ").bind(self.kibibytes).push("))");
+        sql.push(" AND (").column(Column::BookCount).push(" + ").bind(books);
+        sql.push(" > ").bind(self.books).push(" OR ").column(Column::Kibibytes);
+        sql.push(" + ").bind(kibibytes).push(" > ").bind(self.kibibytes).push("))");
     }
 
     /// Appends the condition that the texts of the library may grow.

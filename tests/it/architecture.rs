@@ -14,7 +14,7 @@ const LAYERS: [&[&str]; 9] = [
     &["app"],
     &["http"],
     &["graphql"],
-    &["auth", "exports", "covers"],
+    &["auth", "exports", "imports", "covers"],
     &["store", "book_files"],
     &["entity"],
     &["input"],

@@ -256,16 +256,17 @@ async fn migrations_can_be_applied_and_reverted() {
             "m0005_libraries",
             "m0006_publisher",
             "m0007_book_covers",
+            "m0008_imports",
             "m0009_exports",
         ];
-        names.map(|name| format!("{state} {name}\n")).concat()
+        names.iter().map(|name| format!("{state} {name}\n")).collect::<String>()
     };
     assert_eq!(migrate(&["status"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(migrate(&["up"]), all("applied"));
     assert_eq!(database.number("SELECT count(*) FROM books").await, 0);
     assert!(migrate(&["down"]).ends_with("pending m0009_exports\n"));
-    assert_eq!(migrate(&["down", "7"]), all("pending"));
+    assert_eq!(migrate(&["down", "8"]), all("pending"));
     assert_eq!(migrate(&["up"]), all("applied"));
 }
 

@@ -14,6 +14,7 @@ mod books;
 mod cli;
 mod covers;
 mod http;
+mod imports;
 mod limits;
 mod running;
 mod schema;

@@ -9,6 +9,7 @@ mod actor;
 mod app;
 mod covers;
 mod database;
+mod imports;
 mod postgres_cluster;
 mod redact;
 mod sample_files;
@@ -24,6 +25,7 @@ pub use actor::Actor;
 pub use app::{JWT_SECRET, TestApp};
 pub use covers::{jpeg, noisy_jpeg, path_of};
 pub use database::TestDatabase;
+pub use imports::{actions, counts};
 pub use postgres_cluster::PostgresCluster;
 pub use redact::{redact_id, redact_text};
 pub use sample_files::{

@@ -1,9 +1,10 @@
 //! Lists of books as connections (GraphQL Cursor Connections).
 
-use async_graphql::{ComplexObject, Context, Lookahead, Object, SelectionField, SimpleObject};
+use async_graphql::{Context, Lookahead, Object, SelectionField};
 
 use super::book::{self, Book};
 use super::book_filter::{BookFilter, BookOrder};
+use super::page_info::{Connection, PageInfo};
 use super::user::User;
 use crate::graphql::context::ContextExt;
 use crate::graphql::cursor;
@@ -96,6 +97,16 @@ impl BookConnection {
         Ok(Self { list, request, edges, more, total: page.total })
     }
 
+    /// Whether more books follow this page.
+    pub(super) async fn has_next_page(&self, ctx: &Context<'_>) -> Result<bool> {
+        self.resolve_has_more(ctx, self.request.next(self.more)).await
+    }
+
+    /// Whether books precede this page.
+    pub(super) async fn has_previous_page(&self, ctx: &Context<'_>) -> Result<bool> {
+        self.resolve_has_more(ctx, self.request.previous(self.more)).await
+    }
+
     async fn resolve_has_more(
         &self,
         ctx: &Context<'_>,
@@ -146,7 +157,7 @@ impl BookConnection {
         Ok(PageInfo {
             start_cursor: self.edges.first().map(BookEdge::encode_cursor).transpose()?,
             end_cursor: self.edges.last().map(BookEdge::encode_cursor).transpose()?,
-            connection: self,
+            connection: Connection::Books(self),
         })
     }
 
@@ -226,32 +237,5 @@ impl DirectJson for BookEdge {
             "node" => Some(&NODE),
             _ => None,
         }
-    }
-}
-
-/// The position of a page in its list.
-#[derive(Debug, SimpleObject)]
-#[graphql(complex)]
-pub(in crate::graphql) struct PageInfo<'a> {
-    /// The cursor of the first element; null if the page is empty.
-    start_cursor: Option<String>,
-    /// The cursor of the last element; null if the page is empty.
-    end_cursor: Option<String>,
-    #[graphql(skip)]
-    connection: &'a BookConnection,
-}
-
-#[ComplexObject]
-impl PageInfo<'_> {
-    /// Whether more elements follow this page.
-    async fn has_next_page(&self, ctx: &Context<'_>) -> Result<bool> {
-        let BookConnection { request, more, .. } = self.connection;
-        self.connection.resolve_has_more(ctx, request.next(*more)).await
-    }
-
-    /// Whether elements precede this page.
-    async fn has_previous_page(&self, ctx: &Context<'_>) -> Result<bool> {
-        let BookConnection { request, more, .. } = self.connection;
-        self.connection.resolve_has_more(ctx, request.previous(*more)).await
     }
 }

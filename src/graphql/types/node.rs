@@ -3,12 +3,13 @@
 use async_graphql::{Context, ID, Interface};
 
 use super::book::Book;
+use super::import_job::ImportJob;
 use super::session::Session;
 use super::user::User;
 use crate::auth::identity::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
-use crate::id::{BookId, SessionId, UserId};
+use crate::id::{BookId, ImportId, SessionId, UserId};
 
 /// An object with an id that is unique among all objects.
 #[derive(Debug, Interface)]
@@ -20,6 +21,8 @@ pub(crate) enum Node {
     Session(Session),
     /// A book.
     Book(Book),
+    /// An import of a file.
+    ImportJob(ImportJob),
 }
 
 impl Node {
@@ -37,6 +40,8 @@ impl Node {
         } else if let Some(id) = SessionId::parse(id) {
             let session = ctx.loaders().session(id).await?.filter(|row| viewer.owns(&**row));
             Ok(session.map(|session| Self::Session(Session((*session).clone()))))
+        } else if let Some(id) = ImportId::parse(id) {
+            Ok(ImportJob::find(ctx, viewer, id).await?.map(Self::ImportJob))
         } else {
             Ok(None)
         }

@@ -21,6 +21,7 @@ use crate::input::text::{fold, fold_for_index};
 use crate::input::title::Title;
 use crate::store::db::row::RowReader;
 use crate::store::error::{QueryError, StoreError};
+use crate::store::quota;
 
 /// A set of columns of a book. Its id and its owner's id are always read and not part of a set.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -93,6 +94,24 @@ impl IntoIterator for Assignments {
 
     fn into_iter(self) -> Self::IntoIter {
         self.0.into_iter()
+    }
+}
+
+impl NewBook {
+    /// The size of the book in its library.
+    pub(crate) fn kibibytes(&self) -> i64 {
+        let Self { title, author, isbn, tags, publisher, notes, .. } = self;
+        let texts = [
+            Some(title.as_str().len()),
+            Some(author.as_str().len()),
+            isbn.as_ref().map(|isbn| isbn.as_str().len()),
+            // One separator between two tags.
+            tags.as_ref().map(|tags| tags.iter().map(|tag| tag.len() + 1).sum::<usize>() - 1),
+            publisher.as_ref().map(|publisher| publisher.as_str().len()),
+            notes.as_ref().map(|notes| notes.as_str().len()),
+        ];
+        let bytes: usize = texts.into_iter().flatten().sum();
+        quota::kibibytes(i32::try_from(bytes).unwrap_or(i32::MAX))
     }
 }
 
@@ -184,7 +203,21 @@ macro_rules! book_columns {
             )+
         }
 
+        impl Book {
+            /// The values that the owner has set. An error if a column was not selected.
+            pub(crate) fn values(&self) -> Result<NewBook, StoreError> {
+                Ok(NewBook { $($input: self.$input()?.clone(),)+ })
+            }
+        }
+
         impl NewBook {
+            /// Makes changes.
+            pub(crate) fn apply(&mut self, changes: &BookChanges) {
+                $(if let Some(value) = &changes.$input {
+                    self.$input = value.clone();
+                })+
+            }
+
             /// All columns of a new book but its size and its idempotency key.
             pub(super) fn assignments(
                 &self,
@@ -216,6 +249,17 @@ macro_rules! book_columns {
         }
 
         impl BookChanges {
+            /// Whether nothing changes.
+            pub(crate) fn is_empty(&self) -> bool {
+                let Self { $($input,)+ } = self;
+                true $(&& $input.is_none())+
+            }
+
+            /// These changes, and later ones.
+            pub(crate) fn and(self, later: Self) -> Self {
+                Self { $($input: later.$input.or(self.$input),)+ }
+            }
+
             /// Whether the book has other values. An error if a column was not selected.
             pub(super) fn differ_from(&self, book: &Book) -> Result<bool, StoreError> {
                 Ok(false $(|| match &self.$input {

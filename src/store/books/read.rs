@@ -283,7 +283,7 @@ impl Books<'_> {
     }
 
     /// Begins a statement that reads books: `SELECT … FROM books WHERE owner_id = … AND `.
-    fn select_of(&self, owner: UserId) -> Sql {
+    pub(super) fn select_of(&self, owner: UserId) -> Sql {
         let mut sql = self.0.db.sql();
         sql.push("SELECT ").columns(BookColumns::all().to_select());
         sql.push(" FROM ").table(Entity).push(" WHERE ");

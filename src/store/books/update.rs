@@ -106,6 +106,20 @@ impl Books<'_> {
         }
     }
 
+    /// Appends the statement that updates a book which has this version. Returns the book, or no row.
+    pub(super) fn push_update_of_version(
+        &self,
+        sql: &mut Sql,
+        (owner, id, version): (UserId, BookId, i32),
+        changes: &BookChanges,
+        now: Timestamp,
+    ) {
+        let assignments = changes.assignments();
+        let resizing = self.resizings(Some(&assignments)).last().copied();
+        let target = Target { owner, id, changes, expected_version: Some(version) };
+        self.push_update(sql, &target, assignments, resizing.unwrap_or(Resizing::ByTrigger), now);
+    }
+
     /// Appends the statement that updates a book and returns it. It matches the book only if at least one value
     /// differs, and if the library has space for texts that grow.
     fn push_update(

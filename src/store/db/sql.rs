@@ -1,6 +1,6 @@
 //! SQL statements. The text and the values that it binds are written together, so that they cannot disagree.
 
-use sea_orm::{DbBackend, EntityName, IdenStatic, Value};
+use sea_orm::{DbBackend, EntityName, IdenStatic, Statement, Value};
 
 /// A statement: its text and the values of its placeholders, in their order.
 #[derive(Clone, Debug, PartialEq)]
@@ -13,6 +13,14 @@ pub(in crate::store) struct Sql {
 /// A placeholder of a statement, by its number from 1.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::store) struct Placeholder(usize);
+
+/// A statement of several that are executed together.
+#[derive(Clone, Debug)]
+pub(in crate::store) struct BatchStatement {
+    pub(in crate::store) sql: Sql,
+    /// How many rows it must return; `None` if it returns none.
+    pub(in crate::store) rows: Option<usize>,
+}
 
 /// Typical length of a statement, in bytes.
 const ESTIMATED_BYTES: usize = 512;
@@ -38,6 +46,11 @@ impl Sql {
 
     pub(super) fn values(&self) -> &[Value] {
         &self.values
+    }
+
+    /// The statement for sea-orm.
+    pub(super) fn into_statement(self) -> Statement {
+        Statement::from_sql_and_values(self.backend, self.text, self.values)
     }
 
     /// Appends text of the program. A value is never text: it is bound.

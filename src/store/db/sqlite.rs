@@ -10,18 +10,19 @@ use std::time::{Duration, Instant};
 use rusqlite::Connection;
 use tokio::sync::oneshot;
 
-use super::row::{DriverRow, FromRow, RowReader};
-use super::sql::Sql;
+use super::row::{FromRow, RowReader};
+use super::sql::{BatchStatement, Sql};
 use super::write_lock::{WRITE_LOCK_TIMEOUT, WriteLock};
 use crate::store::error::QueryError;
 
 mod bind;
 mod connect;
+mod run;
 pub(super) mod scan;
 
-use bind::bind;
 use connect::connect;
 pub(super) use connect::initialize;
+use run::{run, run_batch};
 
 /// How many writes may wait in the queue.
 const QUEUE_CAPACITY: usize = 1_024;
@@ -122,20 +123,32 @@ impl Sqlite {
     }
 
     pub(super) async fn write<T: FromRow>(&self, sql: Sql) -> Result<Vec<T>, QueryError> {
+        self.enqueue(move |connection| run(connection, &sql, T::from_row)).await
+    }
+
+    /// Runs all of these statements or none; see [`run_batch`].
+    pub(super) async fn write_batch(
+        &self,
+        statements: Vec<BatchStatement>,
+    ) -> Result<bool, QueryError> {
+        self.enqueue(move |connection| run_batch(connection, &statements)).await
+    }
+
+    /// Runs `write` inside a transaction of the writer thread. When this returns, it is committed.
+    async fn enqueue<T: Send + 'static>(
+        &self,
+        write: impl FnOnce(&Connection) -> Result<T, QueryError> + Send + 'static,
+    ) -> Result<T, QueryError> {
         let (sender, receiver) = oneshot::channel();
         let deadline = Instant::now() + WRITE_LOCK_TIMEOUT;
         let job: WriteJob = Box::new(move |transaction| {
-            let rows = transaction.and_then(|connection| {
+            let result = transaction.and_then(|connection| {
                 // A write whose deadline has passed is not started.
-                if Instant::now() < deadline {
-                    run(connection, &sql, T::from_row)
-                } else {
-                    Err(busy())
-                }
+                if Instant::now() < deadline { write(connection) } else { Err(busy()) }
             });
             Box::new(move |committed| {
-                // Never return rows from a transaction that was rolled back.
-                let _ = sender.send(committed.and(rows));
+                // Never return the result of a transaction that was rolled back.
+                let _ = sender.send(committed.and(result));
             })
         });
         self.jobs().ok_or_else(closed)?.try_send(job).map_err(|error| match error {
@@ -152,21 +165,6 @@ impl Sqlite {
         let writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
         writer.as_ref().map(|writer| writer.jobs.clone())
     }
-}
-
-fn run<T>(
-    connection: &Connection,
-    sql: &Sql,
-    mut read_row: impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
-) -> Result<Vec<T>, QueryError> {
-    let mut statement = connection.prepare_cached(sql.text())?;
-    bind(&mut statement, sql.values())?;
-    let mut found = statement.raw_query();
-    let mut rows = Vec::new();
-    while let Some(row) = found.next()? {
-        rows.push(read_row(&mut RowReader::new(DriverRow::Sqlite(row)))?);
-    }
-    Ok(rows)
 }
 
 /// Commits queued writes until the sending half of the queue is dropped, and checkpoints the journal.

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use quick_cache::sync::Cache;
 use tokio::sync::broadcast;
 
-use super::event::Event;
+use super::event::{BookChange, Event};
 use crate::id::{BookId, SessionId, UserId};
 
 /// How many events a subscriber may be behind before it misses events and gets [`Lagged`].
@@ -25,7 +25,9 @@ pub(super) enum Topic {
 impl From<Event> for Topic {
     fn from(event: Event) -> Self {
         match event {
-            Event::BookChanged(change) => Self::Books(change.owner),
+            Event::BookChanged(BookChange { owner, .. }) | Event::LibraryChanged(owner) => {
+                Self::Books(owner)
+            }
             Event::SessionEnded(session) => Self::Session(session),
         }
     }
@@ -73,8 +75,13 @@ impl Broker {
             self.delivered.insert(change.book, order);
         }
         if let Some(sender) = topics.get(&event.into()) {
+            let delivery = match event {
+                // To read the library again, as after events that were missed, takes less than one event for each book.
+                Event::LibraryChanged(_) => Err(Lagged),
+                event => Ok(event),
+            };
             // An error means that there are no receivers.
-            let _ = sender.send(Ok(event));
+            let _ = sender.send(delivery);
         }
     }
 
@@ -99,7 +106,8 @@ pub(crate) struct Subscriber {
     broker: Arc<Broker>,
 }
 
-/// The subscriber was too slow, or this instance was disconnected, and events were missed.
+/// The subscriber was too slow, or this instance was disconnected, and events were missed; or many books have changed at
+/// once, without single events.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("events were missed")]
 pub(crate) struct Lagged;
@@ -133,7 +141,7 @@ mod tests {
     use super::*;
     use crate::clock::Clock;
     use crate::id::IdGenerator;
-    use crate::store::events::event::{BookChange, ChangeKind};
+    use crate::store::events::event::ChangeKind;
 
     fn change(owner: UserId, book: BookId, kind: ChangeKind) -> Event {
         Event::BookChanged(BookChange { owner, book, kind })
@@ -177,6 +185,18 @@ mod tests {
             broker.deliver(change(alice, ids.next(), ChangeKind::Created));
         }
         assert_eq!(subscriber.next().now_or_never(), Some(Err(Lagged)));
+    }
+
+    #[test]
+    fn many_changes_at_once_are_one_event_for_subscribers_of_the_owner() {
+        let ids = IdGenerator::new(Clock::system());
+        let (alice, bob): (UserId, UserId) = (ids.next(), ids.next());
+        let broker = Arc::new(Broker::default());
+        let [mut first, mut second] =
+            [alice, bob].map(|owner| broker.subscribe(Topic::Books(owner)));
+        broker.deliver(Event::LibraryChanged(alice));
+        assert_eq!(first.next().now_or_never(), Some(Err(Lagged)));
+        assert_eq!(second.next().now_or_never(), None);
     }
 
     #[test]

@@ -11,6 +11,8 @@ use crate::id::{BookId, SessionId, UserId};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Event {
     BookChanged(BookChange),
+    /// Many books of this account have changed, for which there are no single events.
+    LibraryChanged(UserId),
     SessionEnded(SessionId),
 }
 
@@ -54,6 +56,7 @@ impl fmt::Display for Event {
                     ChangeKind::Deleted => write!(f, "deleted {owner} {book}"),
                 }
             }
+            Self::LibraryChanged(owner) => write!(f, "library {}", Uuid::from(*owner).simple()),
             Self::SessionEnded(session) => write!(f, "ended {}", Uuid::from(*session).simple()),
         }
     }
@@ -74,6 +77,7 @@ impl FromStr for Event {
         let words: Vec<&str> = line.split(' ').collect();
         let (owner, book, kind) = match words[..] {
             ["ended", session] => return Ok(Self::SessionEnded(id(session)?)),
+            ["library", owner] => return Ok(Self::LibraryChanged(id(owner)?)),
             ["created", owner, book] => (owner, book, ChangeKind::Created),
             ["updated", owner, book, version] => {
                 (owner, book, ChangeKind::Updated(version.parse().map_err(|_| ParseEventError)?))
@@ -103,6 +107,7 @@ mod tests {
             change(owner, book, ChangeKind::Created),
             change(owner, book, ChangeKind::Updated(i32::MAX)),
             change(owner, book, ChangeKind::Deleted),
+            Event::LibraryChanged(owner),
             Event::SessionEnded(ids.next()),
         ] {
             let line = event.to_string();

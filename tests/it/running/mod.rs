@@ -8,6 +8,7 @@ use crate::support::server_command;
 
 mod commands;
 mod exports;
+mod imports;
 mod logs;
 mod migrations;
 mod settings;

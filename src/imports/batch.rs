@@ -1,0 +1,63 @@
+//! Batches of rows, as they are read from a file.
+
+use crate::book_files::{FileBook, FileRow};
+use crate::input::author::Author;
+use crate::input::isbn::Isbn;
+use crate::input::notes::Notes;
+use crate::input::text::fold_for_index;
+use crate::input::title::Title;
+use crate::store::books::TitleKey;
+
+/// Maximum number of rows that are written together. Writes of others wait for no longer than one batch takes.
+const MAX_ROWS: usize = 256;
+
+/// A batch with this many bytes of text is complete. It limits the memory of rows with long notes.
+const ENOUGH_BYTES: usize = 512 << 10;
+
+/// Rows that are written together.
+#[derive(Clone, Debug, Default)]
+pub(super) struct FileBatch {
+    pub(super) rows: Vec<KeyedRow>,
+}
+
+/// A row with what its book is compared by.
+#[derive(Clone, Debug)]
+pub(super) struct KeyedRow {
+    pub(super) row: FileRow,
+    /// `None` if the row has no book.
+    pub(super) title: Option<TitleKey>,
+}
+
+impl FileBatch {
+    /// The next rows of a file; none at its end.
+    pub(super) fn read(rows: &mut impl Iterator<Item = FileRow>) -> Self {
+        let (mut batch, mut bytes) = (Self::default(), 0);
+        while batch.rows.len() < MAX_ROWS && bytes < ENOUGH_BYTES {
+            let Some(row) = rows.next() else { break };
+            let book = row.book.as_ref().ok();
+            bytes += book.map_or(0, text_bytes);
+            let title = book.map(|book| title_key(&book.title, &book.author));
+            batch.rows.push(KeyedRow { row, title });
+        }
+        batch
+    }
+
+    pub(super) fn isbns(&self) -> Vec<Isbn> {
+        let books = self.rows.iter().filter_map(|keyed| keyed.row.book.as_ref().ok());
+        books.filter_map(|book| book.isbn.clone()).collect()
+    }
+
+    pub(super) fn titles(&self) -> Vec<TitleKey> {
+        self.rows.iter().filter_map(|keyed| keyed.title.clone()).collect()
+    }
+}
+
+/// Equal for books whose title and author are the same when folded.
+pub(super) fn title_key(title: &Title, author: &Author) -> TitleKey {
+    (fold_for_index(title.as_str()), fold_for_index(author.as_str()))
+}
+
+fn text_bytes(book: &FileBook) -> usize {
+    let notes = book.notes.as_ref().map_or(0, |notes: &Notes| notes.as_str().len());
+    book.title.as_str().len() + book.author.as_str().len() + notes
+}

@@ -1,0 +1,188 @@
+//! Many books at once: finding those that an import may mean, inserting and updating.
+
+use sea_orm::DbBackend;
+
+use super::model::{Book, BookChanges, Column, NewBook};
+use super::read::Books;
+use crate::clock::Timestamp;
+use crate::entity::book::Entity;
+use crate::id::{BookId, UserId};
+use crate::input::isbn::Isbn;
+use crate::store::db::sql::{BatchStatement, Sql};
+use crate::store::error::StoreError;
+
+/// How many keys one statement searches for. Shorter lists are filled up, so that all have the same text.
+const KEYS_PER_STATEMENT: usize = 64;
+
+/// How many books are read at most by [`KEYS_PER_STATEMENT`] titles. A library has few books of the same title and author.
+const MAX_CANDIDATES: u64 = 5_000;
+
+/// How many books one statement inserts on PostgreSQL. SQLite prepares a statement for one book, which is as fast.
+const INSERTS_PER_STATEMENT: usize = 32;
+
+/// The folded title and the folded author of a book.
+pub(crate) type TitleKey = (String, String);
+
+/// Books to insert and to update together.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct BookBatch {
+    /// Each as old as its id.
+    pub(crate) inserts: Vec<(BookId, NewBook)>,
+    pub(crate) updates: Vec<BookUpdate>,
+}
+
+/// An update of a book that has this version.
+#[derive(Clone, Debug)]
+pub(crate) struct BookUpdate {
+    pub(crate) id: BookId,
+    pub(crate) version: i32,
+    pub(crate) changes: BookChanges,
+}
+
+impl BookBatch {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.inserts.is_empty() && self.updates.is_empty()
+    }
+}
+
+impl Books<'_> {
+    /// The owner's books with one of these ISBNs, or with one of these titles and authors. A book can be found twice, and
+    /// books with the title of one key and the author of another are found too.
+    pub(crate) async fn find_candidates(
+        &self,
+        owner: UserId,
+        isbns: &[Isbn],
+        titles: &[TitleKey],
+    ) -> Result<Vec<Book>, StoreError> {
+        let mut found = Vec::new();
+        for isbns in isbns.chunks(KEYS_PER_STATEMENT) {
+            let mut sql = self.select_of(owner);
+            push_in(&mut sql, Column::Isbn, isbns.iter().map(Isbn::as_str));
+            found.extend(self.0.db.read::<Book>(sql).await?);
+        }
+        for titles in titles.chunks(KEYS_PER_STATEMENT) {
+            let mut sql = self.select_of(owner);
+            push_in(&mut sql, Column::TitleFolded, titles.iter().map(|(title, _)| title.as_str()));
+            sql.push(" AND ");
+            let authors = titles.iter().map(|(_, author)| author.as_str());
+            push_in(&mut sql, Column::AuthorFolded, authors);
+            sql.push(" LIMIT ").bind(MAX_CANDIDATES);
+            found.extend(self.0.db.read::<Book>(sql).await?);
+        }
+        Ok(found)
+    }
+
+    /// The statements that write a batch. They must be executed in one transaction.
+    pub(in crate::store) fn batch_statements(
+        &self,
+        owner: UserId,
+        batch: &BookBatch,
+        now: Timestamp,
+    ) -> Vec<BatchStatement> {
+        let mut statements = Vec::new();
+        // Books are locked before the size of the library, as by the deletion of a book.
+        for BookUpdate { id, version, changes } in &batch.updates {
+            let mut sql = self.0.db.sql();
+            self.push_update_of_version(&mut sql, (owner, *id, *version), changes, now);
+            statements.push(BatchStatement { sql, rows: Some(1) });
+        }
+        if batch.inserts.is_empty() {
+            return statements;
+        }
+        statements.push(BatchStatement { sql: self.reservation(owner, batch), rows: Some(1) });
+        let per_statement = match self.0.db.backend() {
+            DbBackend::Postgres => INSERTS_PER_STATEMENT,
+            _ => 1,
+        };
+        let inserts = batch.inserts.chunks(per_statement).map(|books| {
+            let mut sql = self.0.db.sql();
+            push_inserts(&mut sql, owner, books);
+            BatchStatement { sql, rows: None }
+        });
+        statements.extend(inserts);
+        statements
+    }
+
+    /// The statement that returns a row if the library has space for the new books. On PostgreSQL it adds them to the
+    /// size of the library.
+    fn reservation(&self, owner: UserId, batch: &BookBatch) -> Sql {
+        let books = i64::try_from(batch.inserts.len()).unwrap_or(i64::MAX);
+        let kibibytes = batch.inserts.iter().map(|(_, book)| book.kibibytes()).sum();
+        let mut sql = self.0.db.sql();
+        if self.0.db.backend() == DbBackend::Postgres {
+            self.0.quota.push_reservation_of(&mut sql, owner, books, kibibytes);
+        } else {
+            sql.push("SELECT 1 WHERE ");
+            self.0.quota.push_has_space_for(&mut sql, owner, books, kibibytes);
+        }
+        sql
+    }
+}
+
+/// Appends `column IN (…)` for up to [`KEYS_PER_STATEMENT`] values, at least one.
+fn push_in<'a>(sql: &mut Sql, column: Column, values: impl Iterator<Item = &'a str> + Clone) {
+    sql.column(column).push(" IN (");
+    sql.join(", ", values.cycle().take(KEYS_PER_STATEMENT), |sql, value| {
+        sql.bind(value);
+    });
+    sql.push(")");
+}
+
+/// Appends the statement that inserts books.
+fn push_inserts(sql: &mut Sql, owner: UserId, books: &[(BookId, NewBook)]) {
+    sql.push("INSERT INTO ").table(Entity).push(" (");
+    for (index, (id, book)) in books.iter().enumerate() {
+        let mut assignments = book.assignments(*id, owner, id.created_at());
+        let bytes = assignments.texts().map(|(_, bytes)| bytes).sum::<i32>();
+        assignments.set(Column::Bytes, bytes);
+        if index == 0 {
+            sql.columns(assignments.columns()).push(") VALUES ");
+        } else {
+            sql.push(", ");
+        }
+        sql.push("(");
+        sql.join(", ", assignments, |sql, assignment| {
+            sql.bind(assignment.value);
+        });
+        sql.push(")");
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::id::IdGenerator;
+    use crate::input::author::Author;
+    use crate::input::notes::Notes;
+    use crate::input::publisher::Publisher;
+    use crate::input::read_count::ReadCount;
+    use crate::input::tags::Tags;
+    use crate::input::title::Title;
+
+    /// What is reserved must be what the insert stores in `bytes`.
+    #[test]
+    fn the_size_of_a_book_is_that_of_the_texts_that_are_inserted() {
+        let ids = IdGenerator::new(Clock::system());
+        for length in [1, 40, 1_000, 1_024, 2_000, 20_000] {
+            let book = NewBook {
+                title: Title::parse("Les Misérables").expect("a title"),
+                author: Author::parse("Victor Hugo").expect("an author"),
+                isbn: Isbn::parse("9780135957059").expect("an ISBN"),
+                rating: None,
+                status: None,
+                started_on: None,
+                finished_on: None,
+                read_count: ReadCount::default(),
+                published_year: None,
+                page_count: None,
+                tags: Tags::parse(&["été", "b"]).expect("tags"),
+                notes: Notes::parse(&"é".repeat(length)).expect("notes"),
+                publisher: Publisher::parse("Gallimard").expect("a publisher"),
+            };
+            let assignments = book.assignments(ids.next(), ids.next(), Clock::system().now());
+            let bytes: i32 = assignments.texts().map(|(_, bytes)| bytes).sum();
+            assert_eq!(book.kibibytes(), (i64::from(bytes) + 1023) / 1024, "{length}");
+        }
+    }
+}
