@@ -15,6 +15,7 @@ mod database;
 mod deadlines;
 mod events;
 mod hosts;
+mod imports;
 mod login;
 mod outage;
 mod pgbouncer;
