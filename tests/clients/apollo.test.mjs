@@ -12,7 +12,7 @@ import {
   BOOKS, BOOK_CHANGED, CREATE_BOOK, DELETE_BOOK, addBook, applyChange, removeBook,
 } from './apollo/books.mjs';
 import { makeApolloClient } from './apollo/client.mjs';
-import { delaying, png, roundTrip, recording, operationOf, queue, register } from './users.mjs';
+import { bookFile, delaying, png, roundTrip, recording, operationOf, queue, register } from './users.mjs';
 
 globalThis.WebSocket ??= WebSocket; // Node.js has a global WebSocket since version 22
 const sha256 = (text) => createHash('sha256').update(text).digest('hex');
@@ -218,4 +218,25 @@ test('a cover is uploaded and shown', async (t) => {
   const image = await fetch(done.book.cover.url); // as an <img> does
   assert.match(image.headers.get('content-type'), /^image\/(jpeg|webp)$/);
   assert.ok((await image.arrayBuffer()).byteLength > 0);
+});
+
+const IMPORT_PROGRESS = gql`
+  subscription ImportProgress($id: ID!) { importProgress(id: $id) { id state total created } }
+`;
+
+test('an import is followed to its end', async (t) => {
+  const { client, importFile } = await setUp(t);
+  const job = await importFile(bookFile(2_000));
+  const events = queue();
+  client.subscribe({ query: IMPORT_PROGRESS, variables: { id: job.id } }).subscribe({
+    next: ({ data, error }) => events.put(error ?? data.importProgress),
+    complete: () => events.put('complete'),
+  });
+  let last;
+  for (let event = await events.take(); event !== 'complete'; event = await events.take()) {
+    assert.equal(event.id, job.id);
+    assert.ok(!last || event.created >= last.created);
+    last = event;
+  }
+  assert.deepEqual([last.state, last.total, last.created], ['DONE', 2_000, 2_000]);
 });

@@ -12,7 +12,7 @@ import {
 } from 'graphql';
 
 import { startServer } from '../server.mjs';
-import { delaying, png, recording, operationOf, queue, register } from './users.mjs';
+import { bookFile, delaying, png, recording, operationOf, queue, register } from './users.mjs';
 import { makeUrqlClient } from './urql/client.mjs';
 
 const sdl = await readFile(join(import.meta.dirname, '../../schema.graphql'), 'utf8');
@@ -215,4 +215,29 @@ test('a cover is uploaded and shown', async (t) => {
   assert.equal((await cached()).url, cover.url, 'the cache has the new cover');
   const image = await fetch(cover.url); // as an <img> does
   assert.match(image.headers.get('content-type'), /^image\/(jpeg|webp)$/);
+});
+
+const IMPORT_PROGRESS = gql`
+  subscription ImportProgress($id: ID!) { importProgress(id: $id) { id state total created } }
+`;
+
+test('an import is followed to its end', async (t) => {
+  const { client, importFile } = await setUp(t);
+  const job = await importFile(bookFile(2_000));
+  const events = queue();
+  const subscription = client.subscription(IMPORT_PROGRESS, { id: job.id }).subscribe(events.put);
+  t.after(() => subscription.unsubscribe());
+  let created = 0;
+  for (;;) {
+    const { data, error } = await events.take();
+    assert.equal(error, undefined);
+    const progress = data.importProgress;
+    assert.equal(progress.id, job.id);
+    assert.ok(progress.created >= created);
+    ({ created } = progress);
+    if (progress.state !== 'RUNNING') {
+      assert.deepEqual([progress.state, progress.total, created], ['DONE', 2_000, 2_000]);
+      return;
+    }
+  }
 });

@@ -20,8 +20,29 @@ export async function register(origin) {
     const query = `mutation($input: CreateBookInput!) { createBook(input: $input) { book { id } } }`;
     return (await ask(query, { input: { title, author: 'A' } })).createBook.book.id;
   };
-  return { session, ask, addBook };
+  const importFile = (file) => upload(origin, accessToken, file);
+  return { session, ask, addBook, importFile };
 }
+
+/** Starts to import a file: a multipart request of three parts. Returns the import. */
+async function upload(origin, token, file) {
+  const query = `mutation($input: ImportBooksInput!) {
+    importBooks(input: $input) { job { id state total } userErrors { code message } }
+  }`;
+  const body = new FormData();
+  body.append('operations', JSON.stringify({ query, variables: { input: { file: null } } }));
+  body.append('map', JSON.stringify({ 0: ['variables.input.file'] }));
+  body.append('0', new Blob([file]), 'books.csv');
+  const headers = { authorization: `Bearer ${token}`, 'apollo-require-preflight': 'true' };
+  const response = await fetch(`${origin}/graphql`, { method: 'POST', headers, body });
+  const { data, errors } = await response.json();
+  if (errors) throw new Error(JSON.stringify(errors));
+  return data.importBooks.job;
+}
+
+/** A file with this many books. */
+export const bookFile = (books) =>
+  ['Title,Author', ...Array.from({ length: books }, (_, number) => `Book ${number},Author ${number}`)].join('\n');
 
 async function post(origin, token, body) {
   const response = await fetch(`${origin}/graphql`, {

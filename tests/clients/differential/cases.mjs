@@ -2,7 +2,7 @@
 
 import { getNamedType, isCompositeType, isInputObjectType, isObjectType } from 'graphql';
 
-import { schema } from './oracle.mjs';
+import { schema, takesFile } from './oracle.mjs';
 
 /** What is no date: as literals, and as values of variables. */
 const NO_DATES = {
@@ -362,7 +362,7 @@ export function rowsFor({ library, session }) {
 export function defaults() {
   return Object.values(schema.getTypeMap()).filter(isObjectType).flatMap((type) =>
     Object.values(type.getFields()).flatMap((field) => {
-      if (type.name.startsWith('__')) return [];
+      if (type.name.startsWith('__') || takesFile(field)) return [];
       const places = field.args.flatMap((argument) => {
         const of = getNamedType(argument.type);
         const fields = isInputObjectType(of) ? Object.values(of.getFields()) : [];
