@@ -86,9 +86,7 @@ pub fn main() -> ExitCode {
         | Command::Recount
         | Command::User { .. }
         | Command::Import(_)
-        | Command::Export(_) => {
-            Purpose::Database
-        }
+        | Command::Export(_) => Purpose::Database,
         Command::Serve | Command::Config | Command::Schema => Purpose::Server,
     };
     let config = match cli.options.resolve(purpose) {

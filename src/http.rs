@@ -20,8 +20,8 @@ mod covers;
 mod csrf;
 mod database_check;
 mod error_response;
-mod exports;
 mod etag;
+mod exports;
 mod forwarded;
 #[cfg(any(test, fuzzing))]
 pub(crate) mod fuzzing;

@@ -1,6 +1,6 @@
 //! Loads rows by id in batches: one statement for a list instead of one per row.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::hash::Hash;
 use std::sync::{Arc, OnceLock};

@@ -1,7 +1,7 @@
 //! Books.
 
-mod export;
 mod batch;
+mod export;
 mod filter;
 mod list;
 mod model;

@@ -5,7 +5,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 
 use super::{book, open, refused, rows};
-use crate::book_files::{BookFileReader, MAX_FILE_BYTES, Source, UnsupportedFile};
+use crate::book_files::model::MAX_FILE_BYTES;
+use crate::book_files::{BookFileReader, Source, UnsupportedFile};
 
 #[test]
 fn the_refusal_says_what_was_expected_and_found() {

@@ -9,6 +9,7 @@ use crate::support::server_command;
 mod commands;
 mod exports;
 mod imports;
+mod covers;
 mod logs;
 mod migrations;
 mod settings;
