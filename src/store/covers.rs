@@ -2,8 +2,8 @@
 
 use sea_orm::sea_query::{Expr, ExprTrait, LockType, OnConflict};
 use sea_orm::{
-    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter,
-    QuerySelect,
+    ActiveModelTrait, ActiveValue::Set, ColumnTrait, ConnectionTrait, DbBackend, EntityTrait,
+    QueryFilter, QuerySelect,
 };
 
 use super::Store;
@@ -11,10 +11,10 @@ use super::books::Book;
 use super::db::row::row;
 use super::error::StoreError;
 use super::events::{BookChange, ChangeKind, Event};
-use super::quota::ExceededQuota;
+use super::quota::{ExceededQuota, kibibytes};
 use crate::clock::Timestamp;
 use crate::entity::book_cover::{ActiveModel, Column, Entity};
-use crate::entity::{book, book_cover};
+use crate::entity::{book, book_cover, library};
 use crate::id::{BookId, UserId};
 
 pub(crate) use crate::entity::book_cover::Model as NewCover;
@@ -78,14 +78,14 @@ impl Covers<'_> {
     ) -> Result<CoverOutcome, StoreError> {
         let (owner, book) = (cover.owner_id, cover.book_id);
         let transaction = self.0.db.begin().await?;
-        let Some(version) = lock_book(&*transaction, owner, book).await? else {
+        let Some(locked) = lock_book(&*transaction, owner, book).await? else {
             return Ok(CoverOutcome::NotFound);
         };
         let growth = cover.bytes - stored_bytes(&*transaction, owner, book).await?.unwrap_or(0);
         if growth > 0 && self.0.has_no_space(owner).await? {
             return Ok(CoverOutcome::QuotaExceeded(ExceededQuota::Bytes));
         }
-        change_book(&*transaction, (owner, book), version + 1, growth, now).await?;
+        change_book(&*transaction, (owner, book), locked, growth, now).await?;
         let replace = OnConflict::columns([Column::OwnerId, Column::BookId])
             .update_columns([Column::Key, Column::Width, Column::Height, Column::Bytes])
             .to_owned();
@@ -94,7 +94,7 @@ impl Covers<'_> {
             .exec_without_returning(&*transaction)
             .await?;
         transaction.commit().await?;
-        self.changed(owner, book, version + 1).await
+        self.changed(owner, book, locked.version + 1).await
     }
 
     /// Removes the cover of a book. A trigger queues its files for removal. Changes nothing if the book has no cover.
@@ -105,16 +105,16 @@ impl Covers<'_> {
         now: Timestamp,
     ) -> Result<CoverOutcome, StoreError> {
         let transaction = self.0.db.begin().await?;
-        let Some(version) = lock_book(&*transaction, owner, book).await? else {
+        let Some(locked) = lock_book(&*transaction, owner, book).await? else {
             return Ok(CoverOutcome::NotFound);
         };
         let Some(bytes) = stored_bytes(&*transaction, owner, book).await? else {
             return self.current(owner, book).await;
         };
         Entity::delete_by_id((owner, book)).exec(&*transaction).await?;
-        change_book(&*transaction, (owner, book), version + 1, -bytes, now).await?;
+        change_book(&*transaction, (owner, book), locked, -bytes, now).await?;
         transaction.commit().await?;
-        self.changed(owner, book, version + 1).await
+        self.changed(owner, book, locked.version + 1).await
     }
 
     /// Publishes a committed change and returns the book.
@@ -136,19 +136,27 @@ impl Covers<'_> {
     }
 }
 
-/// Locks a book until the transaction ends, and returns its version. `None` if the owner has no such book.
+/// A book that is locked.
+#[derive(Clone, Copy, Debug)]
+struct LockedBook {
+    version: i32,
+    bytes: i32,
+}
+
+/// Locks a book until the transaction ends. `None` if the owner has no such book.
 async fn lock_book<C: ConnectionTrait>(
     connection: &C,
     owner: UserId,
     book: BookId,
-) -> Result<Option<i32>, StoreError> {
-    let version = book::Entity::find_by_id((owner, book))
+) -> Result<Option<LockedBook>, StoreError> {
+    let found: Option<(i32, i32)> = book::Entity::find_by_id((owner, book))
         .select_only()
-        .column(book::Column::Version)
+        .columns([book::Column::Version, book::Column::Bytes])
         .lock(LockType::NoKeyUpdate)
         .into_tuple()
-        .one(connection);
-    Ok(version.await?)
+        .one(connection)
+        .await?;
+    Ok(found.map(|(version, bytes)| LockedBook { version, bytes }))
 }
 
 /// The size of a book's cover; `None` if it has none.
@@ -161,22 +169,35 @@ async fn stored_bytes<C: ConnectionTrait>(
     Ok(bytes.one(connection).await?)
 }
 
-/// Writes a new version of a book, and adds to its size, which triggers add to that of the library.
+/// Writes the next version of a book, and adds to its size and, with it, to that of the library.
 async fn change_book<C: ConnectionTrait>(
     connection: &C,
     (owner, book): (UserId, BookId),
-    version: i32,
+    LockedBook { version, bytes }: LockedBook,
     growth: i32,
     now: Timestamp,
 ) -> Result<(), StoreError> {
-    let row =
-        book::ActiveModel { version: Set(version), updated_at: Set(now), ..Default::default() };
+    let row = book::ActiveModel {
+        version: Set(version + 1),
+        updated_at: Set(now),
+        bytes: Set(bytes + growth),
+        ..Default::default()
+    };
     book::Entity::update_many()
         .set(row)
-        .col_expr(book::Column::Bytes, Expr::col(book::Column::Bytes).add(growth))
         .filter(book::Column::OwnerId.eq(owner))
         .filter(book::Column::Id.eq(book))
         .exec(connection)
         .await?;
+    // On SQLite, a trigger does it.
+    if connection.get_database_backend() == DbBackend::Postgres {
+        let growth = kibibytes(bytes + growth) - kibibytes(bytes);
+        let size = Expr::col(library::Column::Kibibytes).add(growth);
+        library::Entity::update_many()
+            .col_expr(library::Column::Kibibytes, size)
+            .filter(library::Column::OwnerId.eq(owner))
+            .exec(connection)
+            .await?;
+    }
     Ok(())
 }

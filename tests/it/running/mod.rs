@@ -7,9 +7,9 @@ use std::process::{Command, Output, Stdio};
 use crate::support::server_command;
 
 mod commands;
+mod covers;
 mod exports;
 mod imports;
-mod covers;
 mod logs;
 mod migrations;
 mod settings;
