@@ -8,6 +8,7 @@ use bytes::Bytes;
 
 use crate::clock::Timestamp;
 use crate::config::{Config, aws_variables};
+use crate::id::UserId;
 
 mod image;
 mod key;
@@ -43,9 +44,15 @@ impl Covers {
         Ok(Self { pool, storage })
     }
 
-    /// Decodes an image and makes the files of a cover. Waits for the images before it.
-    pub(crate) async fn process(&self, file: Bytes) -> Result<CoverImages, ImageError> {
-        self.pool.run(move || image::process(&file)).await
+    /// Decodes an image of an account and makes the files of a cover. Waits for the images before it.
+    pub(crate) async fn process(
+        &self,
+        account: UserId,
+        file: Bytes,
+    ) -> Result<CoverImages, ImageError> {
+        // Does not wait for the others if it is certainly refused.
+        image::check(&file)?;
+        self.pool.run(account, move || image::process(&file)).await
     }
 
     /// Stores the files of a new cover. If it fails, or the process ends before, some files may remain, which

@@ -15,7 +15,7 @@
 //!         book_files     files of books: Goodreads, StoryGraph, our CSV and JSON; no database
 //!           entity       database rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
-//! background_thread  byte_counter  config  telemetry  clock  id  client_ip   shared utilities, for all layers
+//! background_thread  byte_counter  fair_queue  config  telemetry  clock  id  client_ip   shared utilities, for all layers
 //! ```
 //!
 //! Within a layer the files have the names of the product's nouns. To follow a book through the layers, open
@@ -35,6 +35,7 @@ pub mod config;
 mod covers;
 mod entity;
 mod exports;
+mod fair_queue;
 #[cfg(any(test, fuzzing))]
 pub mod fuzzing;
 pub mod graphql;

@@ -4,6 +4,8 @@ use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::future::ready;
+use futures_util::stream::{self, StreamExt};
 use tokio::time::{sleep, timeout};
 
 use crate::covers::CoverKey;
@@ -19,6 +21,9 @@ const PAUSE: Duration = Duration::from_secs(1);
 
 /// How many keys are read at a time.
 const BATCH_SIZE: u64 = 100;
+
+/// Of how many covers the files are removed at once.
+const AT_ONCE: usize = 16;
 
 /// How often files without a row are looked for.
 const SWEEP_INTERVAL: Duration = Duration::from_secs(86_400);
@@ -44,12 +49,12 @@ async fn remove_all(services: &Services) -> Result<(), StoreError> {
         let keys = queue.queued_for_removal(&after, BATCH_SIZE).await?;
         let Some(last) = keys.last().cloned() else { return Ok(()) };
         after = last;
-        let mut removed = Vec::with_capacity(keys.len());
-        for key in keys {
-            if remove_files(services, &key).await {
-                removed.push(key);
-            }
-        }
+        let removed = stream::iter(keys)
+            .map(|key| async move { remove_files(services, &key).await.then_some(key) })
+            .buffer_unordered(AT_ONCE)
+            .filter_map(ready)
+            .collect()
+            .await;
         queue.files_removed(removed).await?;
     }
 }

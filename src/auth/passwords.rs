@@ -13,13 +13,10 @@ use tokio::sync::oneshot;
 
 use crate::background_thread;
 use crate::client_ip::ClientPrefix;
+use crate::fair_queue::{self, FairQueue};
 use crate::input::password::{MAX_BYTES, Password, normalize};
 use crate::input::validation_error::ValidationError;
 use crate::store::users::{PasswordHash, User};
-
-mod queue;
-
-use queue::FairQueue;
 
 /// A password could not be hashed or verified.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -41,7 +38,7 @@ type Job = Box<dyn FnOnce() + Send>;
 
 /// The hashing threads and their queue.
 pub(crate) struct HashingPool {
-    queue: Arc<FairQueue<Job>>,
+    queue: Arc<FairQueue<ClientPrefix, Job>>,
     cost: u32,
 }
 
@@ -54,7 +51,7 @@ pub(crate) struct PasswordHasher<'a> {
 
 impl HashingPool {
     pub(crate) fn new(cost: u32, queue_capacity: usize) -> std::io::Result<Self> {
-        let queue = Arc::new(FairQueue::<Job>::new(queue_capacity));
+        let queue = Arc::new(FairQueue::<ClientPrefix, Job>::new(queue_capacity));
         let cores = thread::available_parallelism().map_or(1, NonZero::get);
         for number in 0..cores {
             let queue = Arc::clone(&queue);
@@ -163,7 +160,7 @@ impl PasswordHasher<'_> {
                 let _ = sender.send(done.map_err(panicked));
             }
         });
-        self.pool.queue.push(self.client, job).map_err(|queue::Full| HashError::Busy)?;
+        self.pool.queue.push(self.client, job).map_err(|fair_queue::Full| HashError::Busy)?;
         // No result: the full queue dropped this job in favour of another client's.
         receiver.await.unwrap_or(Err(HashError::Busy))
     }

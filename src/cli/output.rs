@@ -15,7 +15,7 @@ pub(super) fn print(text: &str) -> anyhow::Result<()> {
     print_bytes(text.as_bytes())
 }
 
-/// Like [`print`], for the parts of a file.
+/// Like [`print()`], for the parts of a file.
 pub(super) fn print_bytes(bytes: &[u8]) -> anyhow::Result<()> {
     let mut output = io::stdout().lock();
     match output.write_all(bytes).and_then(|()| output.flush()) {

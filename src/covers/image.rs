@@ -89,16 +89,27 @@ pub(crate) fn process(file: &[u8]) -> Result<CoverImages, ImageError> {
     })
 }
 
+type Decoder = fn(&[u8]) -> Result<(Pixels, Orientation), ImageError>;
+
+/// Checks the size of a file and how it begins. Nothing is decoded.
+pub(super) fn check(file: &[u8]) -> Result<(), ImageError> {
+    decoder(file).map(drop)
+}
+
 /// Decodes a file. The image is at least as large as the largest size of a cover, if the file has so many pixels.
 fn decode(file: &[u8]) -> Result<(Pixels, Orientation), ImageError> {
+    decoder(file)?(file)
+}
+
+fn decoder(file: &[u8]) -> Result<Decoder, ImageError> {
     if file.len() > MAX_FILE_BYTES {
         return Err(ImageError::TooLarge);
     }
     match file {
-        [0xff, 0xd8, 0xff, ..] => jpeg::decode(file),
-        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => png::decode(file),
-        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => gif::decode(file),
-        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => webp::decode(file),
+        [0xff, 0xd8, 0xff, ..] => Ok(jpeg::decode),
+        [0x89, b'P', b'N', b'G', b'\r', b'\n', 0x1a, b'\n', ..] => Ok(png::decode),
+        [b'G', b'I', b'F', b'8', b'7' | b'9', b'a', ..] => Ok(gif::decode),
+        [b'R', b'I', b'F', b'F', _, _, _, _, b'W', b'E', b'B', b'P', ..] => Ok(webp::decode),
         _ => Err(ImageError::Unsupported),
     }
 }

@@ -1,5 +1,6 @@
 //! Executes a request and returns its response, or the responses of a subscription.
 
+use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::Duration;
@@ -48,6 +49,8 @@ pub(crate) struct RequestMeta {
     pub(crate) authorization: Option<Vec<u8>>,
     pub(crate) client: Arc<ClientInfo>,
     pub(crate) request_id: Arc<str>,
+    /// Held until the operation has ended, also if nobody waits for it any more: counts the memory of its files.
+    pub(crate) _body_permit: Option<Arc<dyn Any + Send + Sync>>,
 }
 
 /// A subscription that has started.

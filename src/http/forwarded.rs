@@ -52,9 +52,10 @@ impl RequestedHost {
         let headers = &parts.headers;
         let (mut scheme, mut host) = ("http", None);
         if is_trusted(peer(parts), proxies) {
-            if last_element(headers, FORWARDED_PROTO)
-                .is_some_and(|it| it.eq_ignore_ascii_case("https"))
-            {
+            // Some proxies send the scheme of the WebSocket.
+            let is_secure =
+                |scheme: &str| ["https", "wss"].contains(&&*scheme.to_ascii_lowercase());
+            if last_element(headers, FORWARDED_PROTO).is_some_and(is_secure) {
                 scheme = "https";
             }
             host = last_element(headers, FORWARDED_HOST);

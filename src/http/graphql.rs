@@ -99,6 +99,7 @@ async fn handle(
             .map(|value| value.as_bytes().to_vec()),
         client: Arc::clone(&client),
         request_id: Arc::clone(&id.0),
+        _body_permit: None,
     };
     // Held until the response is complete: uploads and variables stay in memory.
     let mut permit = state.bodies.permit(Some(client.address.network()));
@@ -127,7 +128,10 @@ async fn handle(
         }
         // Do not run an operation if the client accepts no media type of its response.
         Ok(_) if accept.response.is_none() && !as_sse => return Err(not_acceptable()),
-        Ok(prepared) => state.api.execute(prepared, &meta).await,
+        Ok(prepared) => {
+            let meta = RequestMeta { _body_permit: Some(Arc::new(permit)), ..meta };
+            state.api.execute(prepared, &meta).await
+        }
     };
     let entry = OperationLogEntry::new(&outcome);
     let mut response = match accept.response {

@@ -283,6 +283,8 @@ impl Connection {
             authorization: self.authorization.clone(),
             client: Arc::clone(&self.client),
             request_id: Arc::clone(&request_id.0),
+            // The socket holds the permit of the operation.
+            _body_permit: None,
         };
         let prepared = if self.operations.len() < max_operations {
             self.state.api.prepare(request, &meta)

@@ -18,7 +18,16 @@ const LAYERS: [&[&str]; 9] = [
     &["store", "book_files"],
     &["entity"],
     &["input"],
-    &["background_thread", "byte_counter", "config", "telemetry", "clock", "id", "client_ip"],
+    &[
+        "background_thread",
+        "byte_counter",
+        "fair_queue",
+        "config",
+        "telemetry",
+        "clock",
+        "id",
+        "client_ip",
+    ],
 ];
 
 /// GraphQL types refer to each other, as the schema does: a book has an owner, who has books.

@@ -42,9 +42,11 @@ fn every_format_becomes_three_sizes() {
 
 #[test]
 fn large_images_are_reduced_and_keep_their_shape() {
-    for file in
-        [jpeg(4000, 2000, JpegKind::Baseline, None), rgb_png(4000, 2000), webp(4000, 2000, false)]
-    {
+    let mut flat_webp = Vec::new();
+    let pixels = [250, 10, 10].repeat(4000 * 2000);
+    let encoder = WebPEncoder::new(&mut flat_webp);
+    encoder.encode(&pixels, 4000, 2000, image_webp::ColorType::Rgb8).expect("a WebP image");
+    for file in [jpeg(4000, 2000, JpegKind::Baseline, None), rgb_png(4000, 2000), flat_webp] {
         let images = process(&file).expect("an image");
         assert_eq!((images.width, images.height), (1600, 800));
         let sizes = CoverSize::ALL.map(|size| {
@@ -143,6 +145,26 @@ fn truncated_files_are_unsupported() {
                 file.len()
             );
         }
+    }
+}
+
+/// The prefix codes of such a file can need more than a gigabyte.
+#[test]
+fn long_webp_data_without_loss_is_too_large() {
+    let mut random = 1_u32;
+    let mut noise = |pixels: usize| -> Vec<u8> {
+        let byte = || {
+            random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            random.to_be_bytes()[0]
+        };
+        std::iter::repeat_with(byte).take(4 * pixels).collect()
+    };
+    for (side, expected) in [(200, None), (400, Some(ImageError::TooLarge))] {
+        let pixels = noise((side * side) as usize);
+        let mut file = Vec::new();
+        let encoder = WebPEncoder::new(&mut file);
+        encoder.encode(&pixels, side, side, image_webp::ColorType::Rgba8).expect("a WebP image");
+        assert_eq!(process(&file).err(), expected, "{} bytes", file.len());
     }
 }
 

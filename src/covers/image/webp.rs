@@ -14,6 +14,10 @@ const BYTES_PER_PIXEL: u64 = 7;
 /// The same, for an animation: it keeps the frame and the canvas.
 const ANIMATION_BYTES_PER_PIXEL: u64 = 14;
 
+/// Maximum length of data without loss: those of an image, or of the alpha of one with loss. The decoder makes a table
+/// of 4 KiB for each prefix code, which takes 15 bytes of the file or more; so the tables take at most about 100 MB.
+const MAX_LOSSLESS_BYTES: usize = 384 << 10;
+
 impl From<DecodingError> for ImageError {
     fn from(_: DecodingError) -> Self {
         Self::Unsupported
@@ -25,8 +29,14 @@ pub(super) fn decode(file: &[u8]) -> Result<(Pixels, Orientation), ImageError> {
     let mut decoder = WebPDecoder::new(Cursor::new(file))?;
     let (width, height) = decoder.dimensions();
     check_size(width, height)?;
-    if !frames_fit(file, width, height) {
+    if !all_frames(file, |_, data| fits(data, width, height)) {
         return Err(ImageError::Unsupported);
+    }
+    let is_small = |name: &[u8; 4], data: &[u8]| {
+        data.len() <= MAX_LOSSLESS_BYTES || !matches!(name, b"VP8L" | b"ALPH")
+    };
+    if !all_frames(file, is_small) {
+        return Err(ImageError::TooLarge);
     }
     let bytes_per_pixel =
         if decoder.is_animated() { ANIMATION_BYTES_PER_PIXEL } else { BYTES_PER_PIXEL };
@@ -68,14 +78,13 @@ fn whole(file: &[u8]) -> Option<&[u8]> {
     file.get(..end)
 }
 
-/// Whether no frame with loss is larger than the image. The decoder compares the sizes only after it has made the
-/// planes of a frame.
-fn frames_fit(file: &[u8], width: u32, height: u32) -> bool {
+/// Whether a condition holds for all chunks, those of the frames of an animation included.
+fn all_frames(file: &[u8], mut condition: impl FnMut(&[u8; 4], &[u8]) -> bool) -> bool {
     chunks(file.get(12..).unwrap_or_default()).all(|(name, data)| match name {
         b"ANMF" => {
-            chunks(data.get(16..).unwrap_or_default()).all(|(_, data)| fits(data, width, height))
+            chunks(data.get(16..).unwrap_or_default()).all(|(name, data)| condition(name, data))
         }
-        _ => fits(data, width, height),
+        _ => condition(name, data),
     })
 }
 
@@ -91,7 +100,8 @@ fn chunks(mut rest: &[u8]) -> impl Iterator<Item = (&[u8; 4], &[u8])> {
     })
 }
 
-/// Whether the data of a chunk is no frame with loss (RFC 6386, section 9.1), or one that is not too large.
+/// Whether the data of a chunk is no frame with loss (RFC 6386, section 9.1), or one that is not larger than the image.
+/// The decoder compares the sizes only after it has made the planes of a frame.
 fn fits(data: &[u8], width: u32, height: u32) -> bool {
     match data {
         [_, _, _, 0x9d, 0x01, 0x2a, a, b, c, d, ..] => {

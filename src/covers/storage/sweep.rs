@@ -16,11 +16,23 @@ const MIN_AGE: Duration = Duration::from_secs(3_600);
 /// How many files are compared with rows at once.
 const BATCH: usize = 1_000;
 
+/// More covers without a row than this, and than covers with one, are not what crashes leave behind.
+const MAX_WITHOUT_ROW: usize = 100;
+
 /// The files without a row could not be removed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SweepError<E> {
     #[error(transparent)]
     Storage(#[from] StorageError),
+    /// Nothing was removed: the storage probably belongs to another database.
+    #[error(
+        "{covers} covers, most of those in the storage, belong to no book of the database: DATABASE_URL or COVERS_URL \
+         may be that of another server"
+    )]
+    OtherDatabase {
+        /// The number of covers without a row.
+        covers: usize,
+    },
     /// The rows could not be read.
     #[error(transparent)]
     Rows(E),
@@ -34,7 +46,7 @@ impl Storage {
         now: Timestamp,
         mut rows: impl AsyncFnMut(&[CoverKey]) -> Result<HashSet<CoverKey>, E>,
     ) -> Result<usize, SweepError<E>> {
-        let mut removed = 0;
+        let (mut without_row, mut with_row) = (Vec::new(), 0);
         let mut files = Box::pin(self.list().try_chunks(BATCH));
         while let Some(batch) = files.try_next().await.map_err(|error| error.1)? {
             // The files of one cover may be in several batches. Each one is old enough by itself, then.
@@ -48,10 +60,20 @@ impl Storage {
             if old.is_empty() {
                 continue;
             }
-            let with_row = rows(&old).await.map_err(SweepError::Rows)?;
-            for key in old.iter().filter(|key| !with_row.contains(key)) {
-                self.delete(key).await?;
-                removed += 1;
+            let found = rows(&old).await.map_err(SweepError::Rows)?;
+            with_row += found.len();
+            without_row.extend(old.into_iter().filter(|key| !found.contains(key)));
+        }
+        if without_row.len() > MAX_WITHOUT_ROW.max(with_row) {
+            return Err(SweepError::OtherDatabase { covers: without_row.len() });
+        }
+        let mut removed = 0;
+        for key in without_row {
+            match self.delete(&key).await {
+                Ok(()) => removed += 1,
+                Err(error) => {
+                    tracing::warn!(%error, "removing a cover without a book failed, will retry");
+                }
             }
         }
         if let Some(folder) = self.folder.clone() {

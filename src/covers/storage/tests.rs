@@ -149,6 +149,23 @@ async fn files_of_others_are_neither_listed_nor_removed() {
 }
 
 #[tokio::test]
+async fn the_covers_of_another_database_are_kept() {
+    let (_folder, storage) = folder().await;
+    let keys: Vec<_> = std::iter::repeat_with(new_key).take(101).collect();
+    for key in &keys {
+        storage.put(key, images()).await.expect("stored");
+    }
+    let far = Timestamp::from_secs(4_000_000_000);
+    let none = async |_: &[CoverKey]| Ok::<_, Infallible>(HashSet::new());
+    let error = storage.sweep(far, none).await.expect_err("an error").to_string();
+    assert!(error.contains("101 covers") && error.contains("COVERS_URL"), "{error}");
+    assert_eq!(listed(&storage).await.len(), 303);
+    let first = keys[0];
+    let one = async |_: &[CoverKey]| Ok::<_, Infallible>(HashSet::from([first]));
+    assert_eq!(storage.sweep(far, one).await.expect("a sweep"), 100);
+}
+
+#[tokio::test]
 async fn files_that_were_being_written_are_removed_after_an_hour() {
     let (folder, storage) = folder().await;
     let key = new_key();

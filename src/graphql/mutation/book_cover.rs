@@ -30,7 +30,7 @@ impl BookCoverMutation {
         let Some(id) = find_book(ctx, owner, &id).await? else {
             return Ok(UpdateBookPayload::rejected(UserError::not_found("book")));
         };
-        match ctx.covers().process(upload::content(ctx, file)?).await {
+        match ctx.covers().process(owner, upload::content(ctx, file)?).await {
             Ok(images) => save(ctx, (owner, id), images).await,
             Err(ImageError::Overloaded) => Err(ApiError::Overloaded),
             Err(ImageError::Unsupported) => {
@@ -39,7 +39,7 @@ impl BookCoverMutation {
                 Ok(UpdateBookPayload::rejected(error))
             }
             Err(ImageError::TooLarge) => {
-                let message = "The image may have at most 10 MB and 40 megapixels.";
+                let message = "The image may have at most 10 MB and 40 megapixels, and fewer if its encoding needs much memory.";
                 let error = UserError::new(UserErrorCode::FileTooLarge, &["file"], message);
                 Ok(UpdateBookPayload::rejected(error))
             }

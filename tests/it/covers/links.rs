@@ -39,6 +39,9 @@ async fn links_begin_with_the_host_of_the_request() {
     assert_eq!(url(&stranger, &[host]).await, format!("http://internal:8000{path}"));
     assert_eq!(url(&stranger, &forwarded).await, format!("http://internal:8000{path}"));
     assert_eq!(url(&proxy, &forwarded).await, format!("https://books.example.org{path}"));
+    // A WebSocket, behind some proxies.
+    let over_tls = [host, ("x-forwarded-proto", "wss"), ("x-forwarded-host", "books.example.org")];
+    assert_eq!(url(&proxy, &over_tls).await, format!("https://books.example.org{path}"));
     for host in ["evil.example/x?", "user@evil.example", "a b", "<script>", ""] {
         let own = format!("http://127.0.0.1:0{path}");
         assert_eq!(url(&stranger, &[("host", host)]).await, own, "{host}");
