@@ -75,7 +75,7 @@ impl App {
         let config = Arc::new(config);
         let ids = Arc::new(IdGenerator::new(clock.clone()));
         let auth = Auth::new(&config, store.clone(), clock.clone(), Arc::clone(&ids))?;
-        let covers = Covers::open(&config).await.context("cannot store covers")?;
+        let covers = Covers::open(&config).await?;
         let rates = RateLimits::new(&config, &clock);
         let at_once = config.limits.concurrent_imports;
         let imports = Imports::new(store.clone(), clock.clone(), Arc::clone(&ids), at_once);

@@ -191,7 +191,10 @@ async fn covers_count_in_the_quota_of_bytes() {
     );
     assert_eq!(app.db_count("book_covers").await, 1);
     assert_eq!(alice.book(&other).await["version"], 1);
-    alice.update(&other, json!({ "title": "Emma, again" })).await.assert_error("QUOTA_EXCEEDED");
+    alice
+        .update(&other, json!({ "notes": "n".repeat(2_000) }))
+        .await
+        .assert_error("QUOTA_EXCEEDED");
 
     // A smaller cover makes space.
     alice.set_cover(&id, &jpeg(10, 10)).await.assert_ok();
