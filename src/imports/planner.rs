@@ -230,7 +230,7 @@ impl Planning<'_> {
             return RowPlan { book: Some(id), ..RowPlan::failed(NO_SPACE) };
         }
         self.space.kibibytes -= growth;
-        self.shelf.change(id, changes);
+        self.shelf.change(id, &changes);
         RowPlan { action: ImportAction::Updated, book: Some(id), note: None }
     }
 }
@@ -239,16 +239,20 @@ const NO_SPACE: &str = "the library has as much text as an account may have";
 
 /// What the rows have changed.
 fn books_to_write(shelf: &Shelf) -> BookBatch {
-    let mut batch = BookBatch::default();
+    let (mut inserts, mut updates) = (Vec::new(), Vec::new());
     for (id, book) in shelf.touched() {
-        match book.version {
-            None => batch.inserts.push((id, book.values.clone())),
-            Some(version) => {
-                batch.updates.push(BookUpdate { id, version, changes: book.changes.clone() });
-            }
+        let values = &book.values;
+        let (Some(version), Some(stored)) = (book.version, book.stored()) else {
+            inserts.push((id, values.clone()));
+            continue;
+        };
+        // Two rows may cancel each other out. A statement that changes nothing matches no book.
+        let changes = stored.changes_to(values);
+        if !changes.is_empty() {
+            updates.push(BookUpdate { id, version, changes });
         }
     }
     // Every transaction locks books in the same order.
-    batch.updates.sort_by_key(|update| update.id);
-    batch
+    updates.sort_by_key(|update| update.id);
+    BookBatch { inserts, updates }
 }

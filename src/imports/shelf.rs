@@ -24,8 +24,15 @@ pub(super) struct ShelfBook {
     pub(super) values: NewBook,
     /// The version in the library; `None` if the book is not there yet.
     pub(super) version: Option<i32>,
-    /// What is different in the library.
-    pub(super) changes: BookChanges,
+    /// The values in the library, if earlier rows have changed them.
+    stored: Option<NewBook>,
+}
+
+impl ShelfBook {
+    /// The values in the library; `None` if the book is not there yet, or if no row has changed it.
+    pub(super) fn stored(&self) -> Option<&NewBook> {
+        self.stored.as_ref()
+    }
 }
 
 impl Shelf {
@@ -35,8 +42,7 @@ impl Shelf {
             if !self.books.contains_key(&book.id) {
                 let (values, version) = (book.values()?, Some(*book.version()?));
                 let title = title_key(&values.title, &values.author);
-                let changes = BookChanges::default();
-                self.insert(book.id, title, ShelfBook { values, version, changes });
+                self.insert(book.id, title, ShelfBook { values, version, stored: None });
             }
         }
         Ok(())
@@ -45,8 +51,7 @@ impl Shelf {
     /// Adds a book that is not in the library.
     pub(super) fn add_new(&mut self, id: BookId, title: TitleKey, values: NewBook) {
         self.touched.push(id);
-        let changes = BookChanges::default();
-        self.insert(id, title, ShelfBook { values, version: None, changes });
+        self.insert(id, title, ShelfBook { values, version: None, stored: None });
     }
 
     pub(super) fn get(&self, id: BookId) -> Option<&ShelfBook> {
@@ -54,10 +59,12 @@ impl Shelf {
     }
 
     /// Changes a book.
-    pub(super) fn change(&mut self, id: BookId, changes: BookChanges) {
+    pub(super) fn change(&mut self, id: BookId, changes: &BookChanges) {
         let Some(mut book) = self.remove(id) else { return };
-        book.values.apply(&changes);
-        book.changes = book.changes.and(changes);
+        if book.version.is_some() && book.stored.is_none() {
+            book.stored = Some(book.values.clone());
+        }
+        book.values.apply(changes);
         if !self.touched.contains(&id) {
             self.touched.push(id);
         }

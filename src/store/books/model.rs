@@ -218,6 +218,13 @@ macro_rules! book_columns {
                 })+
             }
 
+            /// The changes that make `changed` of this book, without those that change nothing.
+            pub(crate) fn changes_to(&self, changed: &Self) -> BookChanges {
+                BookChanges {
+                    $($input: (self.$input != changed.$input).then(|| changed.$input.clone()),)+
+                }
+            }
+
             /// All columns of a new book but its size and its idempotency key.
             pub(super) fn assignments(
                 &self,
@@ -253,11 +260,6 @@ macro_rules! book_columns {
             pub(crate) fn is_empty(&self) -> bool {
                 let Self { $($input,)+ } = self;
                 true $(&& $input.is_none())+
-            }
-
-            /// These changes, and later ones.
-            pub(crate) fn and(self, later: Self) -> Self {
-                Self { $($input: later.$input.or(self.$input),)+ }
             }
 
             /// Whether the book has other values. An error if a column was not selected.

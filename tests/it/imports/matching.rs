@@ -96,6 +96,21 @@ async fn a_book_that_is_listed_twice_is_created_once() {
     assert_eq!(counts(&again), [0, 0, 4, 0]);
 }
 
+#[tokio::test]
+async fn rows_that_cancel_each_other_out_change_nothing() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let file = csv(
+        "Title,Author,Rating,Read Count,Notes",
+        &["Dune,Frank Herbert,1,2,a", "Emma,Jane Austen,4,,", "Dune,Frank Herbert,5,1,b"],
+    );
+    alice.import_to_end(&file, json!({ "onConflict": "REPLACE" })).await;
+    let before = library(&alice).await;
+    let job = alice.import_to_end(&file, json!({ "onConflict": "REPLACE" })).await;
+    assert_eq!((&job["state"], counts(&job)), (&json!("DONE"), [0, 2, 1, 0]), "{job}");
+    assert_eq!(library(&alice).await, before);
+}
+
 /// Two books of a library may have the same title and author.
 #[tokio::test]
 async fn each_row_of_an_export_is_another_book() {
