@@ -28,6 +28,7 @@ pub(crate) type TitleKey = (String, String);
 pub(crate) struct BookBatch {
     /// Each as old as its id.
     pub(crate) inserts: Vec<(BookId, NewBook)>,
+    /// Of different books; written in this order.
     pub(crate) updates: Vec<BookUpdate>,
 }
 
@@ -80,7 +81,9 @@ impl Books<'_> {
         now: Timestamp,
     ) -> Vec<BatchStatement> {
         let mut statements = Vec::new();
-        // Books are locked before the size of the library, as by the deletion of a book.
+        if self.0.db.backend() == DbBackend::Postgres && !batch.updates.is_empty() {
+            statements.push(self.lock_books(owner, &batch.updates));
+        }
         for BookUpdate { id, version, changes } in &batch.updates {
             let mut sql = self.0.db.sql();
             self.push_update_of_version(&mut sql, (owner, *id, *version), changes, now);
@@ -101,6 +104,23 @@ impl Books<'_> {
         });
         statements.extend(inserts);
         statements
+    }
+
+    /// The statement that locks the books of updates, in the order of their ids. The size of the library is locked by the first
+    /// update of a text. All books must be locked before, as by the owner's own update or deletion of a book: otherwise that
+    /// could have the lock on a later book and wait for the library.
+    fn lock_books(&self, owner: UserId, updates: &[BookUpdate]) -> BatchStatement {
+        let mut sql = self.0.db.sql();
+        sql.push("SELECT ").column(Column::Id).push(" FROM ").table(Entity).push(" WHERE ");
+        sql.column(Column::OwnerId).push(" = ").bind(owner);
+        sql.push(" AND ").column(Column::Id).push(" IN (");
+        // Filled up, so that there are few different statements to prepare.
+        let ids = updates.iter().map(|update| update.id).cycle();
+        sql.join(", ", ids.take(updates.len().next_power_of_two()), |sql, id| {
+            sql.bind(id);
+        });
+        sql.push(") ORDER BY ").column(Column::Id).push(" FOR UPDATE");
+        BatchStatement { sql, rows: Some(updates.len()) }
     }
 
     /// The statement that returns a row if the library has space for the new books. On PostgreSQL it adds them to the
