@@ -249,10 +249,12 @@ fn books_to_write(shelf: &Shelf) -> BookBatch {
         // Two rows may cancel each other out. A statement that changes nothing matches no book.
         let changes = stored.changes_to(values);
         if !changes.is_empty() {
-            updates.push(BookUpdate { id, version, changes });
+            let growth = values.kibibytes() - stored.kibibytes();
+            updates.push((growth, BookUpdate { id, version, changes }));
         }
     }
-    // Every transaction locks books in the same order.
-    updates.sort_by_key(|update| update.id);
+    // Each update must fit when it is written: those that free space come first.
+    updates.sort_by_key(|(growth, update)| (*growth, update.id));
+    let updates = updates.into_iter().map(|(_, update)| update).collect();
     BookBatch { inserts, updates }
 }

@@ -53,6 +53,26 @@ async fn rows_beyond_the_quota_of_text_fail_with_a_note() {
     assert_eq!(app.database.number("SELECT kibibytes FROM libraries").await, 9);
 }
 
+/// The book that grows is older than the one that shrinks.
+#[tokio::test]
+async fn a_full_library_may_exchange_texts() {
+    let app = TestApp::with_config(|config| config.limits.account_bytes = 10 << 10).await;
+    let alice = app.alice().await;
+    let [short, long] = ["x", "x".repeat(4_000).as_str()].map(str::to_owned);
+    for (title, notes) in [("A", &short), ("B", &long), ("C", &long), ("D", &short)] {
+        alice.add_book(json!({ "title": title, "author": title, "notes": notes })).await;
+    }
+    let full = app.database.number("SELECT kibibytes FROM libraries").await;
+    assert_eq!(full, 10);
+    let file = csv(
+        "Title,Author,Notes",
+        &[&format!("B,B,{short}"), &format!("A,A,{long}"), &format!("C,C,{long}y")],
+    );
+    let job = alice.import_to_end(&file, json!({ "onConflict": "REPLACE" })).await;
+    assert_eq!((&job["state"], counts(&job)), (&json!("DONE"), [0, 3, 0, 0]), "{job}");
+    assert_eq!(app.database.number("SELECT kibibytes FROM libraries").await, full);
+}
+
 #[tokio::test]
 async fn a_process_runs_a_limited_number_of_imports_at_once() {
     let app = TestApp::with_config(|config| config.limits.concurrent_imports = 1).await;
