@@ -35,7 +35,7 @@ pub(super) struct Planner {
     /// the library that was exported. In other files, books can be listed twice.
     taken: Option<HashSet<BookId>>,
     repeated: RepeatedKeys,
-    /// In a dry run, what earlier batches would have written.
+    /// In a dry run, what earlier batches would have written and later rows may mean.
     shelf: Shelf,
     space_used: LibrarySpace,
     kept: HashSet<BookId>,

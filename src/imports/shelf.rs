@@ -102,9 +102,13 @@ impl Shelf {
         self.touched.iter().filter_map(|id| Some((*id, self.books.get(id)?)))
     }
 
-    /// Removes all books but these.
+    /// Removes all books but those of `kept` that differ from the library.
     pub(super) fn retain(&mut self, kept: &HashSet<BookId>) {
-        let others: Vec<_> = self.books.keys().copied().filter(|id| !kept.contains(id)).collect();
+        let is_kept = |id: &BookId, book: &ShelfBook| {
+            kept.contains(id) && (book.version.is_none() || book.stored.is_some())
+        };
+        let others = self.books.iter().filter(|(id, book)| !is_kept(id, book));
+        let others: Vec<_> = others.map(|(id, _)| *id).collect();
         for id in others {
             self.remove(id);
         }
