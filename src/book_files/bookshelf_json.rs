@@ -1,16 +1,18 @@
 //! Our JSON file: an object with the list `books`. Its elements are read one by one, however the file is formatted.
 
+use std::fmt;
 use std::ops::Range;
 
 use bytes::Bytes;
-use serde::Deserialize;
-use serde::de::IgnoredAny;
+use serde::de::{IgnoredAny, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
 use super::bookshelf_csv::status;
+use super::csv_records::MAX_VALUE_BYTES;
 use super::model::{FileBook, Source};
 use super::unsupported_file::UnsupportedFile;
-use super::values::RowValues;
+use super::values::{MAX_TAGS_READ, RowValues};
 
 /// Reads the elements of the list.
 #[derive(Debug)]
@@ -81,11 +83,16 @@ impl JsonRows {
 impl JsonValues<'_> {
     /// The title, for a row that fails.
     pub(super) fn title(&self) -> String {
-        string(self.title).unwrap_or_default()
+        self.title.and_then(|title| string(title).text).unwrap_or_default()
     }
 
     pub(super) fn read(&self, values: &mut RowValues) -> Option<FileBook> {
-        let mut text = |name, value| text_value(name, value, values);
+        let mut is_cut = false;
+        let mut text = |name, value| {
+            let (text, was_cut) = text_value(name, value, values);
+            is_cut |= was_cut;
+            text
+        };
         let title = text("title", self.title);
         let author = text("author", self.author);
         let isbn = text("isbn", self.isbn);
@@ -100,6 +107,9 @@ impl JsonValues<'_> {
         let page_count = text("pageCount", self.page_count);
         let created_at = text("createdAt", self.created_at);
         let tags = self.tags(values);
+        if is_cut {
+            values.note_cut();
+        }
 
         let title = values.title(&title);
         let author = values.author(&author);
@@ -126,27 +136,96 @@ impl JsonValues<'_> {
 
     fn tags(&self, values: &mut RowValues) -> Vec<String> {
         let Some(list) = self.tags else { return Vec::new() };
-        let tags = serde_json::from_str::<Vec<String>>(list.get());
-        tags.unwrap_or_else(|_| {
+        let read = serde_json::from_str::<FirstTags<'_>>(list.get()).ok().and_then(|first| {
+            let texts = first.tags.into_iter().map(|tag| string(tag).text);
+            Some((texts.collect::<Option<Vec<_>>>()?, first.is_cut))
+        });
+        let Some((tags, is_cut)) = read else {
             values.note("tags is not a list of texts; imported without it");
-            Vec::new()
-        })
+            return Vec::new();
+        };
+        if is_cut {
+            values.note_cut();
+        }
+        tags
     }
 }
 
-/// The text of a string or of a number; empty, with a note, for other values.
-fn text_value(name: &str, value: Option<&RawValue>, values: &mut RowValues) -> String {
-    let Some(raw) = value else { return String::new() };
-    let is_number = raw.get().starts_with(|c: char| c.is_ascii_digit() || c == '-');
-    let text = if is_number { Some(raw.get().to_owned()) } else { string(value) };
-    text.unwrap_or_else(|| {
-        values.note(format!("{name} is neither text nor a number; imported without it"));
-        String::new()
-    })
+/// The first elements of a list of tags: one more than is looked at, of [`MAX_VALUE_BYTES`] together.
+struct FirstTags<'a> {
+    tags: Vec<&'a RawValue>,
+    /// Whether elements were left out because of their length.
+    is_cut: bool,
 }
 
-fn string(value: Option<&RawValue>) -> Option<String> {
-    serde_json::from_str(value?.get()).ok()
+impl<'de: 'a, 'a> Deserialize<'de> for FirstTags<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct FirstTagsVisitor;
+
+        impl<'de> Visitor<'de> for FirstTagsVisitor {
+            type Value = FirstTags<'de>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("a list")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Self::Value, A::Error> {
+                let (mut tags, mut bytes, mut is_cut) = (Vec::new(), 0, false);
+                while tags.len() <= MAX_TAGS_READ && !is_cut {
+                    let Some(tag) = list.next_element::<&RawValue>()? else { break };
+                    bytes += tag.get().len();
+                    is_cut = bytes > MAX_VALUE_BYTES;
+                    if !is_cut {
+                        tags.push(tag);
+                    }
+                }
+                while list.next_element::<IgnoredAny>()?.is_some() {}
+                Ok(FirstTags { tags, is_cut })
+            }
+        }
+
+        deserializer.deserialize_seq(FirstTagsVisitor)
+    }
+}
+
+/// The text of a string or of a number, and whether it was cut; empty, with a note, for other values.
+fn text_value(name: &str, value: Option<&RawValue>, values: &mut RowValues) -> (String, bool) {
+    let Some(raw) = value else { return (String::new(), false) };
+    let is_number = raw.get().starts_with(|c: char| c.is_ascii_digit() || c == '-');
+    let StringStart { text, is_cut } = if is_number {
+        let number = raw.get();
+        let start = number.get(..MAX_VALUE_BYTES);
+        StringStart { text: Some(start.unwrap_or(number).to_owned()), is_cut: start.is_some() }
+    } else {
+        string(raw)
+    };
+    let text = text.unwrap_or_else(|| {
+        values.note(format!("{name} is neither text nor a number; imported without it"));
+        String::new()
+    });
+    (text, is_cut)
+}
+
+/// The start of a string.
+struct StringStart {
+    /// `None` if the value is not a string.
+    text: Option<String>,
+    /// Whether the string is longer.
+    is_cut: bool,
+}
+
+/// A string of at most [`MAX_VALUE_BYTES`] in the file, in which a character may be an escape sequence.
+fn string(value: &RawValue) -> StringStart {
+    let json = value.get();
+    if json.len() <= MAX_VALUE_BYTES || !json.starts_with('"') {
+        return StringStart { text: serde_json::from_str(json).ok(), is_cut: false };
+    }
+    // A character takes at most two escape sequences of six bytes each.
+    let text = (0..12).find_map(|dropped| {
+        let start = json.get(..MAX_VALUE_BYTES - dropped)?;
+        serde_json::from_str(&format!("{start}\"")).ok()
+    });
+    StringStart { text, is_cut: true }
 }
 
 /// A JSON text, and how far it was read.

@@ -5,7 +5,7 @@ use csv_core::{ReadFieldResult, Reader, ReaderBuilder};
 use super::encoding::TextReader;
 
 /// How many bytes of a value are read. The longest text of a book has 80,000 bytes.
-const MAX_VALUE_BYTES: usize = 256 << 10;
+pub(super) const MAX_VALUE_BYTES: usize = 256 << 10;
 
 /// Reads records one by one, with a constant amount of memory. Lines end with CR, LF or both; blank lines are
 /// skipped.

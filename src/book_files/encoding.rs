@@ -6,6 +6,8 @@ use bytes::{Buf, Bytes};
 use encoding_rs::{Encoding, UTF_8, UTF_16BE, UTF_16LE, WINDOWS_1252};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
+use super::unsupported_file::{MAX_DECODED_BYTES, UnsupportedFile};
+
 /// UTF-8 text. Reading from memory does not fail.
 pub(super) type TextReader = Box<dyn BufRead + Send + Sync>;
 
@@ -42,15 +44,19 @@ impl EncodedText {
         }
     }
 
-    /// The text as a whole, in UTF-8.
-    pub(super) fn into_utf8(self) -> Bytes {
+    /// The text as a whole, in UTF-8. An error if it is longer than [`MAX_DECODED_BYTES`].
+    pub(super) fn into_utf8(self) -> Result<Bytes, UnsupportedFile> {
         if self.encoding.is_none() {
-            return self.content;
+            return Ok(self.content);
         }
         let mut text = Vec::new();
+        let mut reader = self.reader().take(MAX_DECODED_BYTES as u64 + 1);
         // Reading from memory does not fail.
-        let _ = self.reader().read_to_end(&mut text);
-        text.into()
+        let _ = reader.read_to_end(&mut text);
+        match text.len() > MAX_DECODED_BYTES {
+            true => Err(UnsupportedFile::TooManyDecodedBytes),
+            false => Ok(text.into()),
+        }
     }
 
     /// Whether the text begins with a brace or a bracket.
@@ -101,7 +107,7 @@ mod tests {
         let text = EncodedText::new(Bytes::copy_from_slice(content));
         let mut read = String::new();
         text.reader().read_to_string(&mut read).expect("UTF-8");
-        assert_eq!(text.into_utf8(), read);
+        assert_eq!(text.into_utf8().expect("short"), read);
         read
     }
 

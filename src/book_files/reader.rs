@@ -54,7 +54,7 @@ impl BookFileReader {
             None => text.starts_as_json(),
         };
         let (source, rows, row_count) = if is_json {
-            let (rows, count) = JsonRows::open(text.into_utf8())?;
+            let (rows, count) = JsonRows::open(text.into_utf8()?)?;
             (Source::BookshelfJson, Rows::Json(rows), count)
         } else {
             let (rows, count) = CsvRows::open(&text, source)?;
@@ -91,7 +91,7 @@ fn read_csv_row(source: Source, row: &CsvRow<'_>) -> FileRow {
     let mut values = RowValues::default();
     let CsvRow { line, values: file, width, header_width, is_short, is_cut } = *row;
     if is_cut {
-        values.note("a value was too long to be read to its end");
+        values.note_cut();
     }
     let book = if width > header_width {
         values.note(format!(

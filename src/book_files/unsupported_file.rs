@@ -2,6 +2,9 @@
 
 use super::model::{MAX_FILE_BYTES, MAX_FILE_ROWS, Source};
 
+/// Maximum number of bytes of a JSON file of another encoding in UTF-8. Its text is decoded as a whole.
+pub(super) const MAX_DECODED_BYTES: usize = 40 << 20;
+
 /// A file that is refused before any of its rows is read. The message says what was expected and what was found.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum UnsupportedFile {
@@ -23,12 +26,17 @@ pub(crate) enum UnsupportedFile {
     TooManyRows { rows: u32 },
     #[error("Expected at most {} MB. Found {:.1} MB.", MAX_FILE_BYTES >> 20, megabytes(*.bytes))]
     TooManyBytes { bytes: usize },
+    #[error("Expected JSON of at most {} MB in UTF-8. Found more.", MAX_DECODED_BYTES >> 20)]
+    TooManyDecodedBytes,
 }
 
 impl UnsupportedFile {
     /// Whether the file is larger than allowed; otherwise it is of another kind, or damaged.
     pub(crate) fn is_too_large(&self) -> bool {
-        matches!(self, Self::TooManyRows { .. } | Self::TooManyBytes { .. })
+        matches!(
+            self,
+            Self::TooManyRows { .. } | Self::TooManyBytes { .. } | Self::TooManyDecodedBytes
+        )
     }
 }
 

@@ -29,18 +29,38 @@ const UNKNOWN_AUTHOR: &str = "Unknown";
 /// How many characters of a text a note quotes.
 const QUOTED_CHARS: usize = 40;
 
+/// Maximum number of notes of a row.
+const MAX_NOTES: usize = 20;
+
+/// How many tags of a row are looked at, also if they are blank or equal.
+pub(super) const MAX_TAGS_READ: usize = 10 * MAX_TAGS;
+
 /// The values of one row, while it is read.
 #[derive(Debug, Default)]
 pub(super) struct RowValues {
+    /// At most [`MAX_NOTES`].
     notes: Vec<String>,
+    further_notes: usize,
 }
 
 impl RowValues {
     pub(super) fn note(&mut self, note: impl Into<String>) {
-        self.notes.push(note.into());
+        if self.notes.len() < MAX_NOTES {
+            self.notes.push(note.into());
+        } else {
+            self.further_notes += 1;
+        }
     }
 
-    pub(super) fn into_notes(self) -> Vec<String> {
+    /// For values of which only the start is read.
+    pub(super) fn note_cut(&mut self) {
+        self.note("a value was too long to be read to its end");
+    }
+
+    pub(super) fn into_notes(mut self) -> Vec<String> {
+        if self.further_notes > 0 {
+            self.notes.push(format!("and {} more", self.further_notes));
+        }
         self.notes
     }
 
@@ -218,13 +238,10 @@ impl RowValues {
 
     pub(super) fn tags<'a>(
         &mut self,
-        texts: impl Iterator<Item = impl Into<Cow<'a, str>>>,
+        mut texts: impl Iterator<Item = impl Into<Cow<'a, str>>>,
     ) -> Option<Tags> {
         let (mut tags, mut keys, mut count) = (Vec::new(), HashSet::new(), 0_usize);
-        for text in texts {
-            if count > 10 * MAX_TAGS {
-                break;
-            }
+        for text in texts.by_ref().take(MAX_TAGS_READ) {
             let text = text.into();
             let Some(tag) = self.text("tag", &text, Tag::MAX_CHARS, Tag::parse) else { continue };
             if keys.insert(tag.key()) {
@@ -234,7 +251,9 @@ impl RowValues {
                 }
             }
         }
-        if count > MAX_TAGS {
+        if texts.next().is_some() {
+            self.note(format!("more than {MAX_TAGS_READ} tags; only the first of them were read"));
+        } else if count > MAX_TAGS {
             let more = count - MAX_TAGS;
             self.note(format!("more than {MAX_TAGS} tags; {more} left out"));
         }

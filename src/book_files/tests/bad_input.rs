@@ -75,6 +75,71 @@ fn files_that_are_too_large_are_refused() {
     assert!(open(format!("Title,Author\n{}", "a,b\n".repeat(100_000))).is_ok());
     let json = format!("{{\"books\":[{}{{}}]}}", "{},".repeat(100_000));
     assert!(open(json).err().expect("refused").is_too_large());
+    // The euro sign of Windows-1252 has three bytes in UTF-8.
+    let json = [b"{\"books\":[{\"title\":\"", &b"\x80".repeat(14 << 20)[..], b"\"}]}"].concat();
+    let error = open(json).err().expect("refused");
+    assert_eq!(error.to_string(), "Expected JSON of at most 40 MB in UTF-8. Found more.");
+    assert!(error.is_too_large());
+}
+
+#[test]
+fn a_row_has_a_bounded_number_of_notes() {
+    let tag_lists = [
+        ("\u{1},".repeat(130_000), "\"\\u0001\"".to_owned()),
+        ("a\u{1},".repeat(80_000), "\"a\\u0001\"".to_owned()),
+    ];
+    for (cell, element) in tag_lists {
+        let csv = format!("Title,Author,Tags\nDune,Frank,\"{cell}\"\n");
+        let list = vec![element; 20_000].join(",");
+        let json = format!("{{\"books\":[{{\"title\":\"Dune\",\"tags\":[{list}]}}]}}");
+        for (file, source) in [(csv, Source::BookshelfCsv), (json, Source::BookshelfJson)] {
+            let row = rows(file, source).remove(0);
+            assert_eq!(row.notes.len(), 21, "{source}");
+            let last = row.notes.last().expect("a note");
+            assert!(last.starts_with("and ") && last.ends_with(" more"), "{last}");
+            assert_eq!(book(&row).title.as_str(), "Dune");
+        }
+    }
+}
+
+#[test]
+fn only_the_first_tags_of_a_long_list_are_read() {
+    let blank = vec!["\"\""; 500].join(",");
+    for (tags, expected, notes) in [
+        (format!("{blank},\"a\""), &[][..], 1),
+        (format!("\"a\",{blank}"), &["a"], 1),
+        (blank[3..].to_owned() + ",\"a\"", &["a"], 0),
+        (format!("\"a\",\"{}\",\"b\"", "x".repeat(300_000)), &["a"], 1),
+    ] {
+        let json =
+            format!("{{\"books\":[{{\"title\":\"Dune\",\"author\":\"F\",\"tags\":[{tags}]}}]}}");
+        let row = rows(json, Source::BookshelfJson).remove(0);
+        assert_eq!(super::tags(book(&row)), expected);
+        assert_eq!(row.notes.len(), notes, "{:?}", row.notes);
+    }
+}
+
+#[test]
+fn a_value_of_json_is_cut_as_one_of_csv() {
+    let note = "a value was too long to be read to its end";
+    for piece in ["a", "é", "\\n", "\\u00e9", "\\ud83d\\ude00", "\\\\", "\\\""] {
+        // Lengths that end in each part of an escape sequence.
+        for start in 0..12 {
+            let notes = format!("{}{}", "x".repeat(start), piece.repeat(300_000));
+            let json = format!(
+                "{{\"books\":[{{\"title\":\"T\",\"author\":\"A\",\"notes\":\"{notes}\"}}]}}"
+            );
+            let row = rows(json, Source::BookshelfJson).remove(0);
+            assert_eq!(row.notes.iter().filter(|found| *found == note).count(), 1, "{piece}");
+            assert_eq!(row.notes.len(), if piece == "\\n" { 1 } else { 2 }, "{:?}", row.notes);
+        }
+    }
+    let json = format!(
+        "{{\"books\":[{{\"title\":\"T\",\"author\":\"A\",\"pageCount\":{}}}]}}",
+        "1".repeat(300_000)
+    );
+    let row = rows(json, Source::BookshelfJson).remove(0);
+    assert_eq!(row.notes[0], note);
 }
 
 #[test]
