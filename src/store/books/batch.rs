@@ -1,8 +1,10 @@
 //! Many books at once: finding those that an import may mean, inserting and updating.
 
+use std::collections::BTreeSet;
+
 use sea_orm::DbBackend;
 
-use super::model::{Book, BookChanges, Column, NewBook};
+use super::model::{Book, BookChanges, BookColumns, Column, NewBook};
 use super::read::Books;
 use crate::clock::Timestamp;
 use crate::entity::book::Entity;
@@ -61,8 +63,16 @@ impl Books<'_> {
             push_in(&mut sql, Column::Isbn, isbns.iter().map(Isbn::as_str));
             found.extend(self.0.db.read::<Book>(sql).await?);
         }
+        let titles: Vec<_> = titles.iter().collect::<BTreeSet<_>>().into_iter().collect();
         for titles in titles.chunks(KEYS_PER_STATEMENT) {
-            let mut sql = self.select_of(owner);
+            let mut sql = self.0.db.sql();
+            sql.push("SELECT ").columns(BookColumns::all().to_select());
+            sql.push(" FROM ").table(Entity);
+            if sql.backend() == DbBackend::Sqlite {
+                // It would read all books of the authors: a file may have one author.
+                sql.push(" INDEXED BY books_by_title");
+            }
+            sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
             push_in(&mut sql, Column::TitleFolded, titles.iter().map(|(title, _)| title.as_str()));
             sql.push(" AND ");
             let authors = titles.iter().map(|(_, author)| author.as_str());
