@@ -183,10 +183,12 @@ async fn a_body_that_never_arrives_times_out() {
 }
 
 #[tokio::test]
-async fn the_body_of_a_multipart_request_is_not_received_if_no_operation_takes_a_file() {
+async fn the_body_of_a_multipart_request_is_not_received_if_its_operation_takes_no_file() {
     let app = TestApp::start().await;
     let client = app.anon().with_header("apollo-require-preflight", "true");
-    let response = client.post("multipart/form-data; boundary=x", incomplete_body("--x\r\n")).await;
+    let beginning = "--x\r\nContent-Disposition: form-data; name=\"operations\"\r\n\r\n\
+                     {\"query\":\"{ __typename }\"}\r\n--x\r\n";
+    let response = client.post("multipart/form-data; boundary=x", incomplete_body(beginning)).await;
     response.assert_error_with_status(415, "UNSUPPORTED_MEDIA_TYPE");
     let message = response.error()["message"].as_str().unwrap().to_owned();
     assert!(message.contains("application/json"), "{message}");
