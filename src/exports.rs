@@ -22,7 +22,10 @@ use crate::store::{Store, StoreError};
 pub(crate) const LINK_LIFETIME: Duration = Duration::from_secs(3_600);
 
 /// How many books are read at once.
-const PAGE_SIZE: u64 = 200;
+const PAGE_SIZE: u64 = 50;
+
+/// A part with this many bytes is complete, though its last book may be long.
+const ENOUGH_BYTES: usize = 64 << 10;
 
 /// The secret part of a link: 256 random bits. The database has its hash.
 #[derive(Clone, Debug)]
@@ -66,7 +69,13 @@ pub(crate) fn file(
     owner: UserId,
     format: BookFileFormat,
 ) -> impl Stream<Item = Result<Bytes, StoreError>> + Send + 'static {
-    let export = Export { store, owner, writer: BookFileWriter::new(format), position: Some(None) };
+    let export = Export {
+        store,
+        owner,
+        writer: BookFileWriter::new(format),
+        page: Vec::new().into_iter(),
+        position: Position::Start,
+    };
     stream::try_unfold(export, |mut export| async move {
         Ok(export.next_part().await?.map(|part| (part, export)))
     })
@@ -76,30 +85,51 @@ struct Export {
     store: Store,
     owner: UserId,
     writer: BookFileWriter,
-    /// The last book that was written, if any; `None` when the file is complete.
-    position: Option<Option<BookId>>,
+    /// Books that were read and are not written yet.
+    page: std::vec::IntoIter<Book>,
+    position: Position,
+}
+
+/// How much of the library was read.
+#[derive(Clone, Copy)]
+enum Position {
+    Start,
+    After(BookId),
+    End,
+    /// The end of the file is written too.
+    Complete,
 }
 
 impl Export {
     async fn next_part(&mut self) -> Result<Option<Bytes>, StoreError> {
-        let Some(after) = self.position else { return Ok(None) };
-        let books = self.store.books().next_oldest(self.owner, after, PAGE_SIZE).await?;
         let mut part = Vec::new();
-        if after.is_none() {
-            self.writer.begin(&mut part);
+        while part.len() < ENOUGH_BYTES {
+            if let Some(book) = self.page.next() {
+                self.writer.write(&file_book(&book)?, &mut part);
+                continue;
+            }
+            let after = match self.position {
+                Position::Start => {
+                    self.writer.begin(&mut part);
+                    None
+                }
+                Position::After(last) => Some(last),
+                Position::End => {
+                    self.writer.end(&mut part);
+                    self.position = Position::Complete;
+                    break;
+                }
+                Position::Complete => break,
+            };
+            let books = self.store.books().next_oldest(self.owner, after, PAGE_SIZE).await?;
+            self.position = match books.last() {
+                Some(last) if books.len() as u64 == PAGE_SIZE => Position::After(last.id),
+                _ => Position::End,
+            };
+            self.page = books.into_iter();
         }
-        for book in &books {
-            self.writer.write(&file_book(book)?, &mut part);
-        }
-        let is_last = (books.len() as u64) < PAGE_SIZE;
-        self.position = match books.last() {
-            Some(last) if !is_last => Some(Some(last.id)),
-            _ => None,
-        };
-        if self.position.is_none() {
-            self.writer.end(&mut part);
-        }
-        Ok(Some(part.into()))
+        // Goodreads' files have no end, so that the last part may be empty.
+        Ok((!part.is_empty()).then(|| part.into()))
     }
 }
 

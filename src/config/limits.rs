@@ -95,6 +95,10 @@ settings! {
         cover_downloads: usize = 1_024,
         /// The same, for one IPv4 address or IPv6 /64. Further requests get a response with status 429.
         cover_downloads_per_client: usize = 128,
+        /// Exports that are being sent at once. Further requests get a response with status 503.
+        export_downloads: usize = 64,
+        /// The same, for one IPv4 address or IPv6 /64. Further requests get a response with status 429.
+        export_downloads_per_client: usize = 8,
         /// Queries and mutations that run at once. Further ones are rejected with `SERVICE_UNAVAILABLE`.
         concurrent_operations: usize = 512,
         /// Operations of one account that search, filter or count its books at once, and how many such

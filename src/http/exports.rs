@@ -5,11 +5,14 @@ use std::sync::Arc;
 
 use axum::body::{Body, Bytes};
 use axum::extract::{Path, State};
+use axum::http::request::Parts;
 use axum::http::{HeaderValue, Method, StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use futures_util::{TryStreamExt, stream};
 
+use super::client_limit::ClientPermit;
 use super::error_response::HttpError;
+use super::forwarded;
 use super::request_id::RequestId;
 use super::state::AppState;
 use crate::exports::{self, LinkToken};
@@ -25,23 +28,40 @@ const GONE: &str = "This link does not work any more. A link to an export works 
 pub(super) async fn download(
     State(state): State<AppState>,
     id: RequestId,
-    method: Method,
     Path((token, _)): Path<(String, String)>,
+    parts: Parts,
 ) -> Response {
+    let client = forwarded::client_ip(&parts, &state.config.trusted_proxies).network();
+    // Before the link is used up.
+    let permit = match state.exports.take(Some(client)) {
+        Ok(permit) => permit,
+        Err(reached) => {
+            let message = "Too many exports are being sent to your address.";
+            return HttpError::limit_reached(reached, message)
+                .with_request_id(&id.0)
+                .into_response();
+        }
+    };
     let hash = LinkToken::from_presented(&token).hash();
     let (store, now) = (&state.services.store, state.services.clock.now());
-    let export = match method {
-        Method::HEAD => store.exports().find(hash, now).await,
-        _ => store.exports().take(hash, now).await,
+    let head_only = parts.method == Method::HEAD;
+    let export = match head_only {
+        true => store.exports().find(hash, now).await,
+        false => store.exports().take(hash, now).await,
     };
     match export {
-        Ok(Some(export)) => file(&state, export, method == Method::HEAD),
+        Ok(Some(export)) => file(&state, export, head_only, permit),
         Ok(None) => (StatusCode::GONE, GONE).into_response(),
         Err(error) => failed(&state, &id, &error),
     }
 }
 
-fn file(state: &AppState, Export { owner, format }: Export, head_only: bool) -> Response {
+fn file(
+    state: &AppState,
+    Export { owner, format }: Export,
+    head_only: bool,
+    permit: ClientPermit,
+) -> Response {
     let services = &state.services;
     let name = exports::file_name(format, services.clock.now());
     let body = if head_only {
@@ -52,6 +72,8 @@ fn file(state: &AppState, Export { owner, format }: Export, head_only: bool) -> 
         let parts = exports::file(services.store.clone(), owner, format);
         // The connection breaks off, so that the client does not take a part for the whole.
         Body::from_stream(parts.inspect_err(move |error| {
+            // Held until the response is sent.
+            let _ = &permit;
             services.store.report_failure(error, "an export broke off");
         }))
     };

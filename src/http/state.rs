@@ -25,6 +25,8 @@ pub(crate) struct SharedState {
     pub(super) bodies: Arc<ClientLimiter>,
     /// Limits the covers that are being sent.
     pub(super) covers: Arc<ClientLimiter>,
+    /// Limits the exports that are being sent.
+    pub(super) exports: Arc<ClientLimiter>,
     /// Limits the WebSocket connections of each client.
     pub(super) websockets: Arc<ClientLimiter>,
     pub(super) origin_warnings: Arc<OriginWarnings>,
@@ -47,6 +49,8 @@ impl AppState {
             limits.bodies_in_flight_bytes_per_client,
         );
         let covers = ClientLimiter::new(limits.cover_downloads, limits.cover_downloads_per_client);
+        let exports =
+            ClientLimiter::new(limits.export_downloads, limits.export_downloads_per_client);
         let websockets = ClientLimiter::new(usize::MAX, limits.websockets_per_client);
         let (origin_warnings, database_check) = Default::default();
         Self(Arc::new(SharedState {
@@ -55,6 +59,7 @@ impl AppState {
             config,
             bodies,
             covers,
+            exports,
             websockets,
             origin_warnings,
             database_check,
