@@ -24,7 +24,7 @@ mod unsupported_file;
 mod values;
 mod writer;
 
-pub(crate) use model::{FileBook, Source};
+pub(crate) use model::{FileBook, MAX_FILE_BYTES, Source};
 pub(crate) use reader::{BookFileReader, FileRow};
 pub(crate) use unsupported_file::UnsupportedFile;
 pub(crate) use writer::{BookFileFormat, BookFileWriter};

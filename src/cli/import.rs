@@ -1,8 +1,9 @@
 //! `bookshelf import`: imports a file into an account. Works while servers run.
 
 use std::fmt::Write;
-use std::io::IsTerminal;
-use std::path::PathBuf;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,20 +12,24 @@ use clap::{Args, ValueEnum};
 use indicatif::{ProgressBar, ProgressStyle};
 use tokio::signal::ctrl_c;
 use tokio::task::spawn_blocking;
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep};
 
 use super::output::{print, report};
 use super::user::find_user;
+use crate::book_files::MAX_FILE_BYTES;
 use crate::clock::Clock;
 use crate::config::Config;
 use crate::id::IdGenerator;
 use crate::imports::{Imports, NewImport, StartError};
-use crate::store::Store;
 use crate::store::imports::{ConflictRule, ImportAction, ImportJob, ImportState};
 use crate::store::page::{End, PageRequest};
+use crate::store::{Store, StoreError};
 
 /// How often the progress is shown.
 const PROGRESS_INTERVAL: Duration = Duration::from_millis(100);
+
+/// How long the progress cannot be read before the command gives up. The import itself gives up earlier.
+const UNAVAILABLE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How many rows that failed are listed.
 const LISTED_FAILURES: usize = 20;
@@ -65,7 +70,7 @@ async fn import(store: &Store, arguments: ImportArguments) -> anyhow::Result<()>
     let owner = find_user(store, &user).await?.id;
     let content = {
         let path = file.clone();
-        let content = spawn_blocking(move || std::fs::read(path)).await?;
+        let content = spawn_blocking(move || read(&path)).await?;
         content.with_context(|| format!("cannot read {}", file.display()))?
     };
     let on_conflict = match on_conflict {
@@ -80,14 +85,16 @@ async fn import(store: &Store, arguments: ImportArguments) -> anyhow::Result<()>
         StartError::Busy => anyhow!("another import of this account is running"),
         error => error.into(),
     })?;
-    let job = tokio::select! {
-        job = follow(store, job) => job?,
-        interrupted = ctrl_c() => {
-            interrupted.context("cannot wait for SIGINT")?;
-            imports.stop().await;
-            bail!("interrupted; the books that were imported so far stay");
-        }
+    let ended = tokio::select! {
+        job = follow(store, job) => job,
+        interrupted = ctrl_c() => Err(match interrupted {
+            Ok(()) => anyhow!("interrupted; the books that were imported so far stay"),
+            Err(error) => anyhow!(error).context("cannot wait for SIGINT"),
+        }),
     };
+    // The import uses the store, which is closed next.
+    imports.stop().await;
+    let job = ended?;
     print(&summary(&job)?)?;
     list_failures(store, &job).await?;
     match job.state {
@@ -96,17 +103,32 @@ async fn import(store: &Store, arguments: ImportArguments) -> anyhow::Result<()>
     }
 }
 
+/// Reads a file, up to one byte more than an import accepts.
+fn read(path: &Path) -> io::Result<Vec<u8>> {
+    let mut content = Vec::new();
+    File::open(path)?.take(MAX_FILE_BYTES as u64 + 1).read_to_end(&mut content)?;
+    Ok(content)
+}
+
 /// Shows the progress on a terminal until the import has ended.
 async fn follow(store: &Store, started: ImportJob) -> anyhow::Result<ImportJob> {
-    let bar = match std::io::stderr().is_terminal() {
+    let bar = match io::stderr().is_terminal() {
         true => ProgressBar::new(u64::try_from(started.total).unwrap_or(0)),
         false => ProgressBar::hidden(),
     };
     bar.set_style(ProgressStyle::with_template(
         "{bar:40} {human_pos} of {human_len} rows, {eta} left",
     )?);
+    let mut last_read = Instant::now();
     loop {
-        let job = store.imports().find(started.owner_id, started.id).await?;
+        let job = match store.imports().find(started.owner_id, started.id).await {
+            Err(StoreError::Unavailable(_)) if last_read.elapsed() < UNAVAILABLE_TIMEOUT => {
+                sleep(PROGRESS_INTERVAL).await;
+                continue;
+            }
+            found => found?,
+        };
+        last_read = Instant::now();
         let job = job.context("the account was deleted meanwhile")?;
         bar.set_position(u64::try_from(job.counts().of(None)).unwrap_or(0));
         if !job.is_running() {

@@ -1,6 +1,6 @@
 //! Batches of rows, as they are read from a file.
 
-use crate::book_files::{FileBook, FileRow};
+use crate::book_files::FileRow;
 use crate::input::author::Author;
 use crate::input::isbn::Isbn;
 use crate::input::notes::Notes;
@@ -34,8 +34,8 @@ impl FileBatch {
         let (mut batch, mut bytes) = (Self::default(), 0);
         while batch.rows.len() < MAX_ROWS && bytes < ENOUGH_BYTES {
             let Some(row) = rows.next() else { break };
+            bytes += text_bytes(&row);
             let book = row.book.as_ref().ok();
-            bytes += book.map_or(0, text_bytes);
             let title = book.map(|book| title_key(&book.title, &book.author));
             batch.rows.push(KeyedRow { row, title });
         }
@@ -57,7 +57,24 @@ pub(super) fn title_key(title: &Title, author: &Author) -> TitleKey {
     (fold_for_index(title.as_str()), fold_for_index(author.as_str()))
 }
 
-fn text_bytes(book: &FileBook) -> usize {
+/// The bytes of the long texts of a row, its notes included.
+fn text_bytes(row: &FileRow) -> usize {
+    let row_notes: usize = row.notes.iter().map(String::len).sum();
+    let Ok(book) = &row.book else { return row_notes };
     let notes = book.notes.as_ref().map_or(0, |notes: &Notes| notes.as_str().len());
-    book.title.as_str().len() + book.author.as_str().len() + notes
+    let tags = book.tags.as_ref().map_or(0, |tags| tags.iter().map(str::len).sum());
+    row_notes + book.title.as_str().len() + book.author.as_str().len() + notes + tags
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_notes_of_rows_end_a_batch() {
+        let notes = vec!["x".repeat(1_000); 20];
+        let row = FileRow { line: 2, title: None, book: Err(()), notes };
+        let batch = FileBatch::read(&mut std::iter::repeat(row));
+        assert_eq!(batch.rows.len(), ENOUGH_BYTES.div_ceil(20_000));
+    }
 }

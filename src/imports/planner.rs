@@ -66,7 +66,7 @@ impl Planner {
             started_at: job.started_at,
             dry_run: job.dry_run,
             rule: job.on_conflict,
-            newest_first: survey.is_newest_first(),
+            newest_first: survey.is_newest_first(is_export),
             rows: 0,
             taken: is_export.then(HashSet::new),
             repeated: survey.into_repeated(),

@@ -15,6 +15,8 @@ const ORDERED_ROWS: usize = 1_000;
 pub(super) struct Survey {
     /// How many rows have an earlier date than the row before, less those with a later one.
     descents: i64,
+    /// Whether the dates of two rows were compared.
+    has_dates: bool,
     repeated: RepeatedKeys,
 }
 
@@ -44,9 +46,10 @@ impl Survey {
         survey
     }
 
-    /// Whether the books that were added last come first, as in a list of books. True if the file has no dates.
-    pub(super) fn is_newest_first(&self) -> bool {
-        self.descents >= 0
+    /// Whether the books that were added last come first, as in a list of books. True if the file has no dates. If its
+    /// dates are all the same, it is as the program that wrote it begins: ours with the oldest book.
+    pub(super) fn is_newest_first(&self, is_export: bool) -> bool {
+        if is_export && self.has_dates { self.descents > 0 } else { self.descents >= 0 }
     }
 
     pub(super) fn into_repeated(self) -> RepeatedKeys {
@@ -56,6 +59,7 @@ impl Survey {
     fn compare_dates(&mut self, last: &mut Option<Timestamp>, added_at: Option<Timestamp>) {
         let Some(added_at) = added_at else { return };
         if let Some(last) = last.replace(added_at) {
+            self.has_dates = true;
             self.descents += match added_at.cmp(&last) {
                 std::cmp::Ordering::Less => 1,
                 std::cmp::Ordering::Equal => 0,
@@ -75,5 +79,27 @@ impl RepeatedKeys {
         let title = self.hasher.hash_one(title_key(&book.title, &book.author));
         let isbn = book.isbn.as_ref().map(|isbn| self.hasher.hash_one(isbn.as_str()));
         [title].into_iter().chain(isbn)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::book_files::BookFileReader;
+
+    #[test]
+    fn an_export_begins_with_the_oldest_book_unless_its_dates_descend() {
+        for (first, second, export, other) in [
+            ("2026-01-02T00:00:00.000Z", "2026-01-02T00:00:00.000Z", false, true),
+            ("2026-01-02T00:00:00.000Z", "2026-01-03T00:00:00.000Z", false, false),
+            ("2026-01-03T00:00:00.000Z", "2026-01-02T00:00:00.000Z", true, true),
+            ("", "", true, true),
+        ] {
+            let file = format!("Title,Author,Created At\nA,B,{first}\nC,D,{second}\n");
+            let rows = BookFileReader::open(file.into(), None).expect("a file of books");
+            let survey = Survey::new(rows, false);
+            let found = (survey.is_newest_first(true), survey.is_newest_first(false));
+            assert_eq!(found, (export, other), "{first} {second}");
+        }
     }
 }
