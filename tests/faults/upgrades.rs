@@ -207,7 +207,7 @@ async fn old_and_new_side_by_side_lose_nothing_on_sqlite() {
     let names = std::fs::read_dir(folder.path()).expect("a folder").flatten();
     let mut names: Vec<_> = names.map(|entry| entry.file_name()).collect();
     names.sort();
-    assert_eq!(names, ["books.db", "books.jwt-secret"]);
+    assert_eq!(names, ["books.covers", "books.db", "books.jwt-secret"]);
 }
 
 #[tokio::test(flavor = "multi_thread")]
