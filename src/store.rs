@@ -165,9 +165,10 @@ impl Store {
         self.imports().purge(now).await
     }
 
-    /// Closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up
+    /// Publishes the last events and closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up
     /// after [`CLOSE_TIMEOUT`].
     pub(crate) async fn close(&self) {
+        self.events.flush().await;
         if timeout(CLOSE_TIMEOUT, self.db.close()).await.is_err() {
             tracing::warn!("some statements did not end, the connections stay open");
         }

@@ -47,12 +47,19 @@ impl EventBus {
         Ok(Self { broker, postgres })
     }
 
-    /// Publishes committed changes. Returns once the events precede those of any later change on every
-    /// instance, or after `PUBLISH_TIMEOUT` if the database is unavailable.
+    /// Publishes committed changes. Afterwards, the events precede those of any later change on every instance. If the
+    /// database is unavailable, this waits for `FLUSH_TIMEOUT` at most.
     pub(super) async fn publish(&self, events: &[Event]) {
         match &self.postgres {
             Some(postgres) => postgres.publish(events).await,
             None => events.iter().for_each(|event| self.broker.deliver(*event)),
+        }
+    }
+
+    /// Waits until the events are sent, or for `FLUSH_TIMEOUT` if the database is unavailable.
+    pub(super) async fn flush(&self) {
+        if let Some(postgres) = &self.postgres {
+            postgres.flush().await;
         }
     }
 

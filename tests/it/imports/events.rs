@@ -11,9 +11,10 @@ const CHANGES: &str = "subscription { bookChanged { kind book { title } } }";
 async fn a_small_import_publishes_each_change() {
     let app = TestApp::start().await;
     let alice = app.alice().await;
-    alice.add_book(json!({ "title": "Book 1", "author": "Author 1" })).await;
     let mut events = alice.subscribe("text/event-stream", CHANGES).await;
     assert_eq!(events.frame().await.as_deref(), Some(":\n\n"));
+    alice.add_book(json!({ "title": "Book 1", "author": "Author 1" })).await;
+    assert_eq!(events.next().await["data"]["bookChanged"]["kind"], "CREATED");
     let file = "Title,Author,Rating\nBook 1,Author 1,5\nBook 2,Author 2,4\n";
     alice.import_to_end(file, json!({ "dryRun": true })).await;
     alice.import_to_end(file, json!({})).await;

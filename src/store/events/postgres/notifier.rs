@@ -8,7 +8,8 @@ use tokio::sync::{Notify, mpsc, oneshot};
 use tokio::time::{MissedTickBehavior, interval, sleep, sleep_until, timeout};
 
 use super::connection::EventConnection;
-use super::protocol::{Backoff, HEARTBEAT, HEARTBEAT_TIMEOUT, REPLAY_WINDOW};
+use super::peers::Peers;
+use super::protocol::{Backoff, HEARTBEAT_TIMEOUT, REPLAY_WINDOW};
 use crate::store::connector::Connector;
 use crate::store::error::error_chain;
 use crate::store::events::broker::CHANNEL_CAPACITY;
@@ -30,11 +31,21 @@ const BATCH_INTERVAL: Duration = Duration::from_millis(2);
 /// Maximum number of events kept for a replay.
 const REPLAY_CAPACITY: usize = 10_000;
 
-/// An event to publish, and the sender that reports when it is published.
+/// An item of the outbox.
 #[derive(Debug)]
-pub(super) struct PendingEvent {
-    pub(super) event: Event,
-    pub(super) published: oneshot::Sender<()>,
+pub(super) enum Outgoing {
+    Event(Event),
+    /// To be answered when the events before it are published.
+    Flush(oneshot::Sender<()>),
+}
+
+impl Outgoing {
+    fn event(&self) -> Option<&Event> {
+        match self {
+            Self::Event(event) => Some(event),
+            Self::Flush(_) => None,
+        }
+    }
 }
 
 /// Publishes events on a dedicated connection: a pool would ping the connection before and after each
@@ -42,8 +53,9 @@ pub(super) struct PendingEvent {
 pub(super) struct PgNotifier {
     connector: Connector,
     connection: Option<EventConnection>,
-    pending: mpsc::Receiver<PendingEvent>,
+    pending: mpsc::Receiver<Outgoing>,
     replay_requested: Arc<Notify>,
+    peers: Arc<Peers>,
     outage: Arc<LastOutage>,
     recent: ReplayBuffer,
 }
@@ -51,21 +63,24 @@ pub(super) struct PgNotifier {
 impl PgNotifier {
     pub(super) fn new(
         connector: Connector,
-        pending: mpsc::Receiver<PendingEvent>,
+        pending: mpsc::Receiver<Outgoing>,
         replay_requested: Arc<Notify>,
+        peers: Arc<Peers>,
         outage: Arc<LastOutage>,
     ) -> Self {
         let (connection, recent) = (None, ReplayBuffer::default());
-        Self { connector, connection, pending, replay_requested, outage, recent }
+        Self { connector, connection, pending, replay_requested, peers, outage, recent }
     }
 
     /// Publishes queued events and heartbeats, and replays recent events on request. Events that are queued
     /// during a notification are published together by the next one.
     pub(super) async fn run(mut self) {
-        let mut batch: Vec<PendingEvent> = Vec::with_capacity(BATCH_SIZE);
+        let mut batch: Vec<Outgoing> = Vec::with_capacity(BATCH_SIZE);
         let mut heartbeats = interval(HEARTBEAT_INTERVAL);
         heartbeats.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut last_start = tokio::time::Instant::now() - BATCH_INTERVAL;
+        heartbeats.tick().await;
+        self.notify(&self.peers.heartbeat()).await;
         loop {
             tokio::select! {
                 received = self.pending.recv_many(&mut batch, BATCH_SIZE) => {
@@ -77,20 +92,31 @@ impl PgNotifier {
                     while batch.len() < BATCH_SIZE && let Ok(pending) = self.pending.try_recv() {
                         batch.push(pending);
                     }
-                    self.notify(&lines(batch.iter().map(|pending| &pending.event))).await;
-                    let now = Instant::now();
-                    for PendingEvent { event, published } in batch.drain(..) {
-                        self.recent.record(now, event);
-                        // An error means that the request has stopped waiting.
-                        let _ = published.send(());
-                    }
+                    self.publish(&mut batch).await;
                 }
                 () = self.replay_requested.notified() => {
                     for events in self.recent.events(Instant::now()).chunks(BATCH_SIZE) {
                         self.notify(&lines(events)).await;
                     }
                 }
-                _ = heartbeats.tick() => self.notify(HEARTBEAT).await,
+                _ = heartbeats.tick() => self.notify(&self.peers.heartbeat()).await,
+                () = self.peers.joined() => self.notify(&self.peers.heartbeat()).await,
+            }
+        }
+    }
+
+    /// Publishes the events of a batch, if any, and then answers its flushes.
+    async fn publish(&mut self, batch: &mut Vec<Outgoing>) {
+        let events: Vec<_> = batch.iter().filter_map(Outgoing::event).copied().collect();
+        if !events.is_empty() {
+            self.notify(&lines(&events)).await;
+        }
+        let now = Instant::now();
+        for outgoing in batch.drain(..) {
+            match outgoing {
+                Outgoing::Event(event) => self.recent.record(now, event),
+                // An error means that the caller has stopped waiting.
+                Outgoing::Flush(done) => drop(done.send(())),
             }
         }
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 /// The channel of `LISTEN` and `NOTIFY`.
 pub(super) const CHANNEL: &str = "bookshelf_events";
 
-/// Carries no event; shows that the connection works.
+/// Begins a message without an event, which shows that the connection works and which instance has sent it.
 pub(super) const HEARTBEAT: &str = "beat";
 
 /// Requests every instance to replay its recent events, because one instance may have missed some.

@@ -7,7 +7,8 @@ use tokio::sync::Notify;
 use tokio::time::{sleep, timeout};
 
 use super::connection::EventConnection;
-use super::protocol::{Backoff, HEARTBEAT_TIMEOUT, REPLAY, REPLAY_WINDOW};
+use super::peers::Peers;
+use super::protocol::{Backoff, HEARTBEAT, HEARTBEAT_TIMEOUT, REPLAY, REPLAY_WINDOW};
 use crate::store::connector::Connector;
 use crate::store::error::error_chain;
 use crate::store::events::broker::Broker;
@@ -22,6 +23,7 @@ pub(super) struct PgSubscriber {
     pub(super) outage: Arc<LastOutage>,
     /// Notified when an instance has requested a replay.
     pub(super) replay_requested: Arc<Notify>,
+    pub(super) peers: Arc<Peers>,
 }
 
 /// Opens a connection and runs `LISTEN`. That of a server has its lock.
@@ -83,7 +85,8 @@ impl PgSubscriber {
     fn handle_message(&self, line: &str) {
         match line {
             REPLAY => self.replay_requested.notify_one(),
-            // Heartbeats are ignored, and unknown lines, which may be events of a newer version.
+            line if line.starts_with(HEARTBEAT) => self.peers.record(line, Instant::now()),
+            // Unknown lines are ignored: they may be events of a newer version.
             line => line.parse().into_iter().for_each(|event| self.broker.deliver(event)),
         }
     }
