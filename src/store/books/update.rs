@@ -55,45 +55,63 @@ impl Books<'_> {
     ) -> Result<UpdateOutcome, StoreError> {
         let target = Target { owner, id, changes: &changes, expected_version };
         let mut assignments = Some(changes.assignments());
-        for resizing in self.resizings(assignments.as_ref()) {
-            let assignments = assignments.take().unwrap_or_else(|| changes.assignments());
-            let mut sql = self.0.db.sql();
-            self.push_update(&mut sql, &target, assignments, *resizing, now);
-            match (
-                self.0.db.write::<Book>(owner, sql).await,
-                changes.isbn.as_ref().and_then(Option::as_ref),
-            ) {
-                (Ok(mut updated), _) => {
-                    if let Some(book) = updated.pop() {
-                        self.publish(owner, id, ChangeKind::Updated(*book.version()?)).await;
-                        return Ok(UpdateOutcome::Done(book));
-                    }
+        let mut untried = self.resizings(assignments.as_ref()).iter();
+        loop {
+            if let Some(resizing) = untried.next() {
+                let assignments = assignments.take().unwrap_or_else(|| changes.assignments());
+                if let Some(outcome) = self.try_update(&target, assignments, *resizing, now).await?
+                {
+                    return Ok(outcome);
                 }
-                (
-                    Err(QueryError { violated: Some(UniqueConstraint::BookIsbn), .. }),
-                    Some(isbn),
-                ) => {
-                    let other = self.find_by_isbn(owner, isbn).await?;
-                    return Ok(UpdateOutcome::DuplicateIsbn(other));
-                }
-                (Err(failed), _) => return Err(failed.error),
+            }
+            // Nothing was written: find out why.
+            let Some(book) = self.find(owner, id).await? else {
+                return Ok(UpdateOutcome::NotFound);
+            };
+            if expected_version.is_some_and(|version| book.version().is_ok_and(|it| *it != version))
+            {
+                return Ok(UpdateOutcome::VersionConflict(book));
+            }
+            if !changes.keep_dates_in_order(&book)? {
+                return Ok(UpdateOutcome::DatesOutOfOrder);
+            }
+            if !changes.differ_from(&book)? {
+                return Ok(UpdateOutcome::Done(book));
+            }
+            if untried.len() == 0 {
+                // A concurrent update may have changed the book since, so a difference alone says nothing.
+                return Ok(match self.0.has_no_space(owner).await? {
+                    true => UpdateOutcome::QuotaExceeded(ExceededQuota::Bytes),
+                    false => UpdateOutcome::Done(book),
+                });
             }
         }
-        // Nothing was written: find out why.
-        let Some(book) = self.find(owner, id).await? else {
-            return Ok(UpdateOutcome::NotFound);
-        };
-        if expected_version.is_some_and(|version| book.version().is_ok_and(|it| *it != version)) {
-            return Ok(UpdateOutcome::VersionConflict(book));
+    }
+
+    /// Executes an update. `None` if no book matches.
+    async fn try_update(
+        &self,
+        target: &Target<'_>,
+        assignments: Assignments,
+        resizing: Resizing,
+        now: Timestamp,
+    ) -> Result<Option<UpdateOutcome>, StoreError> {
+        let Target { owner, id, changes, .. } = *target;
+        let mut sql = self.0.db.sql();
+        self.push_update(&mut sql, target, assignments, resizing, now);
+        let isbn = changes.isbn.as_ref().and_then(Option::as_ref);
+        match (self.0.db.write::<Book>(owner, sql).await, isbn) {
+            (Ok(mut updated), _) => {
+                let Some(book) = updated.pop() else { return Ok(None) };
+                self.publish(owner, id, ChangeKind::Updated(*book.version()?)).await;
+                Ok(Some(UpdateOutcome::Done(book)))
+            }
+            (Err(QueryError { violated: Some(UniqueConstraint::BookIsbn), .. }), Some(isbn)) => {
+                let other = self.find_by_isbn(owner, isbn).await?;
+                Ok(Some(UpdateOutcome::DuplicateIsbn(other)))
+            }
+            (Err(failed), _) => Err(failed.error),
         }
-        if !changes.keep_dates_in_order(&book)? {
-            return Ok(UpdateOutcome::DatesOutOfOrder);
-        }
-        // A concurrent update may have changed the book since, so a difference alone says nothing.
-        if changes.differ_from(&book)? && self.0.has_no_space(owner).await? {
-            return Ok(UpdateOutcome::QuotaExceeded(ExceededQuota::Bytes));
-        }
-        Ok(UpdateOutcome::Done(book))
     }
 
     /// The statements to try, in this order, until one matches the book.
