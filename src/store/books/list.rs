@@ -91,11 +91,17 @@ impl BookList {
             self.push_total(sql, counted);
         }
         if selection.owner {
+            let owner = sql.add_value(self.owner);
             sql.push(", ").join(", ", Profile::COLUMNS, |sql, column| {
-                sql.push("(SELECT ").column(*column).push(" FROM ").table(user::Entity);
-                sql.push(" WHERE ").column(user::Column::Id).push(" = ").bind(self.owner);
+                if matches!(column, user::Column::Id) {
+                    sql.column(Column::OwnerId);
+                } else {
+                    sql.push("(SELECT ").column(*column).push(" FROM ").table(user::Entity);
+                    sql.push(" WHERE ").column(user::Column::Id).push(" = ").placeholder(owner);
+                    sql.push(")");
+                }
                 // A unique alias: otherwise the column in ORDER BY would be ambiguous.
-                sql.push(") AS profile_").column(*column);
+                sql.push(" AS profile_").column(*column);
             });
         }
         let side = |side, position| Bound { side, position, inclusive: false };
