@@ -11,63 +11,6 @@ use crate::support::{
     wait_until,
 };
 
-/// The session of the README: each block of commands with the documented output below it.
-fn session() -> Vec<(String, String)> {
-    let readme = include_str!("../../README.md");
-    let (_, chapter) = readme.split_once("## A session").expect("the chapter");
-    let (chapter, _) = chapter.split_once("\n## ").expect("the end of the chapter");
-    let mut session: Vec<(String, String)> = Vec::new();
-    for block in chapter.split("```").skip(1).step_by(2) {
-        match (block.split_once('\n').expect("a block"), session.last_mut()) {
-            (("sh", commands), _) => session.push((commands.to_owned(), String::new())),
-            (("json", output), Some((_, documented))) => output.clone_into(documented),
-            (other, _) => panic!("unexpected block: {other:?}"),
-        }
-    }
-    session
-}
-
-/// Runs the session in one shell against this address. Returns the output of each block.
-fn run_session(folder: &std::path::Path, address: &str) -> Vec<String> {
-    let blocks = session().into_iter().map(|(commands, _)| format!("{commands}printf '\\036'\n"));
-    let script = blocks.collect::<String>().replace("localhost:8000", address);
-    let shell =
-        Command::new("bash").current_dir(folder).arg("-euc").arg(script).output().expect("bash");
-    assert!(shell.status.success(), "{}", String::from_utf8_lossy(&shell.stderr));
-    let output = String::from_utf8(shell.stdout).expect("UTF-8");
-    output.trim_end_matches('\u{1e}').split('\u{1e}').map(str::to_owned).collect()
-}
-
-/// Replaces what differs between runs.
-fn redact(text: &str) -> String {
-    let mut text = text.to_owned();
-    for (pattern, name) in [
-        (r"eyJ[\w.…-]+", "TOKEN"),
-        (r"(user|book|session)_[0-9a-z]{26}", "${1}_ID"),
-        (r#""(\w+Cursor)":"[\w-]+""#, "$1"),
-        (r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", "TIME"),
-    ] {
-        text = Regex::new(pattern).unwrap().replace_all(&text, name).into_owned();
-    }
-    text
-}
-
-#[tokio::test]
-async fn the_readme_session_prints_the_documented_output() {
-    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
-    let server = ServerProcess::start_on(database.url(), &[]);
-    let printed = run_session(folder.path(), &server.address);
-    let session = session();
-    assert!(
-        session.iter().filter(|(_, documented)| !documented.is_empty()).count() >= 4,
-        "{session:?}"
-    );
-    assert_eq!(printed.len(), session.len());
-    for ((commands, documented), printed) in session.iter().zip(printed) {
-        assert_eq!(redact(documented), redact(&printed), "{commands}");
-    }
-}
-
 #[tokio::test]
 async fn operation_logs_contain_no_secrets_or_personal_data() {
     let database = TestDatabase::create().await;

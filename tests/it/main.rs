@@ -13,6 +13,7 @@ mod auth;
 mod books;
 mod cli;
 mod covers;
+mod documentation;
 mod http;
 mod imports;
 mod limits;
