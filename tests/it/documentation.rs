@@ -112,3 +112,16 @@ async fn the_page_on_exports_prints_the_documented_output() {
 async fn the_page_on_covers_prints_the_documented_output() {
     assert_prints(include_str!("../../docs/covers.md"), 2).await;
 }
+
+#[test]
+fn every_command_in_the_help_is_documented() {
+    let run = Command::new(env!("CARGO_BIN_EXE_bookshelf")).arg("-h").env_clear().output();
+    let help = String::from_utf8(run.expect("a process").stdout).expect("UTF-8");
+    let (_, commands) = help.split_once("Commands:\n").expect("the commands");
+    let (commands, _) = commands.split_once("\n\n").expect("the end of the commands");
+    let commands: Vec<_> = commands.lines().filter_map(|it| it.split_whitespace().next()).collect();
+    assert!(commands.len() >= 8, "{help}");
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        assert!(README.contains(&format!("| `bookshelf {command}")), "{command} in README.md");
+    }
+}
