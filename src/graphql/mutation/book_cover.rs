@@ -23,7 +23,7 @@ impl BookCoverMutation {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Id of one of the viewer's books.")] id: ID,
-        #[graphql(desc = "A JPEG, PNG, WebP or GIF image of at most 10 MB and 40 megapixels.")]
+        #[graphql(desc = "A JPEG, PNG, WebP or GIF image of at most 10 MiB and 40 megapixels.")]
         file: Upload,
     ) -> Result<UpdateBookPayload> {
         let owner = ctx.viewer()?.user;

@@ -32,7 +32,7 @@ enum ImportConflict {
 /// The file to import.
 #[derive(InputObject)]
 struct ImportBooksInput {
-    /// A file of at most 20 MB and 100,000 rows.
+    /// A file of at most 20 MiB and 100,000 rows.
     file: Upload,
     /// The format of the file.
     #[graphql(default_with = "ImportSource::Auto")]
