@@ -1,3 +1,4 @@
+mod bad_input;
 mod file;
 mod links;
 mod lists;

@@ -21,6 +21,23 @@ async fn files_that_cannot_be_read_are_refused_with_a_code() {
         ("other columns", b"Name,Price\nDune,9.99\n".to_vec(), "UNSUPPORTED_FILE"),
         ("100,000 columns", format!("{columns}\n1,2\n").into_bytes(), "UNSUPPORTED_FILE"),
         (
+            "100,000 more columns",
+            format!("Title,Author,{columns}\nA,B\n").into_bytes(),
+            "UNSUPPORTED_FILE",
+        ),
+        (
+            "a column of 20 MB",
+            [b"Title\n", &*vec![b'x'; (20 << 20) - 10_000]].concat(),
+            "UNSUPPORTED_FILE",
+        ),
+        ("separators", vec![b','; 1 << 20], "UNSUPPORTED_FILE"),
+        ("line breaks", vec![b'\n'; 1 << 20], "UNSUPPORTED_FILE"),
+        (
+            "unclosed quotes",
+            format!("Title,Author\n{}", "\"Dune,Frank\n".repeat(99_999)).into_bytes(),
+            "UNSUPPORTED_FILE",
+        ),
+        (
             "an unclosed quote",
             b"Title,Author\n\"Dune,Frank\nEmma,Jane\n".to_vec(),
             "UNSUPPORTED_FILE",
@@ -28,6 +45,23 @@ async fn files_that_cannot_be_read_are_refused_with_a_code() {
         ("truncated JSON", br#"{"books": [{"title": "Dune", "au"#.to_vec(), "UNSUPPORTED_FILE"),
         ("JSON of another kind", br#"{"items": []}"#.to_vec(), "UNSUPPORTED_FILE"),
         ("nested JSON", "[".repeat(1 << 20).into_bytes(), "UNSUPPORTED_FILE"),
+        (
+            "nested books",
+            format!("{{\"books\":{}", "[".repeat(1 << 20)).into_bytes(),
+            "UNSUPPORTED_FILE",
+        ),
+        ("nested objects", "{\"books\":".repeat(100_000).into_bytes(), "UNSUPPORTED_FILE"),
+        ("a JSON string", format!("\"{}\"", "x".repeat(1 << 20)).into_bytes(), "UNSUPPORTED_FILE"),
+        (
+            "a list of objects",
+            format!("[{}{{}}]", "{},".repeat(200_000)).into_bytes(),
+            "UNSUPPORTED_FILE",
+        ),
+        (
+            "200,001 books",
+            format!("{{\"books\":[{}{{}}]}}", "{},".repeat(200_000)).into_bytes(),
+            "FILE_TOO_LARGE",
+        ),
         ("100,001 rows", numbered(100_001).into_bytes(), "FILE_TOO_LARGE"),
     ];
     for (what, file, code) in cases {
@@ -61,4 +95,47 @@ async fn strange_rows_fail_or_are_cut_and_the_others_are_imported() {
         assert!(row["title"].as_str().is_none_or(|title| title.chars().count() <= 500), "{row}");
     }
     assert_eq!(rows[7]["line"], 10, "a record with line breaks counts by its first line");
+}
+
+#[tokio::test]
+async fn files_made_to_use_memory_are_imported_as_far_as_they_can_be_read() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let utf_16 = "\u{feff}Title,Author\nDune,Frank\nEmma,Jane".encode_utf16();
+    let mut cut_utf_16: Vec<u8> = utf_16.flat_map(u16::to_le_bytes).collect();
+    cut_utf_16.pop();
+    let header = |rest: String| format!("Title,Author,Tags,Notes\n{rest}").into_bytes();
+    let many = 1 << 20;
+    let json = |title: &str, member: &str, value: String| {
+        let book = format!("{{\"title\":\"{title}\",\"author\":\"A\",\"{member}\":{value}}}");
+        format!("{{\"books\":[{book}]}}").into_bytes()
+    };
+    let cases: Vec<(&str, Vec<u8>, [i64; 4])> = vec![
+        ("UTF-16 of an odd length", cut_utf_16, [2, 0, 0, 0]),
+        ("rows of separators", header(",".repeat(many)), [0, 0, 0, 0]),
+        ("rows of line breaks", header("\n".repeat(many)), [0, 0, 0, 0]),
+        ("a row of NUL bytes", header("\0".repeat(many)), [0, 0, 0, 1]),
+        ("empty tags", header(format!("Tags,A,\"{}\",\n", ",".repeat(100_000))), [1, 0, 0, 0]),
+        (
+            "a note of line breaks",
+            header(format!("Notes,A,,\"{}\"\n", "\n".repeat(many))),
+            [1, 0, 0, 0],
+        ),
+        (
+            "JSON with empty tags",
+            json("JSON", "tags", format!("[{}\"\"]", "\"\",".repeat(100_000))),
+            [1, 0, 0, 0],
+        ),
+        ("JSON with a long number", json("Number", "rating", "9".repeat(many)), [1, 0, 0, 0]),
+        (
+            "JSON with a deep value",
+            json("Deep", "other", "[".repeat(100_000) + &"]".repeat(100_000)),
+            [1, 0, 0, 0],
+        ),
+    ];
+    for (what, file, expected) in cases {
+        let job = alice.import_to_end(&file, json!({})).await;
+        assert_eq!((&job["state"], counts(&job)), (&json!("DONE"), expected), "{what}: {job}");
+    }
+    assert_eq!(app.db_count("books").await, 7);
 }
