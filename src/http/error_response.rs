@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 
-use axum::http::header;
+use axum::http::{HeaderValue, header};
 use axum::response::{IntoResponse, Response};
 use serde_json::json;
 
@@ -22,11 +22,18 @@ pub(super) struct HttpError {
     /// The request id, for internal errors only.
     request_id: Option<String>,
     media_type: MediaType,
+    closes_connection: bool,
 }
 
 impl HttpError {
     pub(super) fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
-        Self { code, message: message.into(), request_id: None, media_type: MediaType::Json }
+        Self {
+            code,
+            message: message.into(),
+            request_id: None,
+            media_type: MediaType::Json,
+            closes_connection: false,
+        }
     }
 
     /// The error of a request that would pass a limit. `message` is for the client that has reached its own.
@@ -49,6 +56,12 @@ impl HttpError {
     /// The same error, in the media type that the client prefers.
     pub(super) fn with_media_type(self, media_type: MediaType) -> Self {
         Self { media_type, ..self }
+    }
+
+    /// The same error, for a request whose body was not received completely. The connection is closed, and the client
+    /// is told not to send another request over it.
+    pub(super) fn closing_connection(self) -> Self {
+        Self { closes_connection: true, ..self }
     }
 
     /// A complete HTTP/1.1 response, for a connection whose request was not read.
@@ -85,6 +98,9 @@ impl IntoResponse for HttpError {
         let mut response = (status(self.code), headers, self.body()).into_response();
         if matches!(self.code, ErrorCode::RateLimited | ErrorCode::ServiceUnavailable) {
             response.headers_mut().insert(header::RETRY_AFTER, RETRY_AFTER_SECS.into());
+        }
+        if self.closes_connection {
+            response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
         }
         response
     }

@@ -88,10 +88,10 @@ async fn in_time(
     body: impl Future<Output = Result<Bytes, HttpError>>,
     time: Duration,
 ) -> Result<Bytes, HttpError> {
-    match timeout(time, body).await {
-        Ok(collected) => collected,
-        Err(_) => Err(bad_request("The body did not arrive in time.")),
-    }
+    let collected = timeout(time, body).await;
+    let collected =
+        collected.unwrap_or_else(|_| Err(bad_request("The body did not arrive in time.")));
+    collected.map_err(HttpError::closing_connection)
 }
 
 /// The error of a body that does not fit beside the others in memory.
@@ -99,8 +99,8 @@ pub(super) fn too_many_bodies(reached: LimitReached) -> HttpError {
     HttpError::limit_reached(reached, "Too many request bodies from your address at the same time.")
 }
 
-/// For how many bytes there is room at once if a body has at least as many.
-const EXPECTED_BYTES: usize = 1 << 20;
+/// For how many bytes there is room before the first of them arrives, if a body has at least as many.
+const FIRST_BYTES: usize = 1 << 20;
 
 /// The bytes of a body, counted as they arrive: a client may announce more than it sends. `check` is called with
 /// the beginning of the body and may reject it.
@@ -110,16 +110,15 @@ async fn collect(
     permit: &mut ClientPermit,
     mut check: impl FnMut(&[u8]) -> Result<(), HttpError>,
 ) -> Result<Bytes, HttpError> {
-    let mut body = Limited::new(body, max_bytes);
-    // Growing step by step would need more than twice the memory. Nothing is used before data arrives.
     let expected = usize::try_from(body.size_hint().lower()).unwrap_or(usize::MAX);
-    let mut bytes = BytesMut::with_capacity(expected.min(EXPECTED_BYTES));
+    if expected > max_bytes {
+        return Err(too_long(max_bytes));
+    }
+    let mut body = Limited::new(body, max_bytes);
+    let mut bytes = BytesMut::with_capacity(expected.min(FIRST_BYTES));
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| match error.is::<LengthLimitError>() {
-            true => {
-                let message = format!("A request body may have at most {max_bytes} bytes.");
-                HttpError::new(ErrorCode::PayloadTooLarge, message)
-            }
+            true => too_long(max_bytes),
             false => bad_request("The body ended too early."),
         })?;
         let Ok(data) = frame.into_data() else { continue };
@@ -127,10 +126,19 @@ async fn collect(
         if bytes.is_empty() && body.is_end_stream() {
             return Ok(data);
         }
+        if bytes.len() + data.len() > bytes.capacity() {
+            // Growing step by step would need twice the memory. What is reserved is used only when data arrives.
+            bytes.reserve(expected.saturating_sub(bytes.len()));
+        }
         bytes.extend_from_slice(&data);
         check(&bytes)?;
     }
     Ok(bytes.freeze())
+}
+
+fn too_long(max_bytes: usize) -> HttpError {
+    let message = format!("A request body may have at most {max_bytes} bytes.");
+    HttpError::new(ErrorCode::PayloadTooLarge, message)
 }
 
 /// White space of JSON (RFC 8259, section 2) and a byte order mark.

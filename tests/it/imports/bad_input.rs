@@ -1,9 +1,11 @@
 //! Files that are none: an error with a code, and the server goes on.
 
 use serde_json::json;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::TcpStream;
 
 use super::numbered;
-use crate::support::{TestApp, counts};
+use crate::support::{ServerProcess, TestApp, counts};
 
 #[tokio::test]
 async fn files_that_cannot_be_read_are_refused_with_a_code() {
@@ -138,4 +140,46 @@ async fn files_made_to_use_memory_are_imported_as_far_as_they_can_be_read() {
         assert_eq!((&job["state"], counts(&job)), (&json!("DONE"), expected), "{what}: {job}");
     }
     assert_eq!(app.db_count("books").await, 7);
+}
+
+/// Sends a gigabyte until the server answers. Returns how many bytes were sent, and the response.
+async fn send_gigabyte(server: &ServerProcess, framing: &str, piece: &[u8]) -> (usize, String) {
+    let stream = TcpStream::connect(&server.address).await.expect("a connection");
+    let (mut reader, mut writer) = stream.into_split();
+    let response = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        // A reset also closes the connection.
+        let _ = reader.read_to_end(&mut bytes).await;
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nHost: localhost\r\nApollo-Require-Preflight: true\r\n\
+         Content-Type: multipart/form-data; boundary=x\r\n{framing}\r\n\r\n"
+    );
+    writer.write_all(head.as_bytes()).await.expect("a head");
+    let mut sent = 0;
+    while sent < 1 << 30 && !response.is_finished() && writer.write_all(piece).await.is_ok() {
+        sent += piece.len();
+    }
+    (sent, response.await.expect("a response"))
+}
+
+#[tokio::test]
+async fn a_body_of_a_gigabyte_is_refused_long_before_its_end() {
+    let server = ServerProcess::start(&[]);
+    let text = "x".repeat(64 << 10);
+    let chunk = format!("{:x}\r\n{text}\r\n", text.len());
+    // What a client has sent may still be in the buffers of both sockets.
+    for (framing, piece, most) in [
+        ("Content-Length: 1073741824", &text, 20 << 20),
+        ("Transfer-Encoding: chunked", &chunk, 64 << 20),
+    ] {
+        let (sent, response) = send_gigabyte(&server, framing, piece.as_bytes()).await;
+        let response = response.to_lowercase();
+        assert!(response.starts_with("http/1.1 413 "), "{response}");
+        assert!(response.contains("\r\nconnection: close\r\n"), "{response}");
+        assert!(response.contains("\"payload_too_large\""), "{response}");
+        assert!(sent < most, "{framing}: {sent}");
+        assert!(server.is_ready().await);
+    }
 }
