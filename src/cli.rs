@@ -7,6 +7,7 @@ use clap::error::{ContextKind, ContextValue};
 use clap::{Parser, Subcommand};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::allocator::return_freed_memory;
 use crate::app::{App, Overrides};
 use crate::config::{Config, Options, Purpose, read_dotenv, unknown_environment_variables};
 use crate::store::Store;
@@ -69,6 +70,7 @@ enum Command {
 /// Parses the command line and runs the command. The exit code is 0 on success, 1 if the command failed,
 /// and 2 if the command line or the configuration is invalid.
 pub fn main() -> ExitCode {
+    return_freed_memory();
     let mut warnings = match read_dotenv() {
         Ok(warnings) => warnings,
         Err(error) => {

@@ -15,12 +15,13 @@
 //!         book_files     files of books: Goodreads, StoryGraph, our CSV and JSON; no database
 //!           entity       database rows (sea-orm), no logic
 //!           input        parse, don't validate: Email, Username, Password, Title, Isbn …
-//! background_thread  byte_counter  fair_queue  config  telemetry  clock  id  client_ip   shared utilities, for all layers
+//! allocator  background_thread  byte_counter  fair_queue  config  telemetry  clock  id  client_ip   shared utilities, for all layers
 //! ```
 //!
 //! Within a layer the files have the names of the product's nouns. To follow a book through the layers, open
 //! the file `book` or `books` of each layer.
 
+mod allocator;
 pub mod app;
 mod auth;
 mod background_thread;

@@ -19,6 +19,7 @@ const LAYERS: [&[&str]; 9] = [
     &["entity"],
     &["input"],
     &[
+        "allocator",
         "background_thread",
         "byte_counter",
         "fair_queue",

@@ -153,3 +153,16 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn freed_memory_is_returned_at_once_unless_the_environment_sets_another_time() {
+    for (settings, expected) in [
+        (&[][..], "MIMALLOC_PURGE_DELAY=0"),
+        (&[("MIMALLOC_PURGE_DELAY", "500")], "MIMALLOC_PURGE_DELAY=500"),
+    ] {
+        let server = ServerProcess::start(settings);
+        let environment = fs::read_to_string(format!("/proc/{}/environ", server.id()));
+        let environment = environment.expect("the environment of the process");
+        assert!(environment.split('\0').any(|variable| variable == expected), "{environment}");
+    }
+}
