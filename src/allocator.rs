@@ -14,6 +14,10 @@ const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 ///
 /// Only an unsafe function could change this in a running process, so the program is executed again, in the same process.
 /// It goes on here with the default if that is not possible. To be called before any other thread or file is opened.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "a variable of mimalloc, read before the configuration"
+)]
 pub(crate) fn return_freed_memory() {
     if std::env::var_os(PURGE_DELAY).is_none() {
         // The default works as well, with more memory.
