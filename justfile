@@ -26,11 +26,11 @@ schema:
 snippets:
     npm --prefix tests/clients run snippets
 
-# Tests GraphQL clients with the release binary.
+# Tests GraphQL clients with an optimised binary.
 clients:
     .ci/clients
 
-# Tests GraphiQL in Chromium with the release binary.
+# Tests GraphiQL in Chromium with an optimised binary.
 browser:
     .ci/browser
 

@@ -21,10 +21,10 @@ skip() {
 # Prints the directory with the binaries of the newest PostgreSQL version; prints nothing if there is none.
 postgres_bin() { find /usr/lib/postgresql -maxdepth 2 -name bin 2>/dev/null | sort -V | tail -n 1; }
 
-# Sets BOOKSHELF_BIN to the release binary and builds it, unless BOOKSHELF_BIN is already set.
-use_release_binary() {
-  [ -n "${BOOKSHELF_BIN:-}" ] || .ci/release
-  export BOOKSHELF_BIN="${BOOKSHELF_BIN:-$PWD/target/release/bookshelf}"
+# Sets BOOKSHELF_BIN to an optimised binary and builds it, unless BOOKSHELF_BIN is already set.
+use_optimised_binary() {
+  [ -n "${BOOKSHELF_BIN:-}" ] || .ci/build
+  export BOOKSHELF_BIN="${BOOKSHELF_BIN:-$PWD/target/ci/bookshelf}"
 }
 
 # Creates the directory $temporary, which is removed when the script exits.
