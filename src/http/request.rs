@@ -126,10 +126,6 @@ async fn collect(
         if bytes.is_empty() && body.is_end_stream() {
             return Ok(data);
         }
-        if bytes.len() + data.len() > bytes.capacity() {
-            // Growing step by step would need twice the memory. What is reserved is used only when data arrives.
-            bytes.reserve(expected.saturating_sub(bytes.len()));
-        }
         bytes.extend_from_slice(&data);
         check(&bytes)?;
     }
