@@ -13,14 +13,15 @@ const PURGE_DELAY: &str = "MIMALLOC_PURGE_DELAY";
 /// would then need the memory of all of them.
 ///
 /// Only an unsafe function could change this in a running process, so the program is executed again, in the same process.
-/// It goes on here with the default if that is not possible. To be called before any other thread or file is opened.
+/// If that is not possible, this returns, and the default applies. Must be called before threads are started and files are
+/// opened.
 #[expect(
     clippy::disallowed_methods,
     reason = "a variable of mimalloc, read before the configuration"
 )]
 pub(crate) fn return_freed_memory() {
     if std::env::var_os(PURGE_DELAY).is_none() {
-        // The default works as well, with more memory.
+        // If it fails, the server works too, with more memory.
         let _: Result<Infallible, _> = execute_again();
     }
 }

@@ -165,8 +165,8 @@ impl Store {
         self.imports().purge(now).await
     }
 
-    /// Publishes the last events and closes the connections ([`Db::close`]), so that an SQLite file has all data, and releases its lock. Gives up
-    /// after [`CLOSE_TIMEOUT`].
+    /// Publishes the last events and closes the connections ([`Db::close`]), so that an SQLite file has all data, and
+    /// releases its lock. Gives up after [`CLOSE_TIMEOUT`].
     pub(crate) async fn close(&self) {
         self.events.flush().await;
         if timeout(CLOSE_TIMEOUT, self.db.close()).await.is_err() {

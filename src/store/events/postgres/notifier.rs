@@ -35,7 +35,7 @@ const REPLAY_CAPACITY: usize = 10_000;
 #[derive(Debug)]
 pub(super) enum Outgoing {
     Event(Event),
-    /// To be answered when the events before it are published.
+    /// Completed when the events before it are published.
     Flush(oneshot::Sender<()>),
 }
 
@@ -105,7 +105,7 @@ impl PgNotifier {
         }
     }
 
-    /// Publishes the events of a batch, if any, and then answers its flushes.
+    /// Publishes the events of a batch, if any, and then completes its flushes.
     async fn publish(&mut self, batch: &mut Vec<Outgoing>) {
         let events: Vec<_> = batch.iter().filter_map(Outgoing::event).copied().collect();
         if !events.is_empty() {

@@ -10,8 +10,8 @@ use super::protocol::{HEARTBEAT, HEARTBEAT_TIMEOUT};
 /// The other instances, as far as this one knows.
 #[derive(Debug)]
 pub(super) struct Peers {
-    /// Differs between instances.
-    own: u64,
+    /// The number of this instance, which is random.
+    number: u64,
     /// When a heartbeat of another instance was received last.
     last_heartbeat: Mutex<Option<Instant>>,
     /// Notified when there is another instance that may not know this one.
@@ -20,15 +20,15 @@ pub(super) struct Peers {
 
 impl Peers {
     pub(super) fn new() -> Self {
-        Self { own: rand::random(), last_heartbeat: Mutex::default(), joined: Notify::new() }
+        Self { number: rand::random(), last_heartbeat: Mutex::default(), joined: Notify::new() }
     }
 
     /// The heartbeat of this instance.
     pub(super) fn heartbeat(&self) -> String {
-        format!("{HEARTBEAT} {:016x}", self.own)
+        format!("{HEARTBEAT} {:016x}", self.number)
     }
 
-    /// Records a heartbeat. An older version does not say whose it is.
+    /// Records a heartbeat, of this or of another instance. Those of older versions have no number, and count as others.
     pub(super) fn record(&self, heartbeat: &str, now: Instant) {
         if heartbeat == self.heartbeat() {
             return;
