@@ -55,15 +55,16 @@ abort_hanging_tests() {
   done
 }
 
-# Runs cargo test with these arguments, and lists the skipped tests at the end. A skipped test is a
-# failure, unless REQUIRE_ALL_TESTS is set and empty.
+# Runs cargo test with these arguments, and lists the failed and the skipped tests at the end, so that they are
+# in the last lines of a log. A skipped test is a failure, unless REQUIRE_ALL_TESTS is set and empty.
 test_rust() {
-  local skipped status=0 line watchdog
+  local skipped output status=0 line watchdog
   skipped=$(mktemp)
+  output=$(mktemp)
   abort_hanging_tests &
   watchdog=$!
   REQUIRE_ALL_TESTS="${REQUIRE_ALL_TESTS-1}" SKIPPED_TESTS="$skipped" \
-    cargo test --locked --no-fail-fast "$@" || status=$?
+    cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$output" || status=$?
   pkill -P "$watchdog" || true
   kill "$watchdog" 2>/dev/null || true
   if [ -s "$skipped" ]; then
@@ -73,6 +74,11 @@ test_rust() {
       [ -z "${CI_SKIPPED:-}" ] || skip "${line#skipped }"
     done <"$skipped"
   fi
-  rm "$skipped"
+  if [ "$status" != 0 ]; then
+    printf '\nfailed tests:\n'
+    grep -E '^test .* FAILED$' "$output" || true
+    grep -A 3 -E '^thread .* panicked at ' "$output" | cut -c 1-300 | tail -n 60 || true
+  fi
+  rm "$skipped" "$output"
   return "$status"
 }

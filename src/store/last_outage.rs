@@ -1,7 +1,7 @@
 //! The time of the last outage of the database.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use tokio::sync::watch;
@@ -33,9 +33,14 @@ struct LogState {
 /// Failures this soon after the return of the database are a part of the outage: their statements began during it.
 const AFTERMATH: Duration = Duration::from_secs(5);
 
-/// Waits until the database stops responding.
+/// Waits until the database stops responding on a connection.
 #[derive(Debug)]
-pub(super) struct Silence(watch::Receiver<()>);
+pub(super) struct Silence {
+    outage: Arc<LastOutage>,
+    detected: watch::Receiver<()>,
+    /// When the connection was opened.
+    opened: Instant,
+}
 
 impl Default for LastOutage {
     fn default() -> Self {
@@ -52,11 +57,14 @@ impl LastOutage {
         self.last.fetch_max(millis.saturating_add(1), Ordering::Relaxed);
     }
 
-    /// Records that the database does not respond to statements in flight, although no connection was lost:
-    /// those on other connections will not get a response either.
-    pub(super) fn record_silence(&self) {
-        self.log_lost(&"it does not respond");
-        self.record();
+    /// Records that the database has not responded on a connection that was opened then, although it was not lost:
+    /// statements on connections that are as old will not get a response either. If there was an outage since then,
+    /// this is a part of it, which says nothing about newer connections.
+    pub(super) fn record_silence(&self, opened: Instant) {
+        if self.predates(opened.elapsed()) {
+            self.log_lost(&"it does not respond");
+            self.record();
+        }
         self.silence.send_replace(());
     }
 
@@ -98,9 +106,9 @@ impl LastOutage {
         self.log.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// To be called before a connection is used.
-    pub(super) fn silence(&self) -> Silence {
-        Silence(self.silence.subscribe())
+    /// To be called before a connection is used that was opened then.
+    pub(super) fn silence(self: &Arc<Self>, opened: Instant) -> Silence {
+        Silence { outage: Arc::clone(self), detected: self.silence.subscribe(), opened }
     }
 
     /// Whether the last outage was before a connection of this age was opened.
@@ -113,17 +121,42 @@ impl LastOutage {
 }
 
 impl Silence {
-    /// Resolves when the database has stopped responding.
+    /// Resolves when the database has stopped responding on connections as old as this one.
     pub(super) async fn detected(&mut self) {
-        if self.0.changed().await.is_err() {
-            std::future::pending::<()>().await;
+        loop {
+            if self.detected.changed().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+            if !self.outage.predates(self.opened.elapsed()) {
+                return;
+            }
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use futures_util::FutureExt;
+
     use super::*;
+
+    #[test]
+    fn silence_concerns_connections_that_are_as_old() {
+        let outage = Arc::new(LastOutage::default());
+        let old = Instant::now();
+        let mut silence = outage.silence(old);
+        outage.record_silence(old);
+        assert!(silence.detected().now_or_never().is_some());
+
+        wait_until_later(&outage);
+        let new = Instant::now();
+        let (mut silence, mut new_silence) = (outage.silence(old), outage.silence(new));
+        outage.record_silence(old);
+        assert!(silence.detected().now_or_never().is_some());
+        assert!(new_silence.detected().now_or_never().is_none());
+        outage.record_silence(new);
+        assert!(new_silence.detected().now_or_never().is_some());
+    }
 
     #[test]
     fn connections_older_than_the_last_outage_are_not_trusted() {
@@ -131,6 +164,11 @@ mod tests {
         assert!(outage.predates(Duration::from_secs(3_600)));
         outage.record();
         assert!(!outage.predates(Duration::from_secs(3_600)));
+        wait_until_later(&outage);
+    }
+
+    /// Waits until a connection that is opened now is newer than the last outage.
+    fn wait_until_later(outage: &LastOutage) {
         while !outage.predates(Duration::ZERO) {
             std::thread::yield_now();
         }

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use async_trait::async_trait;
 use sea_orm::sqlx::error::DatabaseError;
@@ -27,11 +27,14 @@ pub(in crate::store) struct Lease<C> {
     outage: Option<Arc<LastOutage>>,
     /// One more reference to the counter of the pool.
     count: Arc<()>,
+    /// Connections that were used before the last outage are not used after it, so a connection of the lease is
+    /// silent if others that were opened before this are.
+    since: Instant,
 }
 
 impl<C: Send + Sync> Lease<C> {
     pub(super) fn new(connection: C, outage: Option<Arc<LastOutage>>, count: Arc<()>) -> Self {
-        Self { connection, outage, count }
+        Self { connection, outage, count, since: Instant::now() }
     }
 
     /// For migrations, which may take any time.
@@ -46,10 +49,10 @@ impl<C: Send + Sync> Lease<C> {
         response: impl Future<Output = Result<T, DbErr>> + Send,
     ) -> Result<T, DbErr> {
         let Some(outage) = &self.outage else { return response.await };
-        let mut silence = outage.silence();
+        let mut silence = outage.silence(self.since);
         let response = tokio::select! {
             response = timeout(STATEMENT_LIMIT, response) => response.unwrap_or_else(|_| {
-                outage.record_silence();
+                outage.record_silence(self.since);
                 Err(silent())
             }),
             () = silence.detected() => Err(silent()),
@@ -71,19 +74,20 @@ impl Lease<DatabaseConnection> {
         options: TransactionOptions,
     ) -> Result<Lease<DatabaseTransaction>, DbErr> {
         let transaction = self.bounded(self.connection.begin_with_options(options)).await?;
-        Ok(Lease { connection: transaction, outage: self.outage, count: self.count })
+        let Self { outage, count, since, .. } = self;
+        Ok(Lease { connection: transaction, outage, count, since })
     }
 }
 
 impl Lease<DatabaseTransaction> {
     pub(super) async fn commit(self) -> Result<(), DbErr> {
-        let Self { connection, outage, count } = self;
-        Lease { connection: (), outage, count }.bounded(connection.commit()).await
+        let Self { connection, outage, count, since } = self;
+        Lease { connection: (), outage, count, since }.bounded(connection.commit()).await
     }
 
     pub(super) async fn rollback(self) -> Result<(), DbErr> {
-        let Self { connection, outage, count } = self;
-        Lease { connection: (), outage, count }.bounded(connection.rollback()).await
+        let Self { connection, outage, count, since } = self;
+        Lease { connection: (), outage, count, since }.bounded(connection.rollback()).await
     }
 }
 

@@ -4,7 +4,7 @@
 //! network went silent never returns, and a pool that has lost all its connections waits for ever.
 
 use std::sync::{Arc, PoisonError, RwLock, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use sea_orm::{ConnectOptions, Database as Connector, DatabaseConnection, DbErr};
 use tokio::time::{MissedTickBehavior, interval};
@@ -117,7 +117,7 @@ impl OpenPool {
 async fn watch(pool: Weak<Shared>, outage: Arc<LastOutage>) {
     let mut ticks = interval(CHECK_INTERVAL);
     ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
-    let (mut silence, mut checks) = (outage.silence(), 0);
+    let (mut silence, mut checks) = (outage.silence(Instant::now()), 0);
     loop {
         let silent = tokio::select! {
             _ = ticks.tick() => false,

@@ -50,7 +50,7 @@ impl Connection {
         tasks: &TaskTracker,
     ) -> Result<Self, ConnectError> {
         let since = Instant::now();
-        let mut silence = outage.silence();
+        let mut silence = outage.silence(since);
         let application_name = connector.application_name();
         let (client, connection) = connector.connect(application_name, settings).await?;
         tasks.spawn(async move {
@@ -99,7 +99,7 @@ impl Connection {
     }
 
     /// Waits for a response for as long as the database responds to earlier statements, which all precede
-    /// it. `None` if the database stops responding: all connections are dropped then.
+    /// it. `None` if the database stops responding: all connections that are as old are dropped then.
     async fn while_responding<T>(
         &self,
         mut response: Pin<&mut impl Future<Output = T>>,
@@ -113,7 +113,7 @@ impl Connection {
             let silence = self.responded().elapsed();
             wait = RESPONSE_TIMEOUT.saturating_sub(silence);
             if wait.is_zero() {
-                self.outage.record_silence();
+                self.outage.record_silence(self.since);
                 return None;
             }
         }
