@@ -22,8 +22,10 @@ use crate::store::imports::{ConflictRule, ImportJob, ImportSource, ImportState, 
 use crate::store::{Store, StoreError};
 
 mod batch;
+mod library;
 mod merge;
 mod planner;
+mod retries;
 mod run;
 mod shelf;
 mod survey;

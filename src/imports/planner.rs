@@ -1,10 +1,11 @@
 //! Decides what becomes of each row, before anything is written.
 
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::batch::{FileBatch, KeyedRow};
+use super::library::Library;
 use super::merge::{self, DatesLeftOut};
 use super::shelf::Shelf;
 use super::survey::{RepeatedKeys, Survey};
@@ -12,7 +13,7 @@ use crate::book_files::FileBook;
 use crate::clock::Timestamp;
 use crate::id::{BookId, IdGenerator};
 use crate::store::StoreError;
-use crate::store::books::{Book, BookBatch, BookUpdate, NewBook, TitleKey};
+use crate::store::books::{BookBatch, BookUpdate, NewBook, TitleKey};
 use crate::store::imports::{
     ConflictRule, ImportAction, ImportBatch, ImportJob, ImportSource, NewImportRow,
 };
@@ -52,6 +53,7 @@ pub(super) struct Plan {
 /// The state of a batch that is being planned.
 struct Planning<'a> {
     planner: &'a mut Planner,
+    library: &'a Library,
     shelf: Shelf,
     space: LibrarySpace,
     taken: Vec<BookId>,
@@ -76,22 +78,23 @@ impl Planner {
         }
     }
 
-    /// Decides what becomes of the next rows. `candidates` are the books of the library that they may mean, `space` is how
-    /// much the library may grow. A plan that is not carried out must be taken back with [`Self::undo`].
-    pub(super) fn plan(
-        &mut self,
-        file: &FileBatch,
-        candidates: &[Book],
-        space: LibrarySpace,
-    ) -> Result<Plan, StoreError> {
+    /// Decides what becomes of the next rows. A plan that is not carried out must be taken back with [`Self::undo`].
+    ///
+    /// # Errors
+    /// If the library cannot be read. No more rows can be planned then.
+    pub(super) fn plan(&mut self, file: &FileBatch, library: &Library) -> Result<Plan, StoreError> {
         let mut shelf = std::mem::take(&mut self.shelf);
-        shelf.add_stored(candidates)?;
+        shelf.add_keys(library.keys(file)?, self.taken.as_ref());
+        let likely = self.likely_books(file, &mut shelf);
+        shelf.add_books(&library.books(&likely)?)?;
+        let space = library.space()?;
         let space = LibrarySpace {
             books: space.books - self.space_used.books,
             kibibytes: space.kibibytes - self.space_used.kibibytes,
         };
-        let mut planning = Planning { planner: self, shelf, space, taken: Vec::new() };
-        let rows = file.rows.iter().map(|keyed| planning.plan_row(keyed)).collect();
+        let mut planning = Planning { planner: self, library, shelf, space, taken: Vec::new() };
+        let rows = file.rows.iter().map(|keyed| planning.plan_row(keyed));
+        let rows = rows.collect::<Result<_, _>>()?;
         let Planning { shelf, space: left, taken, .. } = planning;
         let books = if self.dry_run { BookBatch::default() } else { books_to_write(&shelf) };
         if self.dry_run {
@@ -101,6 +104,22 @@ impl Planner {
             self.shelf.retain(&self.kept);
         }
         Ok(Plan { batch: ImportBatch { books, rows }, taken })
+    }
+
+    /// The books that the rows mean, unless a row changes what a later row means.
+    fn likely_books(&self, file: &FileBatch, shelf: &mut Shelf) -> Vec<BookId> {
+        let mut found = BTreeSet::new();
+        let mut taken = Vec::new();
+        for KeyedRow { row, title } in &file.rows {
+            let (Ok(book), Some(title)) = (&row.book, title) else { continue };
+            let Some(id) = shelf.find(book, title) else { continue };
+            found.insert(id);
+            if self.taken.is_some() && shelf.take(id) {
+                taken.push(id);
+            }
+        }
+        taken.into_iter().for_each(|id| shelf.release(id));
+        found.into_iter().filter(|id| shelf.get(*id).is_none()).collect()
     }
 
     /// Takes back the plan of a batch that was not written, since the library has changed.
@@ -145,13 +164,13 @@ impl RowPlan {
 }
 
 impl Planning<'_> {
-    fn plan_row(&mut self, keyed: &KeyedRow) -> NewImportRow {
+    fn plan_row(&mut self, keyed: &KeyedRow) -> Result<NewImportRow, StoreError> {
         self.planner.rows += 1;
         let number = self.planner.rows;
         let KeyedRow { row, title } = keyed;
         let mut notes = row.notes.clone();
         let planned = match (&row.book, title) {
-            (Ok(file), Some(title)) => self.plan_book(number, file, title, &mut notes),
+            (Ok(file), Some(title)) => self.plan_book(number, file, title, &mut notes)?,
             _ => RowPlan { action: ImportAction::Failed, book: None, note: None },
         };
         notes.extend(planned.note.map(str::to_owned));
@@ -159,14 +178,14 @@ impl Planning<'_> {
         // A book that a dry run would create has no id.
         let is_stored =
             |id: &BookId| self.shelf.get(*id).is_some_and(|book| book.version.is_some());
-        NewImportRow {
+        Ok(NewImportRow {
             number: i32::try_from(number).unwrap_or(i32::MAX),
             line: i32::try_from(row.line).unwrap_or(i32::MAX),
             action: planned.action,
             title: row.title.clone().or(title),
             book: planned.book.filter(|id| !self.planner.dry_run || is_stored(id)),
             notes: (!notes.is_empty()).then(|| notes.join("\n")),
-        }
+        })
     }
 
     fn plan_book(
@@ -175,28 +194,42 @@ impl Planning<'_> {
         file: &FileBook,
         title: &TitleKey,
         notes: &mut Vec<String>,
-    ) -> RowPlan {
-        let none = HashSet::new();
-        let taken = self.planner.taken.as_ref().filter(|_| file.added_at.is_some());
-        let taken = taken.unwrap_or(&none);
-        let plan = match self.shelf.find(file, title, taken) {
+    ) -> Result<RowPlan, StoreError> {
+        let plan = match self.find(file, title)? {
             Some(id) => self.plan_change(id, file, notes),
-            None => self.plan_creation(number, file, title),
+            None => self.plan_creation(number, file),
         };
         if let Some(id) = plan.book {
             if let Some(taken) = &mut self.planner.taken
                 && taken.insert(id)
             {
+                self.shelf.take(id);
                 self.taken.push(id);
             }
             if self.planner.dry_run && self.planner.repeated.contain(file) {
                 self.planner.kept.insert(id);
             }
         }
-        plan
+        Ok(plan)
     }
 
-    fn plan_creation(&mut self, number: u32, file: &FileBook, title: &TitleKey) -> RowPlan {
+    /// The book that a row means. Its values are read, if they were not yet.
+    fn find(&mut self, file: &FileBook, title: &TitleKey) -> Result<Option<BookId>, StoreError> {
+        while let Some(id) = self.shelf.find(file, title) {
+            if self.shelf.get(id).is_some() {
+                return Ok(Some(id));
+            }
+            match self.library.books(&[id])?.as_slice() {
+                // It was deleted since its keys were read.
+                [] => self.shelf.forget(id),
+                // Its keys may have changed.
+                books => self.shelf.add_books(books)?,
+            }
+        }
+        Ok(None)
+    }
+
+    fn plan_creation(&mut self, number: u32, file: &FileBook) -> RowPlan {
         let book = merge::new_book(file);
         let kibibytes = book.kibibytes();
         if self.space.books < 1 {
@@ -209,7 +242,7 @@ impl Planning<'_> {
         self.space.kibibytes -= kibibytes;
         let (created_at, note) = self.planner.created_at(file);
         let id = self.planner.new_id(number, created_at);
-        self.shelf.add_new(id, title.clone(), book);
+        self.shelf.add_new(id, book);
         RowPlan { action: ImportAction::Created, book: Some(id), note }
     }
 

@@ -1,15 +1,14 @@
 //! An import that runs: reads a batch on another thread while the batch before it is written.
 
-use std::time::Duration;
-
 use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
 use tokio::task::{JoinHandle, spawn_blocking, yield_now};
 use tokio::time::sleep;
 use tokio_util::sync::CancellationToken;
 
 use super::batch::FileBatch;
+use super::library::Library;
 use super::planner::{Plan, Planner};
+use super::retries::{RETRY_DELAYS, with_retries};
 use crate::book_files::BookFileReader;
 use crate::clock::Clock;
 use crate::store::error::error_chain;
@@ -19,15 +18,6 @@ use crate::store::{Store, StoreError};
 
 /// How often a batch is planned again if the library has changed since it was read. That is rare: the same book must change.
 const MAX_CONFLICTS: usize = 20;
-
-/// The delays before a batch is written again while the database is unavailable. The import fails after the last.
-const RETRY_DELAYS: [Duration; 5] = [
-    Duration::from_millis(100),
-    Duration::from_millis(400),
-    Duration::from_secs(1),
-    Duration::from_secs(3),
-    Duration::from_secs(6),
-];
 
 /// How many changes of books an import publishes as single events. Subscribers may be behind by twice as many.
 const MAX_EVENTS: usize = 32;
@@ -129,19 +119,11 @@ impl Run {
 
     /// Plans a batch and writes it. If the library has changed since it was read, the batch is planned again.
     async fn write(&mut self, mut batch: FileBatch) -> Result<(), RunError> {
-        let (isbns, titles) = (batch.isbns(), batch.titles());
-        let owner = self.job.owner_id;
         for _ in 0..MAX_CONFLICTS {
-            let store = &self.store;
-            let (isbns, titles) = (&isbns, &titles);
-            let find = move || {
-                async move { store.books().find_candidates(owner, isbns, titles).await }.boxed()
-            };
-            let candidates = with_retries(find).await?;
-            let space = with_retries(move || store.library_space(owner).boxed()).await?;
+            let library = Library::new(self.store.clone(), self.job.owner_id);
             let mut planner = self.planner.take().ok_or(RunError::Panicked)?;
             let planned = spawn_blocking(move || {
-                let plan = planner.plan(&batch, &candidates, space);
+                let plan = planner.plan(&batch, &library);
                 (planner, batch, plan)
             });
             let (planner, same_batch, plan) = planned.await.map_err(|_| RunError::Panicked)?;
@@ -194,19 +176,6 @@ async fn write_plan(
             result => return result,
         }
     }
-}
-
-/// Repeats a statement while the database is unavailable.
-async fn with_retries<'a, T>(
-    run: impl Fn() -> BoxFuture<'a, Result<T, StoreError>>,
-) -> Result<T, StoreError> {
-    for delay in RETRY_DELAYS {
-        match run().await {
-            Err(StoreError::Unavailable(_)) => sleep(delay).await,
-            result => return result,
-        }
-    }
-    run().await
 }
 
 /// Reads the next batch on a thread for blocking work.

@@ -9,7 +9,7 @@ use super::text::{fold, is_punctuation, trim};
 use super::validation_error::{ValidationError, ValidationErrorCode};
 
 /// An ISBN-13 with a correct check digit.
-#[derive(Clone, Debug, PartialEq, Eq, DeriveValueType)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, DeriveValueType)]
 pub(crate) struct Isbn(String);
 
 impl Isbn {

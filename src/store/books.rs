@@ -13,7 +13,7 @@ mod tags;
 mod update;
 mod write;
 
-pub(crate) use batch::{BookBatch, BookUpdate, TitleKey};
+pub(crate) use batch::{BookBatch, BookKeys, BookUpdate, TitleKey};
 pub(crate) use filter::BookFilter;
 #[cfg(feature = "benchmarks")]
 pub(crate) use list::first_page_sql;

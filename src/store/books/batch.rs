@@ -1,29 +1,37 @@
 //! Many books at once: finding those that an import may mean, inserting and updating.
 
 use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use sea_orm::DbBackend;
+use sea_orm::{DbBackend, Value};
 
-use super::model::{Book, BookChanges, BookColumns, Column, NewBook};
+use super::model::{Book, BookChanges, Column, NewBook};
 use super::read::Books;
 use crate::clock::Timestamp;
 use crate::entity::book::Entity;
 use crate::id::{BookId, UserId};
 use crate::input::isbn::Isbn;
+use crate::store::db::row::{FromRow, RowReader};
 use crate::store::db::sql::{BatchStatement, Sql};
-use crate::store::error::StoreError;
+use crate::store::error::{QueryError, StoreError};
 
 /// How many keys one statement searches for. Shorter lists are filled up, so that all have the same text.
 const KEYS_PER_STATEMENT: usize = 64;
-
-/// How many books are read at most by [`KEYS_PER_STATEMENT`] titles. A library has few books of the same title and author.
-const MAX_CANDIDATES: u64 = 5_000;
 
 /// How many books one statement inserts on PostgreSQL. SQLite prepares a statement for one book, which is as fast.
 const INSERTS_PER_STATEMENT: usize = 32;
 
 /// The folded title and the folded author of a book.
 pub(crate) type TitleKey = (String, String);
+
+/// What an import compares a book by.
+#[derive(Clone, Debug)]
+pub(crate) struct BookKeys {
+    pub(crate) id: BookId,
+    pub(crate) isbn: Option<Isbn>,
+    /// Shared by the books of one title and author.
+    pub(crate) title: Arc<TitleKey>,
+}
 
 /// Books to insert and to update together.
 #[derive(Clone, Debug, Default)]
@@ -49,35 +57,53 @@ impl BookBatch {
 }
 
 impl Books<'_> {
-    /// The owner's books with one of these ISBNs, or with one of these titles and authors. A book can be found twice, and
-    /// books with the title of one key and the author of another are found too.
-    pub(crate) async fn find_candidates(
+    /// The keys of the owner's books with one of these ISBNs, or with one of these titles and authors. A book can be found
+    /// twice. There may be as many as the library has books.
+    pub(crate) async fn find_keys(
         &self,
         owner: UserId,
         isbns: &[Isbn],
         titles: &[TitleKey],
-    ) -> Result<Vec<Book>, StoreError> {
+    ) -> Result<Vec<BookKeys>, StoreError> {
         let mut found = Vec::new();
         for isbns in isbns.chunks(KEYS_PER_STATEMENT) {
-            let mut sql = self.select_of(owner);
+            let mut sql = self.0.db.sql();
+            sql.push("SELECT ").columns(KEY_COLUMNS);
+            push_from(&mut sql, owner, None);
             push_in(&mut sql, Column::Isbn, isbns.iter().map(Isbn::as_str));
-            found.extend(self.0.db.read::<Book>(sql).await?);
+            found.extend(self.0.db.read::<BookKeys>(sql).await?);
         }
-        let titles: Vec<_> = titles.iter().collect::<BTreeSet<_>>().into_iter().collect();
+        let titles: BTreeSet<_> = titles.iter().cloned().map(Arc::new).collect();
+        let titles: Vec<_> = titles.into_iter().collect();
         for titles in titles.chunks(KEYS_PER_STATEMENT) {
             let mut sql = self.0.db.sql();
-            sql.push("SELECT ").columns(BookColumns::all().to_select());
-            sql.push(" FROM ").table(Entity);
-            if sql.backend() == DbBackend::Sqlite {
-                // It would read all books of the authors: a file may have one author.
-                sql.push(" INDEXED BY books_by_title");
-            }
-            sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
-            push_in(&mut sql, Column::TitleFolded, titles.iter().map(|(title, _)| title.as_str()));
+            sql.push("SELECT ").columns(KEY_COLUMNS);
+            // The index of authors would find all books of the authors: a file may have one author.
+            push_from(&mut sql, owner, Some("books_by_title"));
+            push_in(&mut sql, Column::TitleFolded, titles.iter().map(|key| key.0.as_str()));
             sql.push(" AND ");
-            let authors = titles.iter().map(|(_, author)| author.as_str());
-            push_in(&mut sql, Column::AuthorFolded, authors);
-            sql.push(" LIMIT ").bind(MAX_CANDIDATES);
+            push_in(&mut sql, Column::AuthorFolded, titles.iter().map(|key| key.1.as_str()));
+            // The statement also finds books with the title of one key and the author of another.
+            let read_row = |row: &mut RowReader<'_>| {
+                let BookKeys { id, isbn, title } = BookKeys::from_row(row)?;
+                let same = titles.binary_search(&title).ok();
+                Ok(same.map(|index| BookKeys { id, isbn, title: Arc::clone(&titles[index]) }))
+            };
+            found.extend(self.0.db.read_with(sql, read_row).await?.into_iter().flatten());
+        }
+        Ok(found)
+    }
+
+    /// The owner's books with these ids, in no particular order.
+    pub(crate) async fn find_by_ids(
+        &self,
+        owner: UserId,
+        ids: &[BookId],
+    ) -> Result<Vec<Book>, StoreError> {
+        let mut found = Vec::new();
+        for ids in ids.chunks(KEYS_PER_STATEMENT) {
+            let mut sql = self.select_of(owner);
+            push_in(&mut sql, Column::Id, ids.iter().copied());
             found.extend(self.0.db.read::<Book>(sql).await?);
         }
         Ok(found)
@@ -149,8 +175,29 @@ impl Books<'_> {
     }
 }
 
+const KEY_COLUMNS: [Column; 4] =
+    [Column::Id, Column::Isbn, Column::TitleFolded, Column::AuthorFolded];
+
+impl FromRow for BookKeys {
+    fn from_row(row: &mut RowReader<'_>) -> Result<Self, QueryError> {
+        Ok(Self { id: row.read()?, isbn: row.read()?, title: Arc::new((row.read()?, row.read()?)) })
+    }
+}
+
+/// Appends ` FROM books WHERE owner_id = … AND `. On SQLite, the statement uses the index, if any is given; PostgreSQL
+/// chooses by itself.
+fn push_from(sql: &mut Sql, owner: UserId, index: Option<&'static str>) {
+    sql.push(" FROM ").table(Entity);
+    if let Some(index) = index
+        && sql.backend() == DbBackend::Sqlite
+    {
+        sql.push(" INDEXED BY ").push(index);
+    }
+    sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
+}
+
 /// Appends `column IN (…)` for up to [`KEYS_PER_STATEMENT`] values, at least one.
-fn push_in<'a>(sql: &mut Sql, column: Column, values: impl Iterator<Item = &'a str> + Clone) {
+fn push_in(sql: &mut Sql, column: Column, values: impl Iterator<Item = impl Into<Value>> + Clone) {
     sql.column(column).push(" IN (");
     sql.join(", ", values.cycle().take(KEYS_PER_STATEMENT), |sql, value| {
         sql.bind(value);

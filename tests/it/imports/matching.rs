@@ -130,6 +130,30 @@ async fn each_row_of_an_export_is_another_book() {
     }
 }
 
+/// However many there are, every row finds its book again.
+#[tokio::test]
+async fn thousands_of_books_with_one_title_are_found_again() {
+    let app = TestApp::start().await;
+    let alice = app.alice().await;
+    let rows: Vec<_> = (0..6_000)
+        .map(|number| {
+            let (minute, second) = (number / 60, number % 60);
+            let (hour, minute) = (minute / 60, minute % 60);
+            format!("Faust,Goethe,{number},2020-01-01T{hour:02}:{minute:02}:{second:02}Z")
+        })
+        .collect();
+    let rows: Vec<_> = rows.iter().map(String::as_str).collect();
+    let file = csv("Title,Author,Notes,Created At", &rows);
+    assert_eq!(counts(&alice.import_to_end(&file, json!({})).await), [6_000, 0, 0, 0]);
+    for options in [json!({ "dryRun": true }), json!({}), json!({ "onConflict": "REPLACE" })] {
+        let again = alice.import_to_end(&file, options.clone()).await;
+        assert_eq!(counts(&again), [0, 0, 6_000, 0], "{options}");
+    }
+    // Without dates, all rows mean the oldest book.
+    let undated = csv("Title,Author,Read Count", &["Faust,Goethe,7"; 300]);
+    assert_eq!(counts(&alice.import_to_end(&undated, json!({})).await), [0, 1, 299, 0]);
+}
+
 #[tokio::test]
 async fn keep_fills_what_is_empty_and_replace_overwrites() {
     let columns = "Title,Author,ISBN,Rating,Status,Started On,Finished On,Read Count,Publisher,Published Year,Page Count,Tags,Notes";
