@@ -14,6 +14,7 @@ mod connections;
 mod database;
 mod deadlines;
 mod events;
+mod exports;
 mod hosts;
 mod imports;
 mod login;
