@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::fmt::Debug;
 use std::hash::Hash;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
 use dataloader::BatchFn;
 use dataloader::cached::Loader;
@@ -12,14 +12,13 @@ use super::services::Services;
 use crate::byte_counter::ByteCounter;
 use crate::id::{BookId, ImportId, SessionId, UserId};
 use crate::store::StoreError;
-use crate::store::books::Book;
+use crate::store::books::{Book, BookColumns};
 use crate::store::covers::Cover;
 use crate::store::imports::ImportJob;
 use crate::store::sessions::Session;
 use crate::store::users::Profile;
 
-/// A row that is loaded by its id. For a single id, the usual case, profiles and books use the prepared
-/// fast-path statement.
+/// A row that is loaded by its id.
 trait Loadable: Clone + Send + Sync + 'static {
     type Id: Copy + Eq + Hash + Debug + Send + Sync + 'static;
 
@@ -27,7 +26,7 @@ trait Loadable: Clone + Send + Sync + 'static {
     fn find_many(
         services: &Services,
         ids: &[Self::Id],
-        read: &ByteCounter,
+        books: &BookReads,
     ) -> impl Future<Output = Result<Vec<Self>, StoreError>> + Send;
 }
 
@@ -41,12 +40,32 @@ impl Loadable for Profile {
     async fn find_many(
         services: &Services,
         ids: &[UserId],
-        _: &ByteCounter,
+        _: &BookReads,
     ) -> Result<Vec<Self>, StoreError> {
         match ids {
             [id] => Ok(services.store.users().profile(*id).await?.into_iter().collect()),
             ids => services.store.users().profiles(ids).await,
         }
+    }
+}
+
+/// How the books of a request are read.
+#[derive(Debug)]
+struct BookReads {
+    /// Counts their text.
+    bytes: Arc<ByteCounter>,
+    /// The columns that fields need which were resolved so far.
+    columns: Mutex<BookColumns>,
+}
+
+impl BookReads {
+    fn add(&self, columns: BookColumns) {
+        let mut all = self.columns.lock().unwrap_or_else(PoisonError::into_inner);
+        *all = all.union(columns);
+    }
+
+    fn columns(&self) -> BookColumns {
+        *self.columns.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -63,15 +82,12 @@ impl Loadable for Book {
     async fn find_many(
         services: &Services,
         keys: &[BookKey],
-        read: &ByteCounter,
+        reads: &BookReads,
     ) -> Result<Vec<Self>, StoreError> {
-        let books = services.store.books();
-        if let [(owner, id)] = keys {
-            return Ok(books.find(*owner, *id).await?.into_iter().collect());
-        }
+        let (books, columns) = (services.store.books(), reads.columns());
         let mut found = Vec::new();
         for (owner, ids) in by_owner(keys) {
-            found.extend(books.find_many(owner, &ids, read).await?);
+            found.extend(books.find_many(owner, &ids, columns, &reads.bytes).await?);
         }
         Ok(found)
     }
@@ -97,7 +113,7 @@ impl Loadable for Cover {
     async fn find_many(
         services: &Services,
         keys: &[BookKey],
-        _: &ByteCounter,
+        _: &BookReads,
     ) -> Result<Vec<Self>, StoreError> {
         let mut found = Vec::new();
         for (owner, ids) in by_owner(keys) {
@@ -117,7 +133,7 @@ impl Loadable for Session {
     async fn find_many(
         services: &Services,
         ids: &[SessionId],
-        _: &ByteCounter,
+        _: &BookReads,
     ) -> Result<Vec<Self>, StoreError> {
         services.store.sessions().find_many(ids, services.clock.now()).await
     }
@@ -133,7 +149,7 @@ impl Loadable for ImportJob {
     async fn find_many(
         services: &Services,
         keys: &[(UserId, ImportId)],
-        _: &ByteCounter,
+        _: &BookReads,
     ) -> Result<Vec<Self>, StoreError> {
         let owners: BTreeSet<_> = keys.iter().map(|(owner, _)| *owner).collect();
         let mut found = Vec::new();
@@ -150,13 +166,13 @@ type LoadResult<R> = Result<Option<Arc<R>>, StoreError>;
 /// Loads all ids that were requested together.
 struct BatchLoader<R> {
     services: Arc<Services>,
-    read: Arc<ByteCounter>,
+    reads: Arc<BookReads>,
     row: std::marker::PhantomData<fn() -> R>,
 }
 
 impl<R: Loadable> BatchFn<R::Id, LoadResult<R>> for BatchLoader<R> {
     async fn load(&mut self, ids: &[R::Id]) -> HashMap<R::Id, LoadResult<R>> {
-        match R::find_many(&self.services, ids, &self.read).await {
+        match R::find_many(&self.services, ids, &self.reads).await {
             Ok(rows) => {
                 let mut found: HashMap<_, LoadResult<R>> =
                     ids.iter().map(|id| (*id, Ok(None))).collect();
@@ -174,8 +190,7 @@ type LazyLoader<R> = OnceLock<Loader<<R as Loadable>::Id, LoadResult<R>, BatchLo
 /// loaders of a subscription are cleared between two events.
 pub(crate) struct Loaders {
     services: Arc<Services>,
-    /// Counts the text of the books that are read.
-    read: Arc<ByteCounter>,
+    reads: Arc<BookReads>,
     users: LazyLoader<Profile>,
     books: LazyLoader<Book>,
     covers: LazyLoader<Cover>,
@@ -190,7 +205,8 @@ const YIELD_COUNT: usize = 1;
 impl Loaders {
     pub(super) fn new(services: Arc<Services>, read: Arc<ByteCounter>) -> Self {
         let (users, books, covers, sessions, imports) = Default::default();
-        Self { services, read, users, books, covers, sessions, imports }
+        let reads = Arc::new(BookReads { bytes: read, columns: Mutex::default() });
+        Self { services, reads, users, books, covers, sessions, imports }
     }
 
     fn loader<'a, R: Loadable>(
@@ -198,9 +214,9 @@ impl Loaders {
         lazy: &'a LazyLoader<R>,
     ) -> &'a Loader<R::Id, LoadResult<R>, BatchLoader<R>> {
         lazy.get_or_init(|| {
-            let (services, read) = (Arc::clone(&self.services), Arc::clone(&self.read));
+            let (services, reads) = (Arc::clone(&self.services), Arc::clone(&self.reads));
             let row = std::marker::PhantomData;
-            Loader::new(BatchLoader { services, read, row }).with_yield_count(YIELD_COUNT)
+            Loader::new(BatchLoader { services, reads, row }).with_yield_count(YIELD_COUNT)
         })
     }
 
@@ -223,9 +239,23 @@ impl Loaders {
         self.loader(&self.users).prime(user.id, Ok(Some(Arc::new(user)))).await;
     }
 
-    /// The owner's book with this id.
-    pub(super) async fn book(&self, owner: UserId, id: BookId) -> LoadResult<Book> {
-        self.loader(&self.books).load((owner, id)).await
+    /// At least these columns of the owner's book with this id.
+    pub(super) async fn book(
+        &self,
+        owner: UserId,
+        id: BookId,
+        columns: BookColumns,
+    ) -> LoadResult<Book> {
+        self.reads.add(columns);
+        let (books, key) = (self.loader(&self.books), (owner, id));
+        match books.load(key).await? {
+            // An earlier field read fewer columns.
+            Some(book) if !book.has(columns) => {
+                books.clear(key).await;
+                books.load(key).await
+            }
+            book => Ok(book),
+        }
     }
 
     /// The cover of the owner's book with this id; `None` if it has none.

@@ -5,7 +5,7 @@ use async_graphql::{Context, ID, Object};
 use crate::graphql::context::ContextExt;
 use crate::graphql::direct_json::JsonObject;
 use crate::graphql::error::{Nullable, Result};
-use crate::graphql::types::book::Book;
+use crate::graphql::types::book::{Book, columns_selected};
 use crate::graphql::types::book_filter::{BookFilter, BookOrder};
 use crate::graphql::types::book_page::BookPage;
 use crate::graphql::types::connection::{BookConnection, ConnectionArgs};
@@ -27,7 +27,7 @@ impl BookQuery {
             Ok(viewer) => viewer,
             Err(failure) => return Some(Err(failure)),
         };
-        let book = Book::find(ctx, viewer, BookId::parse(&id)?).await;
+        let book = Book::find(ctx, viewer, BookId::parse(&id)?, columns_selected(ctx)).await;
         book.map(|book| book.map(JsonObject)).transpose()
     }
 

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use async_graphql::{Context, ID, Object, OutputType};
+use async_graphql::{Context, ID, Object, OutputType, SelectionField};
 
 use super::cover::{self, Cover};
 use super::reading_status::ReadingStatus;
@@ -31,13 +31,15 @@ impl Book {
         Self(Arc::new(row))
     }
 
-    /// The viewer's book with this id; `None` if it does not exist or belongs to another user.
+    /// These columns of the viewer's book with this id; `None` if it does not exist or belongs to another user.
     pub(in crate::graphql) async fn find(
         ctx: &Context<'_>,
         viewer: Viewer,
         id: BookId,
+        columns: BookColumns,
     ) -> Result<Option<Self>> {
-        let book = ctx.loaders().book(viewer.user, id).await?.filter(|book| viewer.owns(&**book));
+        let book = ctx.loaders().book(viewer.user, id, columns).await?;
+        let book = book.filter(|book| viewer.owns(&**book));
         Ok(book.map(Self))
     }
 }
@@ -217,6 +219,13 @@ const FIELDS: &[BookField] = &[
     },
     column("updatedAt", Column::UpdatedAt, |book, json| json.plain(book.0.updated_at()?)),
 ];
+
+/// The columns that the field that is being resolved reads, which returns a book.
+pub(in crate::graphql) fn columns_selected(ctx: &Context<'_>) -> BookColumns {
+    let field = ctx.look_ahead().selection_fields();
+    let fields = field.iter().flat_map(SelectionField::selection_set);
+    columns_read(fields.map(|field| field.name()))
+}
 
 /// The columns that the selected fields of a book read. A field that is not in the table may read any.
 pub(in crate::graphql) fn columns_read<'a>(fields: impl Iterator<Item = &'a str>) -> BookColumns {

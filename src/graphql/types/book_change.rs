@@ -6,6 +6,7 @@ use super::book::Book;
 use super::connection::BookEdge;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{Nullable, Result};
+use crate::store::books::BookColumns;
 use crate::store::events::{self, ChangeKind};
 
 /// The kind of a change to a book.
@@ -57,7 +58,7 @@ impl BookChange {
         let viewer = ctx.viewer()?;
         match self.0.kind {
             ChangeKind::Deleted => Ok(None),
-            _ => Book::find(ctx, viewer, self.0.book).await,
+            _ => Book::find(ctx, viewer, self.0.book, BookColumns::all()).await,
         }
     }
 }

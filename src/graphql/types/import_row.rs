@@ -6,7 +6,7 @@ use async_graphql::{Context, Enum, Object};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use super::book::Book;
+use super::book::{Book, columns_selected};
 use super::page_info::{Connection, PageInfo};
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::{ApiError, Nullable, Result};
@@ -70,7 +70,7 @@ impl ImportRow {
 impl ImportRow {
     async fn find_book(&self, ctx: &Context<'_>) -> Result<Option<Book>> {
         match self.0.book_id {
-            Some(id) => Book::find(ctx, ctx.viewer()?, id).await,
+            Some(id) => Book::find(ctx, ctx.viewer()?, id, columns_selected(ctx)).await,
             None => Ok(None),
         }
     }

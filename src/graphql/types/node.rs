@@ -10,6 +10,7 @@ use crate::auth::identity::Viewer;
 use crate::graphql::context::ContextExt;
 use crate::graphql::error::Result;
 use crate::id::{BookId, ImportId, SessionId, UserId};
+use crate::store::books::BookColumns;
 
 /// An object with an id that is unique among all objects.
 #[derive(Debug, Interface)]
@@ -34,7 +35,7 @@ impl Node {
         id: &ID,
     ) -> Result<Option<Self>> {
         if let Some(id) = BookId::parse(id) {
-            Ok(Book::find(ctx, viewer, id).await?.map(Self::Book))
+            Ok(Book::find(ctx, viewer, id, BookColumns::all()).await?.map(Self::Book))
         } else if let Some(id) = UserId::parse(id) {
             Ok(viewer.owns(&id).then_some(Self::User(User(id))))
         } else if let Some(id) = SessionId::parse(id) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use sea_orm::{DbBackend, Value};
 
-use super::model::{Book, BookChanges, Column, NewBook};
+use super::model::{Book, BookChanges, BookColumns, Column, NewBook};
 use super::read::Books;
 use crate::clock::Timestamp;
 use crate::entity::book::Entity;
@@ -102,7 +102,7 @@ impl Books<'_> {
     ) -> Result<Vec<Book>, StoreError> {
         let mut found = Vec::new();
         for ids in ids.chunks(KEYS_PER_STATEMENT) {
-            let mut sql = self.select_of(owner);
+            let mut sql = self.select_of(owner, BookColumns::all());
             push_in(&mut sql, Column::Id, ids.iter().copied());
             found.extend(self.0.db.read::<Book>(sql).await?);
         }

@@ -38,6 +38,11 @@ impl BookColumns {
         Self(self.0 | 1 << column as u64)
     }
 
+    /// The columns of both sets.
+    pub(crate) fn union(self, other: Self) -> Self {
+        Self(self.0 | other.0)
+    }
+
     fn contains(self, column: Column) -> bool {
         self.0 & 1 << column as u64 != 0
     }
@@ -171,6 +176,12 @@ macro_rules! book_columns {
             /// When the book was added to the library.
             pub(crate) fn created_at(&self) -> Timestamp {
                 self.id.created_at()
+            }
+
+            /// Whether all of these columns were selected.
+            pub(crate) fn has(&self, columns: BookColumns) -> bool {
+                true $(&& (self.$field.is_some() || !columns.contains(Column::$Column)))+
+                $(&& (self.$input.is_some() || !columns.contains(Column::$InputColumn)))+
             }
 
             /// Reads the columns of [`BookColumns::to_select`].

@@ -47,20 +47,26 @@ impl Books<'_> {
         self.find_by(owner, Column::Id, id).await
     }
 
-    /// The owner's books with these ids, in no particular order. Their text is added to `read`.
+    /// The selected columns of the owner's books with these ids, in no particular order. Their text is added to `read`.
     pub(crate) async fn find_many(
         &self,
         owner: UserId,
         ids: &[BookId],
+        columns: BookColumns,
         read: &ByteCounter,
     ) -> Result<Vec<Book>, StoreError> {
-        let mut sql = self.select_of(owner);
-        sql.column(Column::Id).push(" IN (");
-        sql.join(", ", ids, |sql, id| {
-            sql.bind(*id);
-        });
-        sql.push(")");
-        let read_row = |row: &mut RowReader<'_>| read_counted(row, BookColumns::all(), read);
+        let mut sql = self.select_of(owner, columns);
+        sql.column(Column::Id);
+        if let [id] = ids {
+            sql.push(" = ").bind(*id);
+        } else {
+            sql.push(" IN (");
+            sql.join(", ", ids, |sql, id| {
+                sql.bind(*id);
+            });
+            sql.push(")");
+        }
+        let read_row = |row: &mut RowReader<'_>| read_counted(row, columns, read);
         Ok(self.0.db.read_with(sql, read_row).await?)
     }
 
@@ -277,15 +283,15 @@ impl Books<'_> {
         column: Column,
         value: impl Into<Value>,
     ) -> Result<Option<Book>, StoreError> {
-        let mut sql = self.select_of(owner);
+        let mut sql = self.select_of(owner, BookColumns::all());
         sql.column(column).push(" = ").bind(value);
         Ok(self.0.db.read_one(sql).await?)
     }
 
     /// Begins a statement that reads books: `SELECT … FROM books WHERE owner_id = … AND `.
-    pub(super) fn select_of(&self, owner: UserId) -> Sql {
+    pub(super) fn select_of(&self, owner: UserId, columns: BookColumns) -> Sql {
         let mut sql = self.0.db.sql();
-        sql.push("SELECT ").columns(BookColumns::all().to_select());
+        sql.push("SELECT ").columns(columns.to_select());
         sql.push(" FROM ").table(Entity).push(" WHERE ");
         sql.column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
         sql

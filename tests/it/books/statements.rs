@@ -70,6 +70,53 @@ async fn only_selected_data_is_queried() {
     }
 }
 
+/// The notes of a book may be long.
+#[tokio::test]
+async fn only_the_selected_columns_of_a_book_are_read() {
+    let app = TestApp::start().await;
+    let alice = warm(&app, 0).await;
+    let id = alice.add_book(json!({ "title": "T", "author": "A", "notes": "N" })).await;
+    let book = |fields: &str| format!("book(id: \"{id}\") {{ {fields} }}");
+    app.take_statements();
+    for (query, notes) in [
+        (format!("{{ {} }}", book("id title createdAt owner { id }")), false),
+        (format!("{{ {} }}", book("id notes")), true),
+        (format!("{{ {} }}", book("... on Node { ... on Book { notes } }")), true),
+        (format!("{{ a: {} b: {} }}", book("title"), book("notes author")), true),
+        (format!("{{ node(id: \"{id}\") {{ ... on Book {{ notes title }} }} }}"), true),
+    ] {
+        alice.ask(&query).await.assert_ok();
+        let statements = app.take_statements();
+        assert_eq!(statements.len(), 1, "{query}: {statements:#?}");
+        assert_eq!(statements[0].contains("notes"), notes, "{query}: {statements:#?}");
+    }
+    let query = format!("{{ a: {} b: {} }}", book("title"), book("notes author"));
+    let books = alice.ask(&query).await.json()["data"].clone();
+    assert_eq!(books, json!({ "a": { "title": "T" }, "b": { "notes": "N", "author": "A" } }));
+}
+
+/// An import reads the keys of all books that its rows may mean, and the values of those that they mean.
+#[tokio::test]
+async fn the_books_that_an_import_may_mean_are_found_by_indexes() {
+    let app = TestApp::start().await;
+    let alice = warm(&app, 3).await;
+    let file = "Title,Author,ISBN\nBook 1,A,9780441172719\nBook 9,B,\n";
+    alice.import_to_end(file.to_owned(), json!({})).await;
+    let mut found = 0;
+    for statement in app.take_statements() {
+        let by_title = statement.contains("title_folded IN");
+        if !statement.starts_with("SELECT") || !(by_title || statement.contains("isbn IN")) {
+            continue;
+        }
+        found += 1;
+        assert!(!statement.contains("notes"), "{statement}");
+        let index = if by_title { "books_by_title" } else { "books_isbn_unique" };
+        let plan = app.database.plan(&statement).await;
+        assert!(plan.contains(index), "{statement}\n{plan}");
+    }
+    assert_eq!(found, 2);
+}
+
 #[tokio::test]
 async fn each_write_takes_one_statement() {
     let app = TestApp::start().await;
