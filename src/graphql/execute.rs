@@ -139,21 +139,23 @@ impl GraphqlService {
         };
         // Boxed, because the future is large and is moved several times.
         let limit = self.config.limits.operation_timeout;
-        let work = Arc::clone(self).run(prepared, caller.clone(), permit);
-        let work = Box::pin(timeout(limit.max(MUTATION_TIMEOUT), work));
+        let work = Box::pin(Arc::clone(self).run(prepared, caller.clone(), permit));
         let work = AssertUnwindSafe(work).catch_unwind();
         let work = match operation.kind {
-            OperationType::Mutation => Either::Left(
-                tokio::spawn(work).map(|ended| ended.unwrap_or_else(|error| Err(Box::new(error)))),
-            ),
-            _ => Either::Right(work),
+            OperationType::Mutation => {
+                let work = tokio::spawn(timeout(limit.max(MUTATION_TIMEOUT), work));
+                Either::Left(
+                    work.map(|ended| ended.unwrap_or_else(|error| Ok(Err(Box::new(error))))),
+                )
+            }
+            _ => Either::Right(work.map(Ok)),
         };
         let executed = match timeout(limit, work).await {
             Ok(Ok(Ok(executed))) => executed,
-            Ok(Err(_)) => {
+            Ok(Ok(Err(_))) => {
                 OperationOutcome::for_operation(failed(ApiError::Panicked), operation, None)
             }
-            Ok(Ok(Err(_))) | Err(_) => {
+            Ok(Err(_)) | Err(_) => {
                 OperationOutcome::for_operation(failed(ApiError::TimedOut), operation, None)
             }
         };

@@ -4,13 +4,13 @@
 //! within that time. If none does, the connection is lost, even if TCP reports no error: a proxy may
 //! acknowledge data that it does not forward.
 
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use futures_util::TryStreamExt;
 use quick_cache::sync::Cache;
-use tokio::time::timeout;
+use tokio::time::{MissedTickBehavior, interval};
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, Statement};
 use tokio_util::task::TaskTracker;
@@ -27,6 +27,9 @@ use crate::store::last_outage::LastOutage;
 /// but few of them are in use. The cache evicts those that are used least.
 const STATEMENT_CACHE_SIZE: usize = 256;
 
+/// How often it is checked whether the database responds.
+const CHECK_INTERVAL: Duration = Duration::from_secs(1);
+
 /// Maximum time to open a connection.
 pub(super) const OPEN_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -36,9 +39,41 @@ pub(super) struct Connection {
     since: Instant,
     /// By their text.
     prepared: Cache<Box<str>, Statement>,
-    /// When the last response arrived.
-    responded: Mutex<Instant>,
+    progress: Arc<Mutex<Progress>>,
     outage: Arc<LastOutage>,
+}
+
+/// Whether the database responds.
+#[derive(Debug)]
+struct Progress {
+    /// How many statements are in flight.
+    pending: usize,
+    /// When the last response arrived, or when the first of the statements in flight was sent.
+    since: Instant,
+}
+
+impl Progress {
+    fn record_statement(&mut self) {
+        if self.pending == 0 {
+            self.since = Instant::now();
+        }
+        self.pending += 1;
+    }
+
+    /// A part of the response to a statement, which is still in flight.
+    fn record_response(&mut self) {
+        self.since = Instant::now();
+    }
+
+    /// The end of the response to a statement.
+    fn record_last_response(&mut self) {
+        self.record_response();
+        self.pending -= 1;
+    }
+
+    fn is_silent(&self) -> bool {
+        self.pending > 0 && self.since.elapsed() >= RESPONSE_TIMEOUT
+    }
 }
 
 impl Connection {
@@ -53,6 +88,9 @@ impl Connection {
         let mut silence = outage.silence(since);
         let application_name = connector.application_name();
         let (client, connection) = connector.connect(application_name, settings).await?;
+        let progress = Arc::new(Mutex::new(Progress { pending: 0, since }));
+        let (watched, outage) = (Arc::clone(&progress), Arc::clone(outage));
+        let recorder = Arc::clone(&outage);
         tasks.spawn(async move {
             tokio::select! {
                 ended = connection => {
@@ -62,11 +100,11 @@ impl Connection {
                 }
                 // Statements in flight fail.
                 () = silence.detected() => {}
+                () = until_silent(&watched) => recorder.record_silence(since),
             }
         });
-        let (prepared, outage) = (Cache::new(STATEMENT_CACHE_SIZE), Arc::clone(outage));
-        let responded = Mutex::new(Instant::now());
-        Ok(Self { client, since, prepared, responded, outage })
+        let prepared = Cache::new(STATEMENT_CACHE_SIZE);
+        Ok(Self { client, since, prepared, progress, outage })
     }
 
     pub(super) fn client(&self) -> &Client {
@@ -89,38 +127,16 @@ impl Connection {
         sql: &Sql,
         read_row: &mut impl FnMut(&mut RowReader<'_>) -> Result<T, QueryError>,
     ) -> Result<Vec<T>, QueryError> {
-        let mut response = PendingResponse { connection: Arc::clone(&self), arrived: false };
+        let mut response = PendingResponse::new(&self);
         // Boxed: the future of a statement is a part of that of each field that reads, which async-graphql copies
         // several times. Unboxed, a list of 20 books copied 65 KB of futures, which took a tenth of its time.
-        let mut rows = Box::pin(self.run(sql, read_row));
-        let rows = self.while_responding(rows.as_mut()).await;
+        let rows = Box::pin(self.run(sql, read_row)).await;
         response.arrived = true;
-        rows.unwrap_or_else(|| Err(QueryError::unavailable("the database does not respond")))
+        rows
     }
 
-    /// Waits for a response for as long as the database responds to earlier statements, which all precede
-    /// it. `None` if the database stops responding: all connections that are as old are dropped then.
-    async fn while_responding<T>(
-        &self,
-        mut response: Pin<&mut impl Future<Output = T>>,
-    ) -> Option<T> {
-        let mut wait = RESPONSE_TIMEOUT;
-        loop {
-            if let Ok(response) = timeout(wait, response.as_mut()).await {
-                *self.responded() = Instant::now();
-                return Some(response);
-            }
-            let silence = self.responded().elapsed();
-            wait = RESPONSE_TIMEOUT.saturating_sub(silence);
-            if wait.is_zero() {
-                self.outage.record_silence(self.since);
-                return None;
-            }
-        }
-    }
-
-    fn responded(&self) -> MutexGuard<'_, Instant> {
-        self.responded.lock().unwrap_or_else(PoisonError::into_inner)
+    fn progress(&self) -> MutexGuard<'_, Progress> {
+        lock(&self.progress)
     }
 
     /// Runs a statement, which is prepared again if it has become invalid, for example since a column of its
@@ -149,7 +165,7 @@ impl Connection {
 
     async fn prepare(&self, sql: &Sql) -> Result<Statement, QueryError> {
         let statement = self.client.prepare(sql.text()).await?;
-        *self.responded() = Instant::now();
+        self.progress().record_response();
         self.prepared.insert(sql.text().into(), statement.clone());
         Ok(statement)
     }
@@ -216,15 +232,40 @@ struct PendingResponse {
     arrived: bool,
 }
 
+impl PendingResponse {
+    fn new(connection: &Arc<Connection>) -> Self {
+        connection.progress().record_statement();
+        Self { connection: Arc::clone(connection), arrived: false }
+    }
+}
+
 impl Drop for PendingResponse {
     fn drop(&mut self) {
         if self.arrived {
+            self.connection.progress().record_last_response();
             return;
         }
         let connection = Arc::clone(&self.connection);
         tokio::spawn(async move {
             // Responses arrive in the order of their statements: this one after that of the abandoned one.
-            connection.while_responding(pin!(connection.client.check_connection())).await;
+            let _: Result<(), _> = connection.client.check_connection().await;
+            connection.progress().record_last_response();
         });
     }
+}
+
+/// Resolves when statements have been in flight for [`RESPONSE_TIMEOUT`] without a response to any of them.
+async fn until_silent(progress: &Mutex<Progress>) {
+    let mut checks = interval(CHECK_INTERVAL);
+    checks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        checks.tick().await;
+        if lock(progress).is_silent() {
+            return;
+        }
+    }
+}
+
+fn lock(progress: &Mutex<Progress>) -> MutexGuard<'_, Progress> {
+    progress.lock().unwrap_or_else(PoisonError::into_inner)
 }
