@@ -3,10 +3,10 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use sea_orm::{DbBackend, Value};
+use sea_orm::DbBackend;
 
 use super::model::{Book, BookChanges, BookColumns, Column, NewBook};
-use super::read::Books;
+use super::read::{Books, KeyColumn};
 use crate::clock::Timestamp;
 use crate::entity::book::Entity;
 use crate::id::{BookId, UserId};
@@ -15,7 +15,7 @@ use crate::store::db::row::{FromRow, RowReader};
 use crate::store::db::sql::{BatchStatement, Sql};
 use crate::store::error::{QueryError, StoreError};
 
-/// How many keys one statement searches for. Shorter lists are filled up, so that all have the same text.
+/// How many keys one statement searches for.
 const KEYS_PER_STATEMENT: usize = 64;
 
 /// How many books one statement inserts on PostgreSQL. SQLite prepares a statement for one book, which is as fast.
@@ -66,44 +66,36 @@ impl Books<'_> {
         titles: &[TitleKey],
     ) -> Result<Vec<BookKeys>, StoreError> {
         let mut found = Vec::new();
-        for isbns in isbns.chunks(KEYS_PER_STATEMENT) {
-            let mut sql = self.0.db.sql();
-            sql.push("SELECT ").columns(KEY_COLUMNS);
-            push_from(&mut sql, owner, None);
-            push_in(&mut sql, Column::Isbn, isbns.iter().map(Isbn::as_str));
+        let different: BTreeSet<_> = isbns.iter().map(Isbn::as_str).collect();
+        for isbns in Vec::from_iter(different).chunks(KEYS_PER_STATEMENT) {
+            let sql = self.select_each(owner, KEY_COLUMNS, KeyColumn::Isbn, isbns).plan_anew();
             found.extend(self.0.db.read::<BookKeys>(sql).await?);
         }
         let titles: BTreeSet<_> = titles.iter().cloned().map(Arc::new).collect();
-        let titles: Vec<_> = titles.into_iter().collect();
-        for titles in titles.chunks(KEYS_PER_STATEMENT) {
-            let mut sql = self.0.db.sql();
-            sql.push("SELECT ").columns(KEY_COLUMNS);
-            // The index of authors would find all books of the authors: a file may have one author.
-            push_from(&mut sql, owner, Some("books_by_title"));
-            push_in(&mut sql, Column::TitleFolded, titles.iter().map(|key| key.0.as_str()));
-            sql.push(" AND ");
-            push_in(&mut sql, Column::AuthorFolded, titles.iter().map(|key| key.1.as_str()));
-            // The statement also finds books with the title of one key and the author of another.
+        let different: BTreeSet<_> = titles.iter().map(|key| key.0.as_str()).collect();
+        for different in Vec::from_iter(different).chunks(KEYS_PER_STATEMENT) {
+            let sql = self.select_each(owner, KEY_COLUMNS, KeyColumn::Title, different).plan_anew();
+            // Books of other authors are found too.
             let read_row = |row: &mut RowReader<'_>| {
                 let BookKeys { id, isbn, title } = BookKeys::from_row(row)?;
-                let same = titles.binary_search(&title).ok();
-                Ok(same.map(|index| BookKeys { id, isbn, title: Arc::clone(&titles[index]) }))
+                let same = titles.get(&title).cloned();
+                Ok(same.map(|title| BookKeys { id, isbn, title }))
             };
             found.extend(self.0.db.read_with(sql, read_row).await?.into_iter().flatten());
         }
         Ok(found)
     }
 
-    /// The owner's books with these ids, in no particular order.
+    /// The owner's books with these ids, which are all different, in no particular order.
     pub(crate) async fn find_by_ids(
         &self,
         owner: UserId,
         ids: &[BookId],
     ) -> Result<Vec<Book>, StoreError> {
         let mut found = Vec::new();
+        let columns = BookColumns::all();
         for ids in ids.chunks(KEYS_PER_STATEMENT) {
-            let mut sql = self.select_of(owner, BookColumns::all());
-            push_in(&mut sql, Column::Id, ids.iter().copied());
+            let sql = self.select_each(owner, columns.to_select(), KeyColumn::Id, ids).plan_anew();
             found.extend(self.0.db.read::<Book>(sql).await?);
         }
         Ok(found)
@@ -182,27 +174,6 @@ impl FromRow for BookKeys {
     fn from_row(row: &mut RowReader<'_>) -> Result<Self, QueryError> {
         Ok(Self { id: row.read()?, isbn: row.read()?, title: Arc::new((row.read()?, row.read()?)) })
     }
-}
-
-/// Appends ` FROM books WHERE owner_id = … AND `. On SQLite, the statement uses the index, if any is given; PostgreSQL
-/// chooses by itself.
-fn push_from(sql: &mut Sql, owner: UserId, index: Option<&'static str>) {
-    sql.push(" FROM ").table(Entity);
-    if let Some(index) = index
-        && sql.backend() == DbBackend::Sqlite
-    {
-        sql.push(" INDEXED BY ").push(index);
-    }
-    sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
-}
-
-/// Appends `column IN (…)` for up to [`KEYS_PER_STATEMENT`] values, at least one.
-fn push_in(sql: &mut Sql, column: Column, values: impl Iterator<Item = impl Into<Value>> + Clone) {
-    sql.column(column).push(" IN (");
-    sql.join(", ", values.cycle().take(KEYS_PER_STATEMENT), |sql, value| {
-        sql.bind(value);
-    });
-    sql.push(")");
 }
 
 /// Appends the statement that inserts books.

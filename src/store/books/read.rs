@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use sea_orm::Value;
+use sea_orm::{DbBackend, Value};
 use tokio::try_join;
 
 use super::list::{BookList, PageSelection};
@@ -55,17 +55,14 @@ impl Books<'_> {
         columns: BookColumns,
         read: &ByteCounter,
     ) -> Result<Vec<Book>, StoreError> {
-        let mut sql = self.select_of(owner, columns);
-        sql.column(Column::Id);
-        if let [id] = ids {
-            sql.push(" = ").bind(*id);
-        } else {
-            sql.push(" IN (");
-            sql.join(", ", ids, |sql, id| {
-                sql.bind(*id);
-            });
-            sql.push(")");
-        }
+        let sql = match ids {
+            [id] => {
+                let mut sql = self.select_of(owner, columns);
+                sql.column(Column::Id).push(" = ").bind(*id);
+                sql
+            }
+            ids => self.select_each(owner, columns.to_select(), KeyColumn::Id, ids),
+        };
         let read_row = |row: &mut RowReader<'_>| read_counted(row, columns, read);
         Ok(self.0.db.read_with(sql, read_row).await?)
     }
@@ -288,6 +285,46 @@ impl Books<'_> {
         Ok(self.0.db.read_one(sql).await?)
     }
 
+    /// The statement that reads these columns of the owner's books with one of these values, which are all different.
+    pub(super) fn select_each<V: Into<Value> + Clone>(
+        &self,
+        owner: UserId,
+        selected: impl IntoIterator<Item = Column>,
+        key: KeyColumn,
+        values: &[V],
+    ) -> Sql {
+        let mut sql = self.0.db.sql();
+        let (is_postgres, column) = (sql.backend() == DbBackend::Postgres, key.column());
+        let push_values = |sql: &mut Sql| {
+            sql.join(", ", values, |sql, value| {
+                sql.bind(value.clone());
+            });
+        };
+        if is_postgres {
+            // One index scan for each value. With `IN`, all books of the library would be compared, if reading a library
+            // of average size took less time than these scans. `OFFSET 0` prevents that PostgreSQL joins the other way round.
+            sql.push("SELECT book.* FROM unnest(CAST(ARRAY[");
+            push_values(&mut sql);
+            sql.push("] AS ")
+                .push(key.postgres_type())
+                .push("[])) AS wanted(value) CROSS JOIN LATERAL (");
+        }
+        sql.push("SELECT ").columns(selected).push(" FROM ").table(Entity);
+        if !is_postgres && let Some(index) = key.sqlite_index() {
+            sql.push(" INDEXED BY ").push(index);
+        }
+        sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner);
+        sql.push(" AND ").column(column);
+        if is_postgres {
+            sql.push(" = wanted.value OFFSET 0) AS book");
+        } else {
+            sql.push(" IN (");
+            push_values(&mut sql);
+            sql.push(")");
+        }
+        sql
+    }
+
     /// Begins a statement that reads books: `SELECT … FROM books WHERE owner_id = … AND `.
     pub(super) fn select_of(&self, owner: UserId, columns: BookColumns) -> Sql {
         let mut sql = self.0.db.sql();
@@ -295,6 +332,39 @@ impl Books<'_> {
         sql.push(" FROM ").table(Entity).push(" WHERE ");
         sql.column(Column::OwnerId).push(" = ").bind(owner).push(" AND ");
         sql
+    }
+}
+
+/// A column that an index has after the owner.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum KeyColumn {
+    Id,
+    Isbn,
+    Title,
+}
+
+impl KeyColumn {
+    fn column(self) -> Column {
+        match self {
+            Self::Id => Column::Id,
+            Self::Isbn => Column::Isbn,
+            Self::Title => Column::TitleFolded,
+        }
+    }
+
+    fn postgres_type(self) -> &'static str {
+        match self {
+            Self::Id => "uuid",
+            Self::Isbn | Self::Title => "text",
+        }
+    }
+
+    /// The index to use; `None` if SQLite chooses it by itself.
+    fn sqlite_index(self) -> Option<&'static str> {
+        match self {
+            Self::Id | Self::Isbn => None,
+            Self::Title => Some("books_by_title"),
+        }
     }
 }
 

@@ -8,6 +8,7 @@ pub(in crate::store) struct Sql {
     backend: DbBackend,
     text: String,
     values: Vec<Value>,
+    is_planned_anew: bool,
 }
 
 /// A placeholder of a statement, by its number from 1.
@@ -32,6 +33,7 @@ impl Sql {
             backend,
             text: String::with_capacity(ESTIMATED_BYTES),
             values: Vec::with_capacity(8),
+            is_planned_anew: false,
         }
     }
 
@@ -42,6 +44,17 @@ impl Sql {
 
     pub(in crate::store) fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Makes PostgreSQL plan the statement each time. Otherwise a connection keeps the plan of its first execution until the
+    /// table is analysed. If the table was empty then, the plan may read all books of a library, though there are many now.
+    pub(in crate::store) fn plan_anew(mut self) -> Self {
+        self.is_planned_anew = true;
+        self
+    }
+
+    pub(super) fn is_planned_anew(&self) -> bool {
+        self.is_planned_anew
     }
 
     pub(super) fn values(&self) -> &[Value] {

@@ -100,19 +100,22 @@ async fn only_the_selected_columns_of_a_book_are_read() {
 async fn the_books_that_an_import_may_mean_are_found_by_indexes() {
     let app = TestApp::start().await;
     let alice = warm(&app, 3).await;
+    // In a small library, PostgreSQL compares all books.
+    let rows: String = (0..3_000).map(|number| format!("Book {number},A,\n")).collect();
+    alice.import_to_end(format!("Title,Author,ISBN\n{rows}"), json!({})).await;
+    app.take_statements();
     let file = "Title,Author,ISBN\nBook 1,A,9780441172719\nBook 9,B,\n";
     alice.import_to_end(file.to_owned(), json!({})).await;
     let mut found = 0;
     for statement in app.take_statements() {
-        let by_title = statement.contains("title_folded IN");
-        if !statement.starts_with("SELECT") || !(by_title || statement.contains("isbn IN")) {
-            continue;
+        let finds_keys = statement.contains("SELECT id, isbn, title_folded");
+        let by_title = statement.contains("AND title_folded ");
+        if finds_keys {
+            found += 1;
+            let index = if by_title { "books_by_title" } else { "books_isbn_unique" };
+            let plan = app.database.plan(&statement).await;
+            assert!(plan.contains(index), "{statement}\n{plan}");
         }
-        found += 1;
-        assert!(!statement.contains("notes"), "{statement}");
-        let index = if by_title { "books_by_title" } else { "books_isbn_unique" };
-        let plan = app.database.plan(&statement).await;
-        assert!(plan.contains(index), "{statement}\n{plan}");
     }
     assert_eq!(found, 2);
 }

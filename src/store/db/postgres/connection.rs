@@ -166,7 +166,9 @@ impl Connection {
     async fn prepare(&self, sql: &Sql) -> Result<Statement, QueryError> {
         let statement = self.client.prepare(sql.text()).await?;
         self.progress().record_response();
-        self.prepared.insert(sql.text().into(), statement.clone());
+        if !sql.is_planned_anew() {
+            self.prepared.insert(sql.text().into(), statement.clone());
+        }
         Ok(statement)
     }
 
