@@ -59,7 +59,7 @@ impl LastOutage {
 
     /// Records that the database has not responded on a connection that was opened then, although it was not lost:
     /// statements on connections that are as old will not get a response either. If there was an outage since then,
-    /// this is a part of it, which says nothing about newer connections.
+    /// this is a part of it and does not concern newer connections.
     pub(super) fn record_silence(&self, opened: Instant) {
         if self.predates(opened.elapsed()) {
             self.log_lost(&"it does not respond");

@@ -307,7 +307,7 @@ impl Books<'_> {
             push_values(&mut sql);
             sql.push("] AS ")
                 .push(key.postgres_type())
-                .push("[])) AS wanted(value) CROSS JOIN LATERAL (");
+                .push("[])) AS key(value) CROSS JOIN LATERAL (");
         }
         sql.push("SELECT ").columns(selected).push(" FROM ").table(Entity);
         if !is_postgres && let Some(index) = key.sqlite_index() {
@@ -316,7 +316,7 @@ impl Books<'_> {
         sql.push(" WHERE ").column(Column::OwnerId).push(" = ").bind(owner);
         sql.push(" AND ").column(column);
         if is_postgres {
-            sql.push(" = wanted.value OFFSET 0) AS book");
+            sql.push(" = key.value OFFSET 0) AS book");
         } else {
             sql.push(" IN (");
             push_values(&mut sql);
