@@ -64,7 +64,9 @@ test_rust() {
   abort_hanging_tests &
   watchdog=$!
   REQUIRE_ALL_TESTS="${REQUIRE_ALL_TESTS-1}" SKIPPED_TESTS="$skipped" \
-    cargo test --locked --no-fail-fast "$@" 2>&1 | tee "$output" || status=$?
+    cargo test --locked --no-fail-fast "$@" > >(tee "$output") 2>&1 || status=$?
+  # Not a pipe: a server that an aborted test has left would keep it open. The last lines may take a moment.
+  sleep 1
   pkill -P "$watchdog" || true
   kill "$watchdog" 2>/dev/null || true
   if [ -s "$skipped" ]; then

@@ -114,7 +114,8 @@ impl Planner {
             let (Ok(book), Some(title)) = (&row.book, title) else { continue };
             let Some(id) = shelf.find(book, title) else { continue };
             found.insert(id);
-            if self.taken.is_some() && shelf.take(id) {
+            // A row with an ISBN gives it to the book, so that another ISBN means another book.
+            if (self.taken.is_some() || book.isbn.is_some()) && shelf.take(id) {
                 taken.push(id);
             }
         }

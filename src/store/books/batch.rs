@@ -29,7 +29,7 @@ pub(crate) type TitleKey = (String, String);
 pub(crate) struct BookKeys {
     pub(crate) id: BookId,
     pub(crate) isbn: Option<Isbn>,
-    /// Shared by the books of one title and author.
+    /// Shared by the books that were found by one title and author.
     pub(crate) title: Arc<TitleKey>,
 }
 

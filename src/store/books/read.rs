@@ -295,16 +295,13 @@ impl Books<'_> {
     ) -> Sql {
         let mut sql = self.0.db.sql();
         let (is_postgres, column) = (sql.backend() == DbBackend::Postgres, key.column());
-        let push_values = |sql: &mut Sql| {
-            sql.join(", ", values, |sql, value| {
-                sql.bind(value.clone());
-            });
-        };
         if is_postgres {
             // One index scan for each value. With `IN`, all books of the library would be compared, if reading a library
             // of average size took less time than these scans. `OFFSET 0` prevents that PostgreSQL joins the other way round.
             sql.push("SELECT book.* FROM unnest(CAST(ARRAY[");
-            push_values(&mut sql);
+            sql.join(", ", values, |sql, value| {
+                sql.bind(value.clone());
+            });
             sql.push("] AS ")
                 .push(key.postgres_type())
                 .push("[])) AS key(value) CROSS JOIN LATERAL (");
@@ -318,8 +315,11 @@ impl Books<'_> {
         if is_postgres {
             sql.push(" = key.value OFFSET 0) AS book");
         } else {
-            sql.push(" IN (");
-            push_values(&mut sql);
+            // Filled up, so that the cache of prepared statements has few different ones.
+            let filled = values.iter().cycle().take(values.len().next_power_of_two());
+            sql.push(" IN (").join(", ", filled, |sql, value| {
+                sql.bind(value.clone());
+            });
             sql.push(")");
         }
         sql

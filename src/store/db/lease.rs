@@ -27,8 +27,7 @@ pub(in crate::store) struct Lease<C> {
     outage: Option<Arc<LastOutage>>,
     /// One more reference to the counter of the pool.
     count: Arc<()>,
-    /// Connections that were used before the last outage are not used after it, so a connection of the lease is
-    /// silent if others that were opened before this are.
+    /// When the lease was made; of a transaction, when it began.
     since: Instant,
 }
 
@@ -74,8 +73,9 @@ impl Lease<DatabaseConnection> {
         options: TransactionOptions,
     ) -> Result<Lease<DatabaseTransaction>, DbErr> {
         let transaction = self.bounded(self.connection.begin_with_options(options)).await?;
-        let Self { outage, count, since, .. } = self;
-        Ok(Lease { connection: transaction, outage, count, since })
+        let Self { outage, count, .. } = self;
+        // Acquiring the connection may have detected an outage, after which it was opened.
+        Ok(Lease::new(transaction, outage, count))
     }
 }
 

@@ -127,7 +127,7 @@ async fn watch(pool: Weak<Shared>, outage: Arc<LastOutage>) {
         checks = if pool.lost() > 0 { checks + 1 } else { 0 };
         if silent || checks >= CHECKS {
             pool.replace().await;
-            checks = 0;
+            (silence, checks) = (outage.silence(Instant::now()), 0);
         }
     }
 }

@@ -46,8 +46,8 @@ impl Sql {
         &self.text
     }
 
-    /// Makes PostgreSQL plan the statement each time. Otherwise a connection keeps the plan of its first execution until the
-    /// table is analysed. If the table was empty then, the plan may read all books of a library, though there are many now.
+    /// Makes pipelined connections prepare the statement each time, which costs a round trip. Otherwise they keep its generic
+    /// plan until the table is analysed. If the table was empty when the plan was made, it may read all books of a library.
     pub(in crate::store) fn plan_anew(mut self) -> Self {
         self.is_planned_anew = true;
         self
