@@ -245,10 +245,10 @@ mod tests {
         fn errors_contain_no_part_of_a_value(password in "[!-~]{6,40}", quote in "['\"`]?") {
             let line = format!("DATABASE_URL={quote}postgres://shelf:{password}@db/shelf");
             if let Err(error) = value(&line) {
-                for part in password.as_bytes().windows(4) {
-                    let part = std::str::from_utf8(part).expect("ASCII");
-                    prop_assert!(!error.contains(part), "{part} of {line} in {error}");
-                }
+                let text = error.strip_prefix(".env, line 1: ").expect("the place");
+                let text = text.strip_prefix("DATABASE_URL: ").unwrap_or(text);
+                let texts = [SYNTAX, NEEDS_QUOTES, DOUBLE_QUOTES, UNCLOSED, AFTER_QUOTES];
+                prop_assert!(texts.contains(&text), "{error}");
             }
         }
 

@@ -107,7 +107,7 @@ impl Db {
                 let pipelined =
                     PipelinedPool::connect(connector.clone(), connections, lost).await?;
                 let scans = postgres::ScanPool::new(connector.clone(), Arc::clone(&outage));
-                let tunnel = Arc::new(Tunnel::open(connector)?);
+                let tunnel = Arc::new(Tunnel::open(connector, Arc::clone(&outage))?);
                 let options = options::postgres(&tunnel, target, sizes.pool, Arc::clone(&outage));
                 let pool = Pool::connect(options, observer.clone(), Some(outage)).await?;
                 let driver = Driver::Postgres(Arc::new(pipelined), Arc::new(scans));

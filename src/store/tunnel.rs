@@ -7,6 +7,7 @@
 use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Duration;
 
 use sea_orm::sqlx::ConnectOptions;
@@ -18,6 +19,7 @@ use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use super::connector::Connector;
+use super::last_outage::LastOutage;
 
 /// The port in the name of the socket.
 const PORT: u16 = 5432;
@@ -35,11 +37,11 @@ pub(super) struct Tunnel {
 }
 
 impl Tunnel {
-    pub(super) fn open(connector: Connector) -> io::Result<Self> {
+    pub(super) fn open(connector: Connector, outage: Arc<LastOutage>) -> io::Result<Self> {
         let socket = SocketFolder::new()?;
         let listener = UnixListener::bind(socket.0.join(format!(".s.PGSQL.{PORT}")))?;
         let mut tasks = JoinSet::new();
-        tasks.spawn(accept(listener, connector.clone()));
+        tasks.spawn(accept(listener, connector.clone(), outage));
         Ok(Self { connector, socket, _listener: tasks })
     }
 
@@ -92,11 +94,11 @@ impl Drop for SocketFolder {
     }
 }
 
-async fn accept(listener: UnixListener, connector: Connector) {
+async fn accept(listener: UnixListener, connector: Connector, outage: Arc<LastOutage>) {
     loop {
         match listener.accept().await {
             Ok((client, _)) if is_own(&client) => {
-                tokio::spawn(forward(client, connector.clone()));
+                tokio::spawn(forward(client, connector.clone(), Arc::clone(&outage)));
             }
             Ok(_) => tracing::warn!("another process tried to use the connections to the database"),
             Err(error) => {
@@ -114,11 +116,11 @@ fn is_own(client: &UnixStream) -> bool {
 }
 
 /// Forwards all bytes until one end is closed. The other end is closed then.
-async fn forward(client: UnixStream, connector: Connector) {
+async fn forward(client: UnixStream, connector: Connector, outage: Arc<LastOutage>) {
     let server = match connector.open_stream().await {
         Ok(server) => server,
-        // The pool reports that its connection was closed.
-        Err(error) => return tracing::warn!(%error, "cannot open a connection of the pool"),
+        // The statement that waits for the connection fails.
+        Err(error) => return outage.log_lost(&error),
     };
     let (mut from_client, mut to_client) = split(client);
     let (mut from_server, mut to_server) = split(server);

@@ -6,6 +6,7 @@ use futures_util::FutureExt;
 use serde_json::{Value, json};
 
 use crate::book;
+use crate::outage::{OUTAGE, RETURN, other_lines};
 use crate::support::{
     Actor, PASSWORD, PostgresCluster, ServerProcess, Socket, StreamReader, TcpProxy,
 };
@@ -19,7 +20,7 @@ struct Instance {
     alice: Actor,
     socket: Socket,
     events: StreamReader,
-    _server: ServerProcess,
+    server: ServerProcess,
 }
 
 impl Instance {
@@ -32,7 +33,7 @@ impl Instance {
         socket.subscribe("1", CHANGES).await;
         let mut events = alice.subscribe("text/event-stream", CHANGES).await;
         assert_eq!(events.frame().await.as_deref(), Some(":\n\n"));
-        Self { proxy, alice, socket, events, _server: server }
+        Self { proxy, alice, socket, events, server }
     }
 
     /// The title of the next event, which both subscriptions receive, or the code of the error that ends them.
@@ -91,8 +92,12 @@ async fn subscriptions_end_with_an_error_if_changes_are_lost_in_a_long_outage() 
         tokio::time::sleep(Duration::from_secs(1)).await;
         elsewhere.add_book(book("lost")).await;
     };
+    let before = other_lines(&cut_off.server).len();
     tokio::join!(cut_off.cut_off_for(Duration::from_secs(64)), writes);
     assert_eq!(cut_off.next().await, TOO_SLOW);
+    let lines = &other_lines(&cut_off.server)[before..];
+    let messages: Vec<_> = lines.iter().map(|line| line["message"].as_str()).collect();
+    assert_eq!(messages, [Some(OUTAGE), Some(RETURN)], "{lines:?}");
 
     // What clients do then: fetch again, and subscribe again.
     assert_eq!(cut_off.alice.titles().await, ["lost", "before"]);

@@ -8,8 +8,12 @@ use serde_json::Value;
 use crate::support::{PostgresCluster, ServerProcess, server_command, wait_until};
 use crate::{LIST, book};
 
+/// What is logged when the database goes away, and when it is back.
+pub(crate) const OUTAGE: &str = "the database is unavailable, retrying until it is back";
+pub(crate) const RETURN: &str = "the database is available again";
+
 /// The log lines that are not about operations.
-fn other_lines(server: &ServerProcess) -> Vec<Value> {
+pub(crate) fn other_lines(server: &ServerProcess) -> Vec<Value> {
     let lines = server
         .log()
         .lines()
@@ -50,10 +54,7 @@ async fn an_outage_of_the_database_is_two_log_lines() {
         lines.iter().map(|line| (line["level"].as_str(), line["message"].as_str())).collect();
     assert_eq!(
         messages,
-        [
-            (Some("WARN"), Some("the database is unavailable, retrying until it is back")),
-            (Some("INFO"), Some("the database is available again")),
-        ],
+        [(Some("WARN"), Some(OUTAGE)), (Some("INFO"), Some(RETURN)),],
         "{lines:?}"
     );
     let why = lines[0]["why"].as_str().expect("a reason");
@@ -87,9 +88,17 @@ async fn a_wrong_password_is_reported_at_the_start() {
         !output.status.success()
     })
     .await;
-    let expected = "PostgreSQL rejected the user name or the password of DATABASE_URL\n";
-    assert!(reported.ends_with(expected) && reported.lines().count() == 1, "{reported}");
-    assert!(!reported.contains("hunter2") && !reported.contains("at line"), "{reported}");
+    let start = server_command(folder.path(), &url).arg("serve").output().expect("a process");
+    assert_eq!(start.status.code(), Some(1));
+    let start = String::from_utf8(start.stderr).expect("UTF-8");
+    for reported in [&reported, &start] {
+        let expected = "PostgreSQL rejected the user name or the password of DATABASE_URL; correct them there, or \
+                        set the password of the role with: ALTER ROLE\n";
+        assert!(reported.ends_with(expected) && reported.lines().count() == 1, "{reported}");
+        for internal in ["hunter2", "at line", "pool timed out"] {
+            assert!(!reported.contains(internal), "{reported}");
+        }
+    }
 }
 
 #[tokio::test]

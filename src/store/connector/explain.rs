@@ -19,7 +19,8 @@ pub(super) fn explain(error: &anyhow::Error, host: &impl std::fmt::Display) -> O
     }
     let reason = match *error.code()? {
         SqlState::INVALID_PASSWORD => {
-            "PostgreSQL rejected the user name or the password of DATABASE_URL"
+            "PostgreSQL rejected the user name or the password of DATABASE_URL; correct them there, or set \
+             the password of the role with: ALTER ROLE"
         }
         SqlState::INVALID_AUTHORIZATION_SPECIFICATION => {
             "PostgreSQL does not let the user of DATABASE_URL in: the role does not exist, or pg_hba.conf does \

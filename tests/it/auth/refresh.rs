@@ -206,6 +206,7 @@ async fn logout_in_cookie_mode_needs_no_valid_access_token() {
     let logout = ada.logout().await;
     assert_eq!(logout.payload()["revokedSessions"], 1);
     assert_eq!(cookie(&logout), "__Host-refresh=");
+    assert!(logout.headers[SET_COOKIE].to_str().unwrap().contains("Max-Age=0"));
     assert_eq!(app.db_count("sessions").await, 0);
     // The page was loaded again, so the access token is lost too.
     let login = browser(&app).login("ada@example.org", PASSWORD).await;

@@ -201,6 +201,9 @@ async fn a_byte_order_mark_and_a_final_slash_are_ignored() {
         let request = Request::post(path).header("content-type", "application/json");
         let body = "\u{feff}{\"query\":\"{ __typename }\"}";
         assert_eq!(app.anon().send(request, body.into()).await.data(), "Query", "{path}");
+        let request = Request::post(path).header("content-type", "application/json");
+        let body = "{\"query\":\"{ __typename }\"}";
+        assert_eq!(app.anon().send(request, body.into()).await.data(), "Query", "{path}");
         let get = app.anon().get(&format!("{path}?query={{__typename}}")).await;
         assert_eq!(get.data(), "Query", "{path}");
         let other = Request::delete(path);

@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 
 use super::documents::{persisted, send, sha256};
-use crate::support::{GRAPHQL_RESPONSE, ServerProcess, TestApp};
+use crate::support::{GRAPHQL_RESPONSE, ServerProcess, Socket, TestApp};
 
 #[tokio::test]
 async fn only_trusted_documents_are_executed() {
@@ -92,6 +92,14 @@ async fn the_log_names_documents_that_are_not_trusted() {
     ] {
         send(&server.anon(), request).await.assert_error("DOCUMENT_NOT_TRUSTED");
     }
+    let over_socket = "query OverSocket { viewer { id } }";
+    let mut socket = Socket::open(server.address.parse().unwrap()).await;
+    socket.send(json!({ "type": "connection_init" })).await;
+    assert_eq!(socket.receive().await["type"], "connection_ack");
+    let subscribe = json!({ "type": "subscribe", "id": "1", "payload": { "query": over_socket } });
+    socket.send(subscribe).await;
+    let rejected = socket.receive().await;
+    assert_eq!(rejected["payload"][0]["extensions"]["code"], "DOCUMENT_NOT_TRUSTED");
     let log = server.log();
     let lines =
         log.lines().filter(|line| line.contains("TRUSTED_DOCUMENTS") && line.contains("WARN"));
@@ -100,5 +108,6 @@ async fn the_log_names_documents_that_are_not_trusted() {
     assert_eq!(logged[0], (&json!("Named"), &json!(sha256(named))));
     assert_eq!(logged[1], (&json!("Old"), &json!("an-old-id")));
     assert_eq!(logged[2].0, &json!("x".repeat(80)));
+    assert_eq!(logged[3], (&json!("OverSocket"), &json!(sha256(over_socket))));
     assert!(!log.contains("Dune"), "{log}");
 }

@@ -12,6 +12,7 @@ use crate::support::{ServerProcess, TestDatabase, server_command};
 /// Runs `bookshelf config` with this `.env`, without other settings.
 fn config_with(folder: &Path, dotenv: &str) -> std::process::Output {
     fs::write(folder.join(".env"), dotenv).expect("a file");
+    fs::set_permissions(folder.join(".env"), fs::Permissions::from_mode(0o644)).expect("a mode");
     let mut command = server_command(folder, "");
     command.env_clear().arg("config").output().expect("a process")
 }
@@ -64,9 +65,13 @@ async fn a_readable_secret_file_is_a_warning_at_the_start() {
     assert!(!server.log().contains("chmod"), "{}", server.log());
     server.stop("TERM").await;
     fs::set_permissions(&secret, fs::Permissions::from_mode(0o644)).unwrap();
+    let dotenv = server.file().with_file_name(".env");
+    fs::write(&dotenv, "# for docker\n").unwrap();
+    fs::set_permissions(&dotenv, fs::Permissions::from_mode(0o644)).unwrap();
     server.restart();
     let warning = format!("run: chmod 600 {}", secret.display());
     assert_eq!(server.log().matches(&warning).count(), 1, "{}", server.log());
+    assert_eq!(server.log().matches("run: chmod 600 .env").count(), 1, "{}", server.log());
     assert!(server.log().contains("did you mean BCRYPT_COST?"), "{}", server.log());
 }
 

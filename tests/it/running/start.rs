@@ -3,7 +3,7 @@
 use std::net::TcpListener;
 
 use super::{failure, run, success};
-use crate::support::{JWT_SECRET, TestDatabase, server_command};
+use crate::support::{JWT_SECRET, ServerProcess, TestDatabase, server_command, skip};
 
 /// The only line that a failed start reports.
 #[track_caller]
@@ -95,15 +95,39 @@ fn a_file_that_cannot_be_a_database_is_reported() {
     }
 }
 
+/// As on FAT, exFAT and some network shares.
+#[tokio::test]
+async fn a_first_start_needs_no_hard_links() {
+    const STRACE: &str = "/usr/bin/strace";
+    if !std::path::Path::new(STRACE).exists() {
+        return skip("strace is not installed");
+    }
+    let folder = tempfile::tempdir().expect("a folder");
+    let url = format!("sqlite://{}/books.db", folder.path().display());
+    // The server is the direct child: strace is a grandchild.
+    let traced = [STRACE, "-D", "-f", "-qq", "-o", "/dev/null", "-e", "trace=link,linkat"];
+    let without_links = ["-e", "inject=link,linkat:error=EPERM", env!("CARGO_BIN_EXE_bookshelf")];
+    let program = traced.iter().chain(&without_links).map(Into::into).collect();
+    let mut server = ServerProcess::start_program(program, &url, &[]);
+    server.alice().await;
+    let secret = || std::fs::read_to_string(folder.path().join("books.jwt-secret"));
+    let first = secret().expect("a secret");
+    assert_eq!(first.trim().len(), 64);
+    server.kill();
+    server.restart();
+    assert_eq!(secret().expect("a secret"), first);
+}
+
 #[tokio::test]
 async fn a_port_in_use_is_reported() {
     let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
     let taken = TcpListener::bind("127.0.0.1:0").expect("a port");
     let address = taken.local_addr().expect("an address").to_string();
     let stderr = failure(&run(folder.path(), database.url(), &[], &[("LISTEN", &address)]), 1);
-    assert!(
-        only_line(&stderr).contains(&format!("cannot listen on {address}: the port is in use; "))
+    let expected = format!(
+        "cannot listen on {address}: the port is in use; stop the program that uses it, or set LISTEN to another port"
     );
+    assert!(only_line(&stderr).ends_with(&expected), "{stderr}");
 }
 
 #[tokio::test]
@@ -124,6 +148,10 @@ async fn a_database_of_a_newer_version_is_reported() {
         let line = only_line(&stderr);
         assert!(
             line.contains("newer version of Bookshelf") && line.contains("m9999_future"),
+            "{line}"
+        );
+        assert!(
+            line.ends_with("start that version, or restore a backup of the database"),
             "{line}"
         );
     }

@@ -1,5 +1,6 @@
 //! `bookshelf user`, and registration that is off.
 
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use serde_json::json;
@@ -20,6 +21,26 @@ async fn registration_can_be_turned_off() {
         rejected.assert_error_with_status(403, "FORBIDDEN");
     }
     assert_eq!(app.db_count("users").await, 0);
+}
+
+/// `script` gives the program a terminal.
+#[tokio::test]
+async fn a_password_is_asked_for_twice_on_a_terminal() {
+    let (folder, database) = (tempfile::tempdir().unwrap(), TestDatabase::create().await);
+    let add = |typed: String| {
+        let command = concat!(env!("CARGO_BIN_EXE_bookshelf"), " user add ada@example.org");
+        let settings = server_command(folder.path(), database.url());
+        let mut terminal = Command::new("/usr/bin/script");
+        terminal.current_dir(folder.path()).env_clear();
+        terminal.envs(settings.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        run_with_input(terminal.args(["-qec", command, "/dev/null"]), &typed)
+    };
+    let differing = add(format!("{PASSWORD}\n{NEW_PASSWORD}\n"));
+    let shown = String::from_utf8_lossy(&differing.stdout).into_owned();
+    assert!(!differing.status.success() && shown.contains("the passwords differ"), "{shown}");
+    assert_eq!(database.number("SELECT count(*) FROM users").await, 0);
+    let added = success(&add(format!("{PASSWORD}\n{PASSWORD}\n")));
+    assert!(added.contains("Password: ") && added.contains("created ada@example.org"), "{added}");
 }
 
 #[tokio::test]

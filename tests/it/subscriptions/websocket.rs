@@ -98,6 +98,23 @@ async fn other_subprotocols_and_foreign_origins_are_rejected() {
     assert!(matches!(rejected, Some(Error::Http(response)) if response.status() == 400));
 }
 
+/// A proxy may add the port of the scheme to the host.
+#[tokio::test]
+async fn pages_of_this_server_connect_with_and_without_the_port_of_the_scheme() {
+    let app = TestApp::start().await;
+    let server = app.listen();
+    for host in ["books.example.org:443", "books.example.org"] {
+        let page = [
+            ("sec-websocket-protocol", "graphql-transport-ws"),
+            ("origin", "https://books.example.org"),
+            ("host", host),
+        ];
+        let mut socket = Socket::connect(server.address, &page).await.expect("status 101");
+        socket.send(json!({ "type": "connection_init" })).await;
+        assert_eq!(socket.receive().await["type"], "connection_ack", "{host}");
+    }
+}
+
 #[tokio::test]
 async fn the_token_is_read_from_every_common_payload_key() {
     let app = TestApp::start().await;

@@ -44,3 +44,15 @@ impl Backoff {
 
 /// A connection that receives nothing for this long counts as lost, even if TCP reports no error.
 pub(super) const HEARTBEAT_TIMEOUT: Duration = Duration::from_secs(25);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn retries_wait_longer_each_time_up_to_a_limit() {
+        let mut backoff = Backoff::default();
+        let delays: Vec<_> = (0..7).map(|_| backoff.delay().as_millis()).collect();
+        assert_eq!(delays, [200, 400, 800, 1_600, 3_200, 5_000, 5_000]);
+    }
+}

@@ -72,7 +72,8 @@ impl PgSubscriber {
             connection = self.reconnect(why).await;
             let silence = last_received.elapsed();
             if is_beyond_replay(silence) {
-                tracing::warn!(
+                // A detail of the outage, which is logged already.
+                tracing::debug!(
                     silence_secs = silence.as_secs(),
                     "events may have been lost, closing the subscriptions"
                 );
