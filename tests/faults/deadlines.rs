@@ -54,8 +54,10 @@ async fn the_server_recovers_from_connections_that_went_silent() {
             let (searched, created) = join!(searches, after.then(|()| creates));
             (created, searched)
         };
+        // A search may open a new connection, which works.
         let first = if creates_first { &created } else { &searched };
-        assert!(first.iter().all(|response| !response.is_ok()), "the freeze was noticed");
+        let failed = first.iter().filter(|response| !response.is_ok()).count();
+        assert!(failed > 0, "the freeze was not noticed");
         let done = titles.iter().zip(&created).filter(|(_, response)| response.is_ok());
         acknowledged.extend(done.map(|(title, _)| title.clone()));
 
