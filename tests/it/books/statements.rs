@@ -135,7 +135,7 @@ async fn the_books_that_an_import_may_mean_are_found_by_indexes() {
                 true => "books_by_title",
                 false => "books_isbn_unique",
             }
-        } else if statement.contains(", notes") && statement.contains("FROM books") {
+        } else if statement.starts_with("SELECT") && statement.contains(", notes") {
             values += 1;
             // Of the one book that exists.
             let ids = if app.database.is_postgres() { "ARRAY[$1] AS" } else { "id IN (?2)" };
