@@ -165,6 +165,8 @@ async fn every_spelling_of_a_word_is_found() {
             "Orhan Pamuk",
             &["istanbul", "ISTANBUL", "ıstanbul", "İSTANBUL", "i\u{307}stanbul"],
         ),
+        // The iota below a letter is a letter in upper case.
+        ("ᾨδή", "Σαπφώ", &["ᾠδή", "ΩΙΔΗ", "ωιδη"]),
         ("Ender’s Game", "Orson Scott Card", &["Ender's Game", "ENDERʼS", "Ender´s", "Ender`s"]),
         (
             "Catch‑22",
