@@ -32,22 +32,22 @@ fn base_letters(c: char) -> (char, Option<char>) {
         'đ' | 'ð' | 'ƌ' | 'ɖ' | 'ɗ' | 'ȡ' | 'ꝺ' => 'd',
         'ə' | 'ǝ' | 'ɛ' | 'ɇ' => 'e',
         'ƒ' | 'ꝼ' => 'f',
-        'ǥ' | 'ɠ' | 'ɡ' => 'g',
+        'ǥ' | 'ɠ' | 'ɡ' | 'ᵹ' | 'ꞡ' => 'g',
         'ħ' | 'ɦ' | 'ⱨ' => 'h',
         'ı' | 'ɨ' | 'ɩ' => 'i',
         'ȷ' | 'ɉ' | 'ɟ' => 'j',
-        'ƙ' | 'ⱪ' | 'ꝁ' | 'ꝃ' => 'k',
-        'ł' | 'ƚ' | 'ⱡ' | 'ɫ' | 'ɬ' | 'ɭ' => 'l',
+        'ƙ' | 'ⱪ' | 'ꝁ' | 'ꝃ' | 'ꝅ' | 'ꞣ' => 'k',
+        'ł' | 'ƚ' | 'ⱡ' | 'ɫ' | 'ɬ' | 'ɭ' | 'ꝉ' => 'l',
         'ɱ' => 'm',
-        'ŋ' | 'ɲ' | 'ƞ' | 'ɳ' => 'n',
-        'ø' | 'ɔ' | 'ɵ' => 'o',
-        'ƥ' | 'ᵽ' | 'ꝑ' => 'p',
-        'ĸ' | 'ɋ' => 'q',
-        'ɍ' | 'ɽ' => 'r',
-        'ẜ' | 'ẝ' | 'ȿ' | 'ʂ' => 's',
-        'ŧ' | 'ƫ' | 'ƭ' | 'ʈ' | 'ⱦ' => 't',
+        'ŋ' | 'ɲ' | 'ƞ' | 'ɳ' | 'ꞥ' => 'n',
+        'ø' | 'ɔ' | 'ɵ' | 'ꝋ' | 'ꝍ' => 'o',
+        'ƥ' | 'ᵽ' | 'ꝑ' | 'ꝓ' | 'ꝕ' => 'p',
+        'ĸ' | 'ɋ' | 'ꝗ' | 'ꝙ' => 'q',
+        'ɍ' | 'ɽ' | 'ꝛ' | 'ꞃ' | 'ꞧ' => 'r',
+        'ẜ' | 'ẝ' | 'ȿ' | 'ʂ' | 'ꞅ' | 'ꞩ' => 's',
+        'ŧ' | 'ƫ' | 'ƭ' | 'ʈ' | 'ⱦ' | 'ꞇ' => 't',
         'ʉ' => 'u',
-        'ʋ' | 'ⱱ' | 'ỽ' => 'v',
+        'ʋ' | 'ⱱ' | 'ỽ' | 'ꝟ' => 'v',
         'ƿ' | 'ⱳ' => 'w',
         'ƴ' | 'ɏ' | 'ỿ' => 'y',
         'ƶ' | 'ȥ' | 'ⱬ' | 'ɀ' | 'ʐ' | 'ʒ' => 'z',
@@ -57,4 +57,25 @@ fn base_letters(c: char) -> (char, Option<char>) {
         _ => c,
     };
     (base, None)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn letters_of_every_kind_are_compared_as_the_letters_that_people_type() {
+        for (kind, letters, expected) in [
+            ("ligatures", "æœꜳꜵꜷꜹꜽꝏꝡỻßþ", "aeoeaaaoauavayoovyllssth"),
+            ("strokes", "ⱥƀȼđɇǥħɨɉꝁłøᵽɍŧʉɏƶ", "abcdeghijkloprtuyz"),
+            ("oblique strokes", "ꞡꞣꞥꞧꞩ", "gknrs"),
+            ("hooks", "ɓƈɗɠɦƙɱɲƥʂƭʋⱳƴȥ", "bcdghkmnpstvwyz"),
+            ("insular", "ꝺꝼᵹꞃꞅꞇ", "dfgrst"),
+            ("of abbreviations", "ꝉꝋꝑꝓꝗꝙꝛꝟ", "loppqqrv"),
+            ("others", "ıȷəɔŋðƿꝥ", "ijeondwth"),
+        ] {
+            let found: String = letters.chars().flat_map(to_base_letters).collect();
+            assert_eq!(found, expected, "{kind}");
+        }
+    }
 }
