@@ -195,13 +195,17 @@ impl TestDatabase {
                 connection.execute_unprepared(setting).await.expect("a setting");
             }
             let types = "SELECT unnest(parameter_types)::text AS type FROM pg_prepared_statements";
+            // An owner with books: if books are partitioned, only the plan for the partition is shown.
+            let owner = "SELECT owner_id::text AS owner FROM books LIMIT 1".to_owned();
+            let owner = lines(owner, "owner").await.pop();
+            let uuid = owner.unwrap_or_else(|| "00000000-0000-7000-8000-000000000000".to_owned());
             let values: Vec<_> = lines(types.to_owned(), "type")
                 .await
                 .iter()
                 .map(|ty| match ty.as_str() {
-                    "uuid" => "'00000000-0000-7000-8000-000000000000'",
-                    "text" => "'x'",
-                    _ => "1",
+                    "uuid" => format!("'{uuid}'"),
+                    "text" => "'x'".to_owned(),
+                    _ => "1".to_owned(),
                 })
                 .collect();
             let explain = format!("EXPLAIN EXECUTE statement ({})", values.join(", "));
