@@ -26,7 +26,7 @@ trait Loadable: Clone + Send + Sync + 'static {
     fn find_many(
         services: &Services,
         ids: &[Self::Id],
-        books: &BookReads,
+        reads: &BookReads,
     ) -> impl Future<Output = Result<Vec<Self>, StoreError>> + Send;
 }
 
@@ -54,7 +54,7 @@ impl Loadable for Profile {
 struct BookReads {
     /// Counts their text.
     bytes: Arc<ByteCounter>,
-    /// The columns that fields need which were resolved so far.
+    /// All columns that the fields resolved so far have requested.
     columns: Mutex<BookColumns>,
 }
 

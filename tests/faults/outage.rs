@@ -8,7 +8,7 @@ use serde_json::Value;
 use crate::support::{PostgresCluster, ServerProcess, server_command, wait_until};
 use crate::{LIST, book};
 
-/// What is logged when the database goes away, and when it is back.
+/// The messages at the beginning and at the end of an outage.
 pub(crate) const OUTAGE: &str = "the database is unavailable, retrying until it is back";
 pub(crate) const RETURN: &str = "the database is available again";
 

@@ -195,7 +195,7 @@ impl TestDatabase {
                 connection.execute_unprepared(setting).await.expect("a setting");
             }
             let types = "SELECT unnest(parameter_types)::text AS type FROM pg_prepared_statements";
-            // An owner with books: if books are partitioned, only the plan for the partition is shown.
+            // An owner with books: the plan of a partitioned table contains only the partition of the owner.
             let owner = "SELECT owner_id::text AS owner FROM books LIMIT 1".to_owned();
             let owner = lines(owner, "owner").await.pop();
             let uuid = owner.unwrap_or_else(|| "00000000-0000-7000-8000-000000000000".to_owned());
